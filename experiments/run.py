@@ -1,0 +1,32 @@
+"""Run one variant, or with ``-m`` or an experiment a sweep of them, and print the table.
+
+python experiments/run.py [-m] [experiment=NAME] [group=choice] [key=value]
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from vtoncompress.errors import run_main
+from vtoncompress.record import Record
+from vtoncompress.sweep import check, finish, run_variant, sweep_name
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+def main(cfg: DictConfig) -> Record:
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return run_variant(cfg)
+    check(cfg)
+    record = run_variant(cfg)
+    finish(cfg, [record])
+    return record
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if not any(argument.startswith(("experiment=", "name=", "-")) and argument != "-m" for argument in arguments):
+        sys.argv.append(f"name={sweep_name(arguments)}")
+    sys.exit(run_main(main))

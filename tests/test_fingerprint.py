@@ -1,0 +1,168 @@
+"""What counts as a change of code, and what as an import."""
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from vtoncompress import fingerprint
+
+REPOSITORY = fingerprint.PACKAGE.parent
+STAGE = '''\
+"""A stage."""
+
+from toy.helper import double
+
+
+def run(x: int) -> int:
+    """Twice."""
+    return double(x)  # a comment
+'''
+HELPER = "def double(x):\n    return 2 * x\n"
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a package named toy into a folder of its own and returns it."""
+    numbers = count()
+
+    def package(**files: str) -> Path:
+        folder = tmp_path / str(next(numbers)) / "toy"
+        for name, text in {"__init__": "", **files}.items():
+            path = folder / f"{name.replace('__of__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return folder
+
+    return package
+
+
+def modules(package: Path, *names: str) -> set[str]:
+    return set(fingerprint.module_hashes(names or ["toy.stage"], package)) - {"toy"}
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('"""A stage."""', '"""Another text."""'),
+        ('"""A stage."""\n', ""),
+        ('    """Twice."""\n', ""),
+        ("  # a comment", ""),
+        ("return double(x)", "return double(\n        x,\n    )"),
+        ("\n\ndef", '\n\n__version__ = "9"\n\n\ndef'),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(write: Write, old: str, new: str) -> None:
+    assert old in STAGE
+    before = write(stage=STAGE, helper=HELPER)
+    after = write(stage=STAGE.replace(old, new), helper=HELPER)
+    assert fingerprint.code_hash(["toy.stage"], before) == fingerprint.code_hash(["toy.stage"], after)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"stage": STAGE.replace("double(x)", "double(x) + 1")},
+        {"stage": STAGE.replace("double(x)", "double('x')")},
+        {"helper": HELPER.replace("2", "3")},
+        {"__init__": "import os\nos.environ['A'] = 'b'\n"},
+    ],
+)
+def test_a_change_of_code_counts(write: Write, changed: dict[str, str]) -> None:
+    files = {"stage": STAGE, "helper": HELPER}
+    before, after = write(**files), write(**{**files, **changed})
+    assert fingerprint.code_hash(["toy.stage"], before) != fingerprint.code_hash(["toy.stage"], after)
+
+
+def test_only_imported_modules_count(write: Write) -> None:
+    before = write(stage=STAGE, helper=HELPER, other="X = 1")
+    after = write(stage=STAGE, helper=HELPER, other="X = 2")
+    assert fingerprint.code_hash(["toy.stage"], before) == fingerprint.code_hash(["toy.stage"], after)
+    named = ["toy.stage", "toy.other"]
+    assert fingerprint.code_hash(named, before) != fingerprint.code_hash(named, after)
+    assert fingerprint.code_hash(named, before) == fingerprint.code_hash(named[::-1], before)
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("import toy.sub.deep", {"toy.sub", "toy.sub.deep"}),
+        ("import os, toy.helper as h", {"toy.helper"}),
+        ("from toy import helper", {"toy.helper"}),
+        ("from toy.sub import deep", {"toy.sub", "toy.sub.deep"}),
+        ("from toy.sub.deep import X", {"toy.sub", "toy.sub.deep"}),
+        ("from toy.sub import Y", {"toy.sub"}),
+        ("from . import helper", {"toy.helper"}),
+        ("from .sub.deep import X", {"toy.sub", "toy.sub.deep"}),
+        ("from toy.sub import up", {"toy.sub", "toy.sub.up", "toy.helper"}),
+        ("from toy.facade import deep", {"toy.facade", "toy.facade.inner"}),
+        ("from toy.bare import leaf", {"toy.bare", "toy.bare.leaf"}),
+        ("from toy.ring import X", {"toy.ring", "toy.stage"}),
+        ("def f():\n    from toy import helper", {"toy.helper"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from toy import helper", set()),
+        (
+            "import typing\nif typing.TYPE_CHECKING:\n    from toy import helper\nelse:\n    import toy.ring",
+            {"toy.ring"},
+        ),
+        ("import toyshop, json", set()),
+    ],
+)
+def test_imports(write: Write, line: str, expected: set[str]) -> None:
+    package = write(
+        stage=line,
+        helper=HELPER,
+        ring="import toy.stage\nX = 1",
+        sub__of____init__="Y = 1",
+        sub__of__deep="X = 1",
+        sub__of__up="from .. import helper\nfrom ..helper import double",
+        facade__of____init__="from .inner import deep",
+        facade__of__inner="deep = 1",
+        bare__of__leaf="",
+    )
+    assert modules(package) == expected | {"toy.stage"}
+
+
+@pytest.mark.parametrize("name", ["toy.nothing", "toy.stage.nothing", "torch", "toy..stage", "toy.stage.Class", ""])
+def test_a_module_that_does_not_exist(write: Write, name: str) -> None:
+    with pytest.raises(ValueError, match=f"no module {name} in toy"):
+        fingerprint.code_hash([name], write(stage="X = 1"))
+
+
+@pytest.mark.parametrize("line", ["import toy.nothing", "from toy.nothing import X", "from .... import nothing"])
+def test_an_import_that_does_not_exist_names_the_importer(write: Write, line: str) -> None:
+    with pytest.raises(ValueError, match=r"no module .*toy\.stage imports it"):
+        fingerprint.code_hash(["toy.stage"], write(stage=line))
+
+
+def test_nothing_is_run(write: Write) -> None:
+    fingerprint.code_hash(["toy.stage"], write(stage="raise SystemExit(3)"))
+
+
+def test_a_process_reads_a_module_once(write: Write) -> None:
+    package = write(stage="X = 1")
+    first = fingerprint.code_hash(["toy.stage"], package)
+    (package / "stage.py").write_text("X = 2")
+    assert fingerprint.code_hash(["toy.stage"], package) == first
+
+
+def test_every_module_of_this_package_can_be_hashed() -> None:
+    # A module that another one names and that is not there would raise.
+    paths = [path.relative_to(REPOSITORY).with_suffix("") for path in fingerprint.PACKAGE.rglob("*.py")]
+    names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    assert set(fingerprint.module_hashes(names)) >= set(names)
+
+
+def test_it_is_light_to_import() -> None:
+    script = "import sys, vtoncompress.store; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", script], cwd=REPOSITORY, text=True).split()
+    assert not {"torch", "numpy", "hydra"} & set(loaded)
+
+
+def test_file_hash(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert fingerprint.file_hash(tmp_path / "file").startswith("ba7816bf8f01cfea")

@@ -1,0 +1,114 @@
+"""A network on disk: how to build it and its layers' widths as JSON, its weights as safetensors. No pickle."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from vtoncompress.model.base import TryOnModel
+
+STRUCTURE, WEIGHTS = "structure.json", "weights.safetensors"
+FORMAT = 1
+
+
+def save(model: TryOnModel, folder: Path, dtype: torch.dtype | None = None) -> None:
+    """Write ``structure.json`` and ``weights.safetensors``.
+
+    Args:
+        model: with whatever widths pruning left.
+        folder: made if missing.
+        dtype: of the stored weights; as they are if not given.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}
+    kind = type(model)
+    structure = {
+        "format": FORMAT,
+        "model": f"{kind.__module__}.{kind.__qualname__}",
+        "arguments": model.arguments(),
+        "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
+    }
+    (folder / STRUCTURE).write_text(json.dumps(structure, indent=1) + "\n")
+    save_file(state, folder / WEIGHTS)
+
+
+def load(folder: Path) -> TryOnModel:
+    """Open what :func:`save` wrote, in float32 and evaluation mode. Runs nothing that the files contain.
+
+    Raises:
+        ValueError: a file is missing, damaged, or not a try-on model of this package.
+    """
+    try:
+        structure = json.loads((folder / STRUCTURE).read_text())
+        state = load_file(folder / WEIGHTS)
+    except FileNotFoundError as error:
+        raise ValueError(f"{folder} is no checkpoint: {Path(error.filename).name} is missing") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise ValueError(f"the checkpoint in {folder} is damaged ({error}): write it again") from error
+    model = _build(structure, folder)
+    expected = {name: list(tensor.shape) for name, tensor in state.items()}
+    if structure.get("shapes") != expected:
+        raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} and {WEIGHTS} disagree on shapes")
+    resize(model, state)
+    try:
+        model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
+    except RuntimeError as error:
+        raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {error}") from error
+    return model.eval()
+
+
+def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give every convolution and batch norm of ``model`` the widths of its tensors in ``state``, in place."""
+    for name, layer in model.named_modules():
+        weight = state.get(f"{name}.weight")
+        if weight is None or (layer_weight := getattr(layer, "weight", None)) is None:
+            continue
+        if layer_weight.shape == weight.shape:
+            continue
+        if isinstance(layer, nn.Conv2d):
+            layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.num_features = weight.shape[0]
+        else:
+            raise ValueError(f"{name} ({type(layer).__name__}) can't be resized to {list(weight.shape)}")
+        for tensor_name, tensor in [*layer.named_parameters(recurse=False)]:
+            shape = state[f"{name}.{tensor_name}"].shape
+            setattr(layer, tensor_name, nn.Parameter(tensor.new_zeros(shape)))
+        for tensor_name, tensor in [*layer.named_buffers(recurse=False)]:
+            setattr(layer, tensor_name, tensor.new_zeros(state[f"{name}.{tensor_name}"].shape))
+
+
+def _build(structure: dict[str, Any], folder: Path) -> TryOnModel:
+    if structure.get("format") != FORMAT:
+        raise ValueError(f"{folder / STRUCTURE} has format {structure.get('format')}, this version reads {FORMAT}")
+    module_name, _, class_name = str(structure.get("model")).rpartition(".")
+    # Only this package's own models are built: a file must not be able to name code of its choice.
+    kind: Any = None
+    if module_name.startswith("vtoncompress.model.") and all(part.isidentifier() for part in module_name.split(".")):
+        try:
+            kind = getattr(importlib.import_module(module_name), class_name, None)
+        except ModuleNotFoundError:
+            kind = None
+    if not (inspect.isclass(kind) and issubclass(kind, TryOnModel) and not inspect.isabstract(kind)):
+        raise ValueError(f"{folder / STRUCTURE} names {structure.get('model')!r}, which is no try-on model of this version")
+    try:
+        return kind(**structure["arguments"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{folder / STRUCTURE} does not fit {class_name} of this version: {error}") from error
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    tensor = tensor.detach().contiguous().cpu()
+    return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+
+
+def _opened(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,0 +1,162 @@
+"""A deployed network: a folder of one runtime's files and the manifest that says what they are and how to call them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.export.base import Exporter
+from vtoncompress.try_on import TryOn
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Attributes:
+        exporter: name of the module in :mod:`vtoncompress.export` that opens the files.
+        runtime: what runs them: ``torch``, ``onnxruntime``, ``openvino``.
+        model: name of the model config, for example ``pf_afn_small``.
+        size: (height, width) of all pictures, in pixels.
+        convention: the checkpoint's numeric convention; None where a model knows only one.
+        protocol: the protocol under which ``measured`` was measured; None where nothing was.
+        measured: figures of the record, by column.
+        versions: versions of the libraries that wrote the files.
+        files: SHA-256 of every other file in the folder, by its path relative to it.
+        inputs, outputs: shape, type and value range of every tensor, by name.
+        format: version of this layout.
+    """
+
+    exporter: str
+    runtime: str
+    model: str
+    size: tuple[int, int]
+    convention: str | None
+    protocol: str | None
+    measured: Mapping[str, Any]
+    versions: Mapping[str, str]
+    files: Mapping[str, str]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def write_manifest(
+    folder: Path,
+    exporter: Exporter,
+    *,
+    model: str,
+    size: tuple[int, int],
+    convention: str | None = None,
+    protocol: str | None = None,
+    measured: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Describe what ``exporter`` wrote into ``folder``; arguments as in :class:`Manifest`. Written last, and whole."""
+    height, width = size
+    picture = {"shape": [1, 3, height, width], "type": "float32", "range": [-1, 1], "from_uint8": "v / 127.5 - 1"}
+    mask = {"shape": [1, 1, height, width], "type": "float32", "range": [0, 1], "from_uint8": "v / 255"}
+    image = {"shape": [1, 3, height, width], "type": "float32", "range": [-1, 1], "to_uint8": "round((v + 1) * 127.5)"}
+    manifest = Manifest(
+        exporter=type(exporter).__module__.rpartition(".")[2],
+        runtime=exporter.runtime,
+        model=model,
+        size=(height, width),
+        convention=convention,
+        protocol=protocol,
+        measured=dict(measured or {}),
+        versions=dict(versions or {}),
+        files={name: _sha256(folder / name) for name in _files(folder)},
+        inputs={"person": picture, "garment": picture, "garment_mask": mask},
+        outputs={"image": image},
+    )
+    unfinished = folder / f".{MANIFEST}.part"
+    unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    os.replace(unfinished, folder / MANIFEST)
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a deployed folder whose files are all there and unchanged.
+
+    Raises:
+        ValueError: no such folder, not a manifest of this format, or a file that is missing or was changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ValueError(f"{folder} is no deployed network, it has no {MANIFEST}: write one with experiments/export.py")
+    try:
+        values = json.loads(path.read_text())
+        written = values["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: export the network again") from error
+    if written != FORMAT:
+        raise ValueError(f"{path} has format {written}, this version reads {FORMAT}: export the network again")
+    try:
+        height, width = values.pop("size")
+        manifest = Manifest(size=(int(height), int(width)), **values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} lacks or adds fields: export the network again") from error
+    _check_files(folder, manifest.files)
+    return manifest
+
+
+def open_deployment(folder: Path | str, threads: int | None = None) -> TryOn:
+    """Open a deployed folder for try-on calls, after checking every file's hash.
+
+    Args:
+        folder: what ``experiments/export.py`` wrote.
+        threads: CPU threads; None for the runtime's own choice.
+
+    Raises:
+        ValueError: as :func:`read_manifest`, or a runtime that is unknown or not installed.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
+    name = f"vtoncompress.export.{manifest.exporter}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(manifest.exporter)) or importlib.util.find_spec(name) is None:
+        raise ValueError(
+            f"{folder / MANIFEST} names the unknown exporter {manifest.exporter!r}: export the network again"
+        )
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{folder} needs the package {error.name}: pip install {error.name}") from error
+    if not hasattr(module, "open_runtime"):
+        raise ValueError(
+            f"{folder / MANIFEST} names {manifest.exporter!r}, which opens nothing: export the network again"
+        )
+    return TryOn(module.open_runtime(folder, threads), manifest.size)
+
+
+def _files(folder: Path) -> list[str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) != MANIFEST)
+
+
+def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    for name, expected in hashes.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{folder / MANIFEST} names a file outside its folder, {name!r}: do not use it")
+        if not path.is_file():
+            raise ValueError(f"{path} is missing: export the network again")
+        if _sha256(path) != expected:
+            raise ValueError(f"{path} was changed or damaged since it was exported: export the network again")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,130 @@
+"""How a command ends: a user's mistake gives one line and exit code 2, a bug of ours its traceback."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    GrammarParseError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+from yaml import YAMLError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+TRACEBACK = "VTONCOMPRESS_TRACEBACK"
+# Lines that Hydra adds to its messages and that help nobody who did not write the configs.
+NOISE = ("See https://", "Config search path", "provider=", "full_key:", "object_type=")
+
+
+def run_main(main: Callable[[], None]) -> int:
+    """Call ``main``, a function under ``@hydra.main``, and return the exit code: ``sys.exit(run_main(main))``.
+
+    0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted. Anything else is
+    a bug and is raised, and so is everything where the user has set ``VTONCOMPRESS_TRACEBACK=1``.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
+    try:
+        _check_flags()
+        with contextlib.redirect_stderr(_WithoutNotice(sys.stderr)):
+            main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        line = explain(error)
+        if line is None or os.environ.get(TRACEBACK) == "1":
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return USER_MISTAKE
+    return 0
+
+
+def explain(error: BaseException) -> str | None:
+    """A user's mistake in one line, with its remedy as far as known; None for what must be a bug."""
+    match error:
+        case InstantiationException():
+            return _explain_instantiation(error)
+        case MissingConfigException(missing_cfg_file=str(missing), options=[*options]):
+            group, _, choice = missing.rpartition("/")
+            return f"unknown {group}={choice}: choose one of {', '.join(options)}"
+        case HydraException(__cause__=ConfigAttributeError() | ConfigKeyError() as cause):
+            return _explain_unknown_key(cause)
+        case HydraException(__cause__=OmegaConfBaseException() as cause):
+            return _one_line(f"{error}\n{cause}")
+        case MissingMandatoryValue():
+            return f"{error.full_key} is missing: add {error.full_key}=VALUE to the command"
+        case InterpolationResolutionError(full_key=str(key)):
+            return f"{key}: {_one_line(str(error))}"
+        case OSError(strerror=str(reason), filename=name) if name is not None:
+            return f"{name}: {reason}"
+        case HydraException() | GrammarParseError() | YAMLError() | argparse.ArgumentError() | OSError() | ValueError():
+            return _one_line(str(error)) or None
+    return None
+
+
+def _explain_instantiation(error: InstantiationException) -> str | None:
+    """The mistake in what was to be built, or in the arguments it was to be built with."""
+    cause = error.__cause__
+    if cause is None:
+        return _one_line(str(error))
+    if isinstance(cause, ImportError) or (isinstance(cause, TypeError) and _raised_by_hydra(cause)):
+        where = str(error).rpartition("full_key: ")[2].strip()
+        return f"{where}: {_one_line(str(cause))}"
+    return explain(cause)
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra's call itself failed, so that the arguments don't fit, and nothing within what it called."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_globals["__name__"].startswith("hydra.")
+
+
+def _explain_unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
+    parent, _, key = str(error.full_key).rpartition(".")
+    known = sorted(map(str, error.parent_node or ()))
+    near = difflib.get_close_matches(key, known, n=3) or known
+    remedy = f"{parent or 'this command'} has {', '.join(near)}" if near else "remove it"
+    return f"unknown option {error.full_key}: {remedy}"
+
+
+def _one_line(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return " ".join(line for line in lines if line and not line.startswith(NOISE))
+
+
+def _check_flags() -> None:
+    """ValueError for a flag that Hydra lacks; its own parser prints its usage first."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    _, unknown = parser.parse_known_args()
+    if unknown:
+        option = unknown[0].lstrip("-").partition("=")[0].replace("-", "_")
+        raise ValueError(f"unknown flag {unknown[0]}: options have no dashes, write {option}=VALUE")
+
+
+class _WithoutNotice:
+    """A stream that drops the line Hydra prints before it raises what a job raised."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith("Error executing job with overrides") else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,41 @@
+"""What it takes to deploy a try-on model: an exporter that writes a folder, and the runtime that opens it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # a runtime opens its files without torch
+    from vtoncompress.model.base import TryOnModel
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+class Runtime(ABC):
+    """An opened network: the one interface through which every variant is measured."""
+
+    @abstractmethod
+    def __call__(self, inputs: Tensors) -> Tensors:
+        """``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask`` (1, 1, H, W) in 0..1 -> named outputs."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What a record needs to be trusted: version, device, threads, execution precision."""
+
+
+class Exporter(ABC):
+    """Writes the runtime's files into a folder and opens them again. The folder's whole content is deployed."""
+
+    runtime: ClassVar[str]
+
+    @abstractmethod
+    def export(self, model: TryOnModel, folder: Path) -> None:
+        """Write ``model`` for batch 1 and ``model.size``, in float32, batch norms folded where the runtime does."""
+
+    @abstractmethod
+    def open(self, folder: Path) -> Runtime:
+        """Open what :meth:`export` wrote, quantized since or not. ValueError where a file is missing or damaged."""

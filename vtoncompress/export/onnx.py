@@ -1,0 +1,163 @@
+"""ONNX Runtime on a CPU: one file with graph and weights."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vtoncompress.export.base import Exporter, Runtime, Tensors
+
+if TYPE_CHECKING:
+    import onnx
+
+    from vtoncompress.model.base import TryOnModel
+
+MODEL_FILE = "model.onnx"
+# grid_sample gives the same result at 18, 20 and 22; 20 is the newest that every NNCF pattern was written against.
+OPSET = 20
+
+
+def read_onnx(folder: Path) -> onnx.ModelProto:
+    """The graph in ``folder``. ValueError where the file is missing or damaged."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    file = folder / MODEL_FILE
+    if not file.is_file():
+        raise ValueError(f"{file} is missing: export the network again")
+    try:
+        return onnx.load(file)
+    except DecodeError as error:
+        raise ValueError(f"{file} is damaged: export the network again") from error
+
+
+def write_onnx(graph: onnx.ModelProto, folder: Path) -> None:
+    """Write ``graph`` into ``folder``, weights included."""
+    import onnx
+
+    onnx.save(graph, folder / MODEL_FILE)
+
+
+class ONNXRuntime(Runtime):
+    """A session on the CPU provider.
+
+    Args:
+        folder: with ``model.onnx``.
+        threads: within an operation; null for all physical cores.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        import onnxruntime
+
+        self._file = folder / MODEL_FILE
+        if not self._file.is_file():
+            raise ValueError(f"{self._file} is missing: export the network again")
+        options = onnxruntime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        # Warnings tell how the runtime rewrites the graph; nobody can act on them.
+        options.log_severity_level = 3
+        before = _live_threads()
+        try:
+            self._session = onnxruntime.InferenceSession(self._file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no base class but this
+            raise ValueError(f"{self._file} is damaged: export the network again") from error
+        # The caller's thread works too. A session doesn't tell how many threads it started when none were asked for.
+        self._threads = threads or 1 + _live_threads() - before
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def describe(self) -> dict[str, Any]:
+        import onnxruntime
+
+        return {
+            "runtime": "onnxruntime",
+            "version": onnxruntime.__version__,
+            "device": "cpu",
+            "providers": self._session.get_providers(),
+            "threads": self._threads,
+            # What is stored as float32 runs as float32: the CPU provider has no other way.
+            "execution_precision": "f32",
+            "stored_bytes": _stored_bytes(self._file.parent),
+        }
+
+
+def _live_threads() -> int:
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else 0
+
+
+def _stored_bytes(folder: Path) -> dict[str, int] | None:
+    """Bytes of constants by element type, as ``{"f32": 64}``; None without the onnx package: running needs none."""
+    if importlib.util.find_spec("onnx") is None:
+        return None
+    import onnx
+
+    stored: Counter[str] = Counter()
+    for constant in read_onnx(folder).graph.initializer:
+        element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
+        name = element.name.replace("float", "f").replace("uint", "u").replace("int", "i")
+        stored[name] += math.prod(constant.dims) * element.itemsize
+    return dict(stored)
+
+
+def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Name nodes after their module, as ``warp.aflow_net.netMain.0.6/node_conv2d_3``; drop the exporter's notes."""
+    graph = model.graph
+    for node in graph.node:
+        notes = {note.key: note.value for note in node.metadata_props}
+        # The whole network's scope, the modules' from the outside in, the torch operation.
+        scopes = ast.literal_eval(notes.get("pkg.torch.onnx.name_scopes", "['', '']"))
+        node.name = f"{scopes[-2]}/{node.name}"
+    for item in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
+        del item.metadata_props[:]
+    return model
+
+
+def open_runtime(folder: Path, threads: int | None = None) -> ONNXRuntime:
+    """Open what :class:`ONNXExporter` wrote. ValueError where the file is missing or damaged."""
+    return ONNXRuntime(folder, threads)
+
+
+class ONNXExporter(Exporter):
+    """One file of fixed size, batch norms folded where a convolution precedes them.
+
+    Args:
+        threads: see :class:`ONNXRuntime`.
+    """
+
+    runtime = "onnxruntime"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+
+    def export(self, model: TryOnModel, folder: Path) -> None:
+        import torch
+
+        from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+
+        frozen, example = fold_batch_norms(model), example_inputs(model)
+        with quiet():
+            program = torch.onnx.export(
+                frozen,
+                kwargs=example,
+                output_names=list(frozen(**example)),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        assert program is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        write_onnx(_tidy(program.model_proto), folder)
+
+    def open(self, folder: Path) -> ONNXRuntime:
+        return open_runtime(folder, self.threads)

@@ -1,0 +1,140 @@
+"""OpenVINO on a CPU: an IR with float32 constants, executed in float32 where it isn't quantized."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vtoncompress.export.base import Exporter, Runtime, Tensors
+
+if TYPE_CHECKING:
+    import openvino
+
+    from vtoncompress.model.base import TryOnModel
+
+MODEL_FILE = "model.xml"
+WEIGHTS_FILE = "model.bin"
+# OpenVINO's own choice is bfloat16 on CPUs that have it, which moves PF-AFN's flow by pixels.
+EXECUTION_PRECISION = "f32"
+
+
+def disable_telemetry() -> None:
+    """Keep OpenVINO and NNCF from reporting their use over the network; they do without their reporter if it's missing.
+
+    To be called before either is imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def read_ir(folder: Path) -> openvino.Model:
+    """The graph in ``folder``. ValueError where a file is missing or damaged."""
+    disable_telemetry()
+    import openvino
+
+    for name in (MODEL_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder / name} is missing: export the network again")
+    try:
+        return openvino.Core().read_model(folder / MODEL_FILE, folder / WEIGHTS_FILE)
+    except RuntimeError as error:
+        raise ValueError(f"{folder / MODEL_FILE} or {WEIGHTS_FILE} is damaged: export the network again") from error
+
+
+def write_ir(graph: openvino.Model, folder: Path) -> None:
+    """Write ``graph`` into ``folder`` with its constants as they are; OpenVINO's default is to store float16."""
+    import openvino
+
+    openvino.save_model(graph, folder / MODEL_FILE, compress_to_fp16=False)
+
+
+class OpenVINORuntime(Runtime):
+    """A compiled IR.
+
+    Args:
+        folder: with ``model.xml`` and ``model.bin``.
+        threads: null for all physical cores.
+
+    Raises:
+        ValueError: a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        graph = read_ir(folder)
+        import openvino
+
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        self._core = openvino.Core()
+        try:
+            self._compiled = self._core.compile_model(graph, "CPU", settings)
+        except RuntimeError as error:
+            raise ValueError(f"{folder / MODEL_FILE} can't be run here: {str(error).splitlines()[-1]}") from error
+        self._request = self._compiled.create_infer_request()
+        self._outputs = {port.any_name: port for port in self._compiled.outputs}
+        self._stored: Counter[str] = Counter()
+        for node in graph.get_ops():
+            if node.get_type_name() == "Constant":
+                self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        results = self._request.infer(inputs, share_inputs=True)
+        return {name: results[port] for name, port in self._outputs.items()}
+
+    def describe(self) -> dict[str, Any]:
+        import openvino
+
+        executed: Counter[str] = Counter()
+        for node in self._compiled.get_runtime_model().get_ops():
+            details = node.get_rt_info()
+            if details["layerType"].astype(str) in ("Convolution", "MatMul"):
+                executed[details["runtimePrecision"].astype(str).lower()] += 1
+        return {
+            "runtime": "openvino",
+            "version": openvino.get_version(),
+            "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
+            "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+            "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
+            "execution_precision": self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
+            "executed_layers": dict(executed),
+            "stored_bytes": dict(self._stored),
+        }
+
+
+def open_runtime(folder: Path, threads: int | None = None) -> OpenVINORuntime:
+    """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
+    return OpenVINORuntime(folder, threads)
+
+
+class OpenVINOExporter(Exporter):
+    """An IR of fixed size, batch norms folded where a convolution precedes them.
+
+    Args:
+        threads: see :class:`OpenVINORuntime`.
+    """
+
+    runtime = "openvino"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+
+    def export(self, model: TryOnModel, folder: Path) -> None:
+        disable_telemetry()
+        import openvino
+
+        from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+
+        example = example_inputs(model)
+        with quiet():
+            graph = openvino.convert_model(
+                fold_batch_norms(model),
+                example_input=example,
+                input=[(name, list(value.shape)) for name, value in example.items()],
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_ir(graph, folder)
+
+    def open(self, folder: Path) -> OpenVINORuntime:
+        return open_runtime(folder, self.threads)

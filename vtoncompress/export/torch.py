@@ -1,0 +1,72 @@
+"""Eager PyTorch: the network's structure and weights, and what everything else is compared with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vtoncompress import checkpoint
+from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.tracing import freeze
+from vtoncompress.model.base import TryOnModel
+
+
+class TorchRuntime(Runtime):
+    """A network run eagerly, in float32, on the CPU.
+
+    Args:
+        model: as it is, for comparing an exported network with the one it was made from.
+        threads: within an operation; null keeps torch's own number. It is one number for the whole process.
+    """
+
+    def __init__(self, model: TryOnModel, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._model = freeze(model)
+
+    @torch.inference_mode()
+    def __call__(self, inputs: Tensors) -> Tensors:
+        outputs = self._model(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def describe(self) -> dict[str, Any]:
+        stored: Counter[str] = Counter()
+        for tensor in self._model.state_dict().values():
+            name = str(tensor.dtype).removeprefix("torch.").replace("float", "f").replace("int", "i")
+            stored[name] += tensor.numel() * tensor.element_size()
+        return {
+            "runtime": "torch",
+            "version": torch.__version__,
+            "device": "cpu",
+            "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+            "execution_precision": "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed",
+            "stored_bytes": dict(stored),
+        }
+
+
+def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
+    """Open what :class:`TorchExporter` wrote. ValueError where a file is missing or damaged."""
+    return TorchRuntime(checkpoint.load(folder), threads)
+
+
+class TorchExporter(Exporter):
+    """Structure as JSON, weights as safetensors.
+
+    Args:
+        threads: see :class:`TorchRuntime`.
+    """
+
+    runtime = "torch"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+
+    def export(self, model: TryOnModel, folder: Path) -> None:
+        checkpoint.save(model, folder)
+
+    def open(self, folder: Path) -> TorchRuntime:
+        return open_runtime(folder, self.threads)

@@ -1,0 +1,57 @@
+"""Progress of a long loop: a bar in a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+
+class Progress:
+    """Context manager; ``step`` moves it on by one and shows the given numbers.
+
+    Args:
+        title: what is being done.
+        total: steps in all.
+        done: steps done before.
+        line_every: seconds between lines where there is no terminal.
+    """
+
+    def __init__(self, title: str, total: int, done: int = 0, line_every: float = 20.0) -> None:
+        self.title, self.total, self.done, self.line_every = title, total, done, line_every
+        self.started, self.first = time.monotonic(), done
+        self.last_line = self.started
+        self.bar: Bar | None = None
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            self.bar = Bar(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=self.total, completed=self.done)
+        return self
+
+    def step(self, numbers: Mapping[str, float] | None = None) -> None:
+        self.done += 1
+        text = " ".join(f"{name} {value:.3f}" for name, value in (numbers or {}).items())
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=self.done, description=f"{self.title} {text}")
+            return
+        now = time.monotonic()
+        if now - self.last_line >= self.line_every:
+            self.last_line = now
+            rate = (self.done - self.first) / (now - self.started)
+            left = (self.total - self.done) / rate
+            print(f"{self.title} {self.done}/{self.total} {rate:.2f}/s {left:.0f} s left {text}", file=sys.stderr, flush=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()

@@ -1,0 +1,187 @@
+"""Supervised training on generated pairs: from scratch, or to bring back what compression took."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from vtoncompress.data.base import Pair, TryOnData
+from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.progress import Progress
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.try_on import to_tensors
+
+
+class Supervised(Finetuning):
+    """Minimises the model's own loss on pairs with a known truth.
+
+    Args:
+        samples: training budget in pairs, a new pair each time.
+        batch_size: pairs a step.
+        learning_rate: AdamW's peak rate, after ``warmup`` steps; it then falls to zero along a cosine.
+        warmup: steps.
+        clip: largest norm of the gradient.
+        mixed_precision: accelerate's ``no`` or ``bf16``.
+        workers: processes that draw pairs; 0 draws them between steps.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        learning_rate: float,
+        warmup: int,
+        clip: float,
+        mixed_precision: str,
+        workers: int,
+        checkpoint_every: int,
+    ) -> None:
+        if samples < batch_size or batch_size < 2:
+            raise ValueError(
+                f"finetuning.samples={samples} with finetuning.batch_size={batch_size}: a batch needs 2 pairs or more "
+                "(batch norm) and the budget at least one batch"
+            )
+        self.samples, self.batch_size = samples, batch_size
+        self.learning_rate, self.warmup, self.clip = learning_rate, warmup, clip
+        self.mixed_precision, self.workers, self.checkpoint_every = mixed_precision, workers, checkpoint_every
+
+    def train(self, model: TryOnModel, data: TryOnData, folder: Path) -> dict[str, Any]:
+        """Train ``model`` in place on the first ``samples`` pairs of ``data``.
+
+        ``folder`` keeps the checkpoint from which a killed run goes on to the same result.
+
+        Returns:
+            What a record should know: steps, final loss terms (means over the last tenth), seconds are not among them.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
+        accelerator = Accelerator(mixed_precision=self.mixed_precision, cpu=not torch.cuda.is_available())
+        steps = self.samples // self.batch_size
+        step_module = _LossModule(model)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=1e-4)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule(steps))
+        start = self._resume(folder, model, optimizer, scheduler)
+        loader = DataLoader(
+            _TrainingPairs(data, start * self.batch_size, steps * self.batch_size),
+            self.batch_size,
+            num_workers=self.workers,
+            drop_last=True,
+        )
+        step_module, optimizer, loader = accelerator.prepare(step_module, optimizer, loader)
+        step_module.train()
+        recent: dict[str, list[float]] = {}
+        with Progress("training", steps, start) as progress:
+            for step, batch in zip(range(start, steps), loader, strict=True):
+                terms = step_module(batch)
+                loss = torch.stack(list(terms.values())).sum()
+                if not torch.isfinite(loss):
+                    raise FloatingPointError(f"the training loss is {loss.item()} at step {step} of {steps}")
+                optimizer.zero_grad()
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(model.parameters(), self.clip)
+                optimizer.step()
+                scheduler.step()
+                for name, value in terms.items():
+                    recent.setdefault(name, []).append(value.item())
+                    recent[name] = recent[name][-max(1, steps // 10) :]
+                progress.step({name: float(np.mean(values[-50:])) for name, values in recent.items()})
+                if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps:
+                    self._save(folder, model, optimizer, scheduler, step + 1)
+        model.eval()
+        return {"steps": steps, **{f"loss_{name}": float(np.mean(values)) for name, values in recent.items()}}
+
+    def _schedule(self, steps: int) -> Any:
+        def factor(step: int) -> float:
+            return min(1.0, (step + 1) / self.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1)))
+
+        return factor
+
+    def _identity(self) -> dict[str, Any]:
+        return {"samples": self.samples, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
+
+    def _save(self, folder: Path, model: nn.Module, optimizer: Any, scheduler: Any, step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "identity": json.dumps(self._identity()),
+            "step": step,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": {"last_epoch": scheduler.last_epoch},
+        }
+        torch.save(state, folder / "training.new")
+        os.replace(folder / "training.new", folder / "training.pt")
+
+    def _resume(self, folder: Path, model: nn.Module, optimizer: Any, scheduler: Any) -> int:
+        path = folder / "training.pt"
+        if not path.exists():
+            return 0
+        state = torch.load(path, weights_only=True)
+        if state["identity"] != json.dumps(self._identity()):
+            raise ValueError(f"{path} is of a run with other settings ({state['identity']}): remove it or restore them")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.last_epoch = state["scheduler"]["last_epoch"]
+        return int(state["step"])
+
+
+class _LossModule(nn.Module):
+    """The loss as a forward pass, which is what accelerate wraps."""
+
+    def __init__(self, model: TryOnModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self.model.loss(batch)
+
+
+class _TrainingPairs(Dataset[dict[str, Tensor]]):
+    """Pairs ``start`` to ``stop`` as tensors, every other one mirrored."""
+
+    def __init__(self, data: TryOnData, start: int, stop: int) -> None:
+        self.data, self.start, self.stop = data, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        index += self.start
+        batch = training_tensors(self.data[index])
+        return mirror(batch) if index % 2 else batch
+
+
+def training_tensors(pair: Pair) -> dict[str, Tensor]:
+    """One pair as the model's loss takes it, without the batch dimension.
+
+    Raises:
+        ValueError: the pair has no truth to learn from.
+    """
+    if pair.truth is None or pair.region is None or pair.flow is None:
+        raise ValueError(f"pair {pair.name} has no truth: supervised training needs generated data (data=synthetic)")
+    inputs = {name: array[0] for name, array in to_tensors(pair.person, pair.garment, pair.garment_mask).items()}
+    truth = np.transpose(pair.truth, (2, 0, 1)).astype(np.float32) / 127.5 - 1
+    region = pair.region[None].astype(np.float32) / 255
+    arrays = {**inputs, "truth": truth, "region": region, "flow": np.transpose(pair.flow, (2, 0, 1))}
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def mirror(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The pair seen in a mirror: every picture flipped, and the flow's x counted from the other side."""
+    flipped = {name: tensor.flip(-1) for name, tensor in batch.items()}
+    width = flipped["flow"].shape[-1]
+    flipped["flow"][0] = width - 1 - flipped["flow"][0]
+    return flipped
+
+

@@ -1,0 +1,127 @@
+"""Hashes of what a stage is made of: the code that runs it and the files it reads.
+
+A module's hash is that of its syntax tree, so that comments, docstrings and layout may change without a stage being
+built again. It is found by reading files, never by importing: hashing a stage of torch code needs no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def code_hash(modules: Iterable[str], package: Path | None = None) -> str:
+    """One hash, 64 hex digits, of what :func:`module_hashes` finds; arguments and errors are the same."""
+    return hashlib.sha256(json.dumps(module_hashes(modules, package), sort_keys=True).encode()).hexdigest()
+
+
+def module_hashes(modules: Iterable[str], package: Path | None = None) -> dict[str, str]:
+    """The named modules and, transitively, those of the same package that they import, each with its hash.
+
+    An import counts wherever it stands, in a function too, except under ``if TYPE_CHECKING:``. A package stands for
+    its ``__init__.py`` alone. What is imported by a name made up at run time is not seen: name it in ``modules``.
+
+    Args:
+        modules: full names, such as ``vtoncompress.pruning.one_shot``.
+        package: the package's folder; that of vtoncompress if not given.
+
+    Returns:
+        {module: 64 hex digits}, sorted by name.
+
+    Raises:
+        ValueError: a module does not exist, or one of them imports one that does not.
+    """
+    assert not isinstance(modules, str), "module names come in a list"
+    folder = package or PACKAGE
+    waiting = [(name, "") for name in modules]
+    hashes: dict[str, str] = {}
+    while waiting:
+        name, importer = waiting.pop()
+        if name not in hashes:
+            hashes[name], imports = _read(name, importer, folder)
+            waiting.extend((imported, name) for imported in imports)
+    return dict(sorted(hashes.items()))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits: the name of an input that no stage has built."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(name: str, importer: str, package: Path) -> tuple[str, frozenset[str]]:
+    path = _find(name, package)
+    if path is None:
+        reason = f"{importer} imports it" if importer else f"looked in {package}"
+        raise ValueError(f"no module {name} in {package.name} ({reason}): correct the name")
+    return _parse(name, path, package)
+
+
+# A process runs the code it was started with, so one reading each is right as well as fast.
+@functools.cache
+def _parse(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
+    """A module's hash and the modules of its package that it imports itself."""
+    # A folder without __init__.py can be imported too, and then has no code.
+    tree = _Executed().visit(ast.parse(b"" if path.is_dir() else path.read_bytes(), filename=str(path)))
+    digest = hashlib.sha256(ast.dump(tree, annotate_fields=False).encode()).hexdigest()
+    parent = name.rpartition(".")[0]
+    inside = name if path.is_dir() or path.name == "__init__.py" else parent
+    imports = set(_imports(tree, inside, package))
+    if parent:
+        imports.add(parent)  # Python runs a package's __init__ before any of its modules
+    return digest, frozenset(imports)
+
+
+def _imports(tree: ast.AST, inside: str, package: Path) -> Iterator[str]:
+    """Full names of the imported modules of the package; relative imports start from the package ``inside``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names if _belongs(alias.name, package))
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = inside.split(".")
+                parts = above[: max(0, len(above) - level + 1)] if level else []
+                base = ".".join([*parts, *([module] if module else [])])
+                if _belongs(base, package) or level:
+                    yield base
+                    # A name may be a submodule or something that the module defines; only files tell.
+                    submodules = (f"{base}.{alias.name}" for alias in names)
+                    yield from (name for name in submodules if _find(name, package) is not None)
+
+
+def _belongs(name: str, package: Path) -> bool:
+    return name.partition(".")[0] == package.name
+
+
+def _find(name: str, package: Path) -> Path | None:
+    """The file of a module, or the folder of a package without ``__init__.py``; None where there is neither."""
+    if not _belongs(name, package) or not all(part.isidentifier() for part in name.split(".")):
+        return None
+    folder = package.joinpath(*name.split(".")[1:])
+    files = [folder / "__init__.py", folder.with_name(f"{folder.name}.py")]
+    return next((path for path in files if path.is_file()), folder if folder.is_dir() else None)
+
+
+class _Executed(ast.NodeTransformer):
+    """Leaves only what can change a result."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Without docstrings, and without the strings that describe attributes."""
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        """Without what only a type checker reads."""
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING") else node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        """Without the version: a release alone must not throw away what was trained."""
+        is_version = [ast.unparse(target) for target in node.targets] == ["__version__"]
+        return None if is_version else self.generic_visit(node)

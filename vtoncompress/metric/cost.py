@@ -1,0 +1,84 @@
+"""What one try-on call costs on paper: multiply-accumulates and parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
+from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_macs
+from vtoncompress.metric.size import MIB
+from vtoncompress.model.base import TryOnModel
+
+
+class Cost(SubjectMetric):
+    """MACs of one try-on call at batch 1 and the model's size, and parameters.
+
+    ``gmacs`` in units of 10^9, ``gflops`` twice that; ``params_m`` in units of 10^6; ``gmacs_torch_pruning`` is what
+    torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products. The
+    details hold ``operations`` (GMACs by kind) and ``parts``: GMACs, parameters and float32 MiB (batch norm's
+    statistics included) of each part and of its children. All are the torch network's: what an exporter folds or a
+    runtime skips isn't known here.
+    """
+
+    columns = ("gmacs", "gflops", "params_m", "gmacs_torch_pruning")
+
+    def measure(self, subject: Subject) -> Measurement:
+        model = subject.model
+        inputs = example_inputs(model)
+        macs = count_macs(model, inputs)
+        values = {
+            "gmacs": macs.total / 1e9,
+            "gflops": FLOPS_PER_MAC * macs.total / 1e9,
+            "params_m": _parameters(model) / 1e6,
+            "gmacs_torch_pruning": count_with_torch_pruning(model, inputs) / 1e9,
+        }
+        details = {
+            "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
+            "parts": {name: _describe(part, model, macs) for name, part in model.parts.items()},
+        }
+        return Measurement(values, details=details)
+
+
+def example_inputs(model: TryOnModel) -> dict[str, Tensor]:
+    """Black pictures of the model's size, batch 1, on its device: the cost depends on shapes only."""
+    reference = next(model.parameters())
+    return {
+        name: torch.zeros(1, channels, *model.size, dtype=reference.dtype, device=reference.device)
+        for name, channels in (("person", 3), ("garment", 3), ("garment_mask", 1))
+    }
+
+
+def count_with_torch_pruning(model: TryOnModel, inputs: dict[str, Tensor]) -> int:
+    """MACs by torch-pruning's own counter."""
+    from torch_pruning.utils import count_ops_and_params  # heavy, and of no use to other metrics
+
+    arguments = (inputs["person"], inputs["garment"], inputs["garment_mask"])
+    with torch.no_grad():
+        return int(count_ops_and_params(model, arguments)[0])
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _float32_bytes(module: nn.Module) -> int:
+    return sum(
+        math.prod(t.shape) * (4 if t.is_floating_point() else t.element_size()) for t in module.state_dict().values()
+    )
+
+
+def _describe(module: nn.Module, model: nn.Module, macs: Macs) -> dict[str, Any]:
+    def numbers(one: nn.Module) -> dict[str, Any]:
+        name = next(name for name, other in model.named_modules() if other is one)
+        return {
+            "gmacs": macs.modules.get(name, 0) / 1e9,
+            "params_m": _parameters(one) / 1e6,
+            "float32_mib": _float32_bytes(one) / MIB,
+        }
+
+    children = {name: numbers(child) for name, child in module.named_children()}
+    return numbers(module) | {"children": children}

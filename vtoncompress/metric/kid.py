@@ -1,0 +1,59 @@
+"""Kernel inception distance."""
+
+from __future__ import annotations
+
+from vtoncompress.metric.base import Batch, Measurement, PictureMetric
+from vtoncompress.metric.distance import kernel_distance
+from vtoncompress.metric.distribution import Distributions
+
+
+class Kid(PictureMetric):
+    """Unbiased squared MMD between the features of the predictions and of the person photos of the same pairs.
+
+    Mean and standard deviation over random subsets, not multiplied by 1000. Unbiased where FID is not for few pictures.
+    As FID, it is won by returning the person unchanged, and may then be slightly negative. ``kid`` and ``kid_std`` are
+    filled with Inception's features only, ``kid_shipped`` and ``kid_shipped_std`` with those of the shipped network.
+
+    Args:
+        features, inception_weights: see :func:`vtoncompress.metric.distribution.choose_extractor`.
+        subset_size: pictures a subset, at least 2; all of them where there are fewer (the deviation is then 0).
+        subsets: number of subsets, at least 1.
+        seed: of their draw.
+    """
+
+    columns = ("kid", "kid_std", "kid_shipped", "kid_shipped_std")
+
+    def __init__(
+        self,
+        features: str = "auto",
+        inception_weights: str | None = None,
+        subset_size: int = 100,
+        subsets: int = 50,
+        seed: int = 0,
+    ) -> None:
+        if subset_size < 2 or subsets < 1:
+            raise ValueError(f"subset_size={subset_size}, subsets={subsets}: at least 2 and 1 are needed")
+        self.subset_size, self.subsets, self.seed = subset_size, subsets, seed
+        self._sets = Distributions(features, inception_weights)
+
+    def update(self, batch: Batch) -> None:
+        self._sets.update(batch)
+
+    def compute(self) -> Measurement:
+        suffix = self._sets.extractor.suffix
+        others = ("kid", "kid_std") if suffix else ("kid_shipped", "kid_shipped_std")
+        missing = self._sets.missing("kid", others)
+        columns = (f"kid{suffix}", f"kid{suffix}_std")
+        if len(self._sets) < 2:
+            return Measurement(
+                missing=missing | dict.fromkeys(columns, "an unbiased estimate needs at least 2 pictures")
+            )
+        size = min(self.subset_size, len(self._sets))
+        mean, deviation = kernel_distance(*self._sets.features(), size, self.subsets, self.seed)
+        protocol = self._sets.protocol("kid") | {
+            "kid_kernel": "(x.y/D + 1)^3, unbiased",
+            "kid_subset_size": size,
+            "kid_subsets": self.subsets,
+            "kid_seed": self.seed,
+        }
+        return Measurement(dict(zip(columns, (mean, deviation), strict=True)), missing, protocol)

@@ -1,0 +1,99 @@
+"""How long a try-on call takes."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vtoncompress.data.base import Pair
+from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
+from vtoncompress.try_on import TryOn
+
+
+class Speed(SubjectMetric):
+    """Latency of the whole try-on call, batch 1, in turns with the dense float32 network in eager PyTorch.
+
+    From uint8 pictures to a uint8 picture: normalisation, network, finished image; no reading of files, and the
+    garment's mask is given, not computed. Both networks are called in turns on the same pair, so that ``speedup``, the
+    ratio of their medians, is of one run under one load. The garbage collector is off meanwhile.
+
+    ``latency_ms_p50`` and ``latency_ms_p95`` in milliseconds, ``fps`` is 1000 / p50. Every sample is in the details.
+
+    Args:
+        warmup: calls of each network before the clock counts.
+        repetitions: least number of timed calls of each, at least 1.
+        seconds: least duration of the timed calls of both together.
+    """
+
+    columns = ("latency_ms_p50", "latency_ms_p95", "fps", "speedup")
+
+    def __init__(self, warmup: int, repetitions: int, seconds: float) -> None:
+        if warmup < 0 or repetitions < 1 or seconds < 0:
+            raise ValueError(
+                f"warmup={warmup}, repetitions={repetitions}, seconds={seconds}: at least 0, 1 and 0 are needed"
+            )
+        self.warmup, self.repetitions, self.seconds = warmup, repetitions, seconds
+
+    def measure(self, subject: Subject) -> Measurement:
+        if not subject.pairs:
+            return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
+        load = os.getloadavg()
+        variant, baseline = (TryOn(runtime, subject.model.size) for runtime in (subject.runtime, subject.baseline))
+        samples = self._time((variant, baseline), subject.pairs)
+        p50, p95 = np.percentile(samples[0], [50, 95]).tolist()
+        baseline_p50 = float(np.median(samples[1]))
+        values = {"latency_ms_p50": p50, "latency_ms_p95": p95, "fps": 1000 / p50, "speedup": baseline_p50 / p50}
+        details = {
+            "baseline_latency_ms_p50": baseline_p50,
+            "latency_ms": [round(sample, 3) for sample in samples[0]],
+            "baseline_latency_ms": [round(sample, 3) for sample in samples[1]],
+            "runtime": subject.runtime.describe(),
+            "baseline_runtime": subject.baseline.describe(),
+            "load_average": [round(value, 2) for value in load],
+            **describe_cpu(),
+        }
+        return Measurement(values, details=details)
+
+    def _time(self, calls: Sequence[Callable[..., Any]], pairs: Sequence[Pair]) -> list[list[float]]:
+        """Milliseconds of each call, alternating: A B A B..."""
+        endless = itertools.cycle(pairs)
+        for pair in itertools.islice(endless, self.warmup):
+            for call in calls:
+                call(pair.person, pair.garment, pair.garment_mask)
+        samples: list[list[float]] = [[] for _ in calls]
+        collecting = gc.isenabled()
+        gc.collect()
+        gc.disable()
+        try:
+            start = time.perf_counter()
+            while len(samples[0]) < self.repetitions or time.perf_counter() - start < self.seconds:
+                pair = next(endless)
+                for call, taken in zip(calls, samples, strict=True):
+                    before = time.perf_counter_ns()
+                    call(pair.person, pair.garment, pair.garment_mask)
+                    taken.append((time.perf_counter_ns() - before) / 1e6)
+        finally:
+            if collecting:
+                gc.enable()
+        return samples
+
+
+def describe_cpu() -> dict[str, Any]:
+    """The processor's name and how many of its threads this process may use."""
+    name = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = names[0] if names else name
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": name or "unknown", "cpu_threads_available": available}

@@ -1,0 +1,96 @@
+"""The whole try-on call: garment masked, warped, finished and blended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.pf_afn.convention import find_convention
+from vtoncompress.model.pf_afn.flow import GridSample
+from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator
+from vtoncompress.model.pf_afn.loss import try_on_loss
+from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
+
+MULTIPLE = 2**DOWNSAMPLINGS
+LEVELS = len(ENCODER_CHANNELS)
+
+
+class PFAFN(TryOnModel):
+    """Warp network and generator.
+
+    Args:
+        width: factor on all channel counts; 1 is the published network (73.2 M parameters), 0.25 the small one.
+        size: (height, width) in pixels, multiples of 32.
+        convention: ``official`` or ``seed``, see :mod:`vtoncompress.model.pf_afn.convention`.
+
+    Raises:
+        ValueError: a size or a width that the network can't have.
+    """
+
+    def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
+        super().__init__()
+        if not 1 / 32 <= width <= 4:
+            raise ValueError(f"model.width={width} is out of range: use 0.03125 to 4 (1 is the published network)")
+        if len(size) != 2 or any(side < MULTIPLE or side % MULTIPLE for side in size):
+            raise ValueError(f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}")
+        rule = find_convention(convention)
+        self.width, self.convention = width, convention
+        self.size = (size[0], size[1])
+        self.align_corners = rule.align_corners
+        self.warp = WarpNetwork(width, rule)
+        self.generator = Generator(width)
+        for head in (*self.warp.aflow_net.netMain, *self.warp.aflow_net.netRefine):
+            # Training starts from the identity: garment and person already stand in the same place.
+            nn.init.zeros_(head[-1].bias)
+            head[-1].weight.data.mul_(0.1)
+        self.sample_mask = GridSample(rule.align_corners, padding_mode="zeros")
+
+    def arguments(self) -> dict[str, Any]:
+        return {"width": self.width, "size": list(self.size), "convention": self.convention}
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        return {"warp": self.warp, "generator": self.generator}
+
+    def warp_garment(
+        self, person: Tensor, garment: Tensor, garment_mask: Tensor
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The garment, cut out and deformed (N, 3, H, W), its mask (N, 1, H, W), and the grids of all levels."""
+        mask = (garment_mask > 0.5).to(garment.dtype)
+        warped, grids = self.warp(person, garment * mask)
+        return warped, self.sample_mask(mask, grids[-1]), grids
+
+    def finish(self, person: Tensor, warped: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Picture (N, 3, H, W) in -1..1 and the weight (N, 1, H, W) that the warped garment has in it."""
+        output = self.generator(torch.cat([person, warped, warped_mask], 1))
+        weight = torch.sigmoid(output[:, 3:]) * warped_mask
+        return warped * weight + torch.tanh(output[:, :3]) * (1 - weight), weight
+
+    def grid_to_pixels(self, grid: Tensor) -> Tensor:
+        """Sampling grid (N, 2, h, w) in -1..1 of any level -> pixels of the full picture, centres at whole numbers."""
+        extent = grid.new_tensor([self.size[1], self.size[0]]).view(1, 2, 1, 1)
+        return (grid + 1) / 2 * (extent - 1) if self.align_corners else ((grid + 1) * extent - 1) / 2
+
+    def forward(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> dict[str, Tensor]:
+        warped, warped_mask, grids = self.warp_garment(person, garment, garment_mask)
+        image, _ = self.finish(person, warped, warped_mask)
+        return {"image": image, "flow": self.grid_to_pixels(grids[-1])}
+
+    def loss(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return try_on_loss(self, batch)
+
+    def float_layers(self) -> list[str]:
+        return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]
+
+    def output_layers(self) -> list[str]:
+        return [*self.float_layers(), "generator.model.model.6"]
+
+    def dependency_outputs(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> list[Tensor]:
+        return [
+            *self.warp.dependency_outputs(person, garment),
+            self.generator(torch.cat([person, garment, garment_mask], 1)),
+        ]

@@ -1,0 +1,162 @@
+"""One variant, from weights to a row: the stages in order, each built once and kept in the store."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vtoncompress import fingerprint
+from vtoncompress.record import environment
+from vtoncompress.shipped import checkpoint_folder
+from vtoncompress.store import Artifact, Store
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function of its config, its inputs and its code.
+
+    Attributes:
+        name: of the kind of stage.
+        function: ``module:function`` that does the work; imported only when there is work.
+        config: what the result depends on, plain JSON.
+        inputs: stages whose folders it reads.
+        files: other files it reads.
+        resumable: whether it keeps checkpoints, for which it gets a folder that outlives a kill.
+    """
+
+    name: str
+    function: str
+    config: Config
+    inputs: tuple[Stage, ...] = ()
+    files: tuple[Path, ...] = ()
+    resumable: bool = False
+
+    @cached_property
+    def code(self) -> list[str]:
+        return sorted({self.function.partition(":")[0], *(target.rpartition(".")[0] for target in _targets(self.config))})
+
+    def key(self, store: Store) -> str:
+        return store.key(self.name, self.config, self._input_keys(store), self.code)
+
+    def find(self, store: Store) -> Artifact | None:
+        return store.find(self.name, self.key(store))
+
+    def build(self, store: Store) -> Artifact:
+        """The stage's artifact, and before it those of the stages that it needs."""
+        if (found := self.find(store)) is not None:
+            return found
+        folders = [stage.build(store).path for stage in self.inputs]
+        module, _, name = self.function.partition(":")
+
+        def make(out: Path) -> None:
+            work = [store.work_folder(self.name, self.key(store))] if self.resumable else []
+            getattr(importlib.import_module(module), name)(self.config, *folders, out, *work)
+
+        return store.build(self.name, self.config, self._input_keys(store), self.code, make)
+
+    def _input_keys(self, store: Store) -> list[str]:
+        return [*(stage.key(store) for stage in self.inputs), *(fingerprint.file_hash(path) for path in self.files)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of one variant. ``measurements`` are those that hold numbers."""
+
+    model: Stage
+    deployment: Stage
+    tuned: Stage
+    measurements: tuple[Stage, ...]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return (self.model, *self.tuned.inputs, self.tuned, self.deployment, *self.measurements)
+
+
+def plan(cfg: Config) -> Plan:
+    """The stages of the variant that the resolved config ``cfg`` describes. Builds nothing, imports nothing heavy."""
+    seed = cfg["seed"]
+    weights = {"network": cfg["model"]["network"], "official": cfg["model"].get("official"), "seed": seed}
+    model = Stage(
+        "model", "vtoncompress.stage.model:make",
+        {**weights, "checkpoint": cfg["model"]["checkpoint"]}, files=_weight_files(cfg["model"]),
+    )  # fmt: skip
+    pruned = Stage(
+        "pruning", "vtoncompress.stage.pruning:make",
+        {"pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": cfg["criterion"], "seed": seed},
+        (model,),
+    )  # fmt: skip
+    tuned = Stage(
+        "finetuning", "vtoncompress.stage.finetuning:make",
+        {"finetuning": cfg["finetuning"], "training_data": cfg["training_data"], "seed": seed}, (pruned,),
+        resumable=True,
+    )  # fmt: skip
+    deployment = Stage(
+        "deployment", "vtoncompress.stage.deployment:make",
+        {
+            "quantization": cfg["quantization"], "export": cfg["export"], "calibration_data": cfg["training_data"],
+            "calibration_pairs": cfg["calibration_pairs"], "parity_data": cfg["data"],
+            "parity_pairs": cfg["parity_pairs"], "model": cfg["model"]["name"], "seed": seed,
+        },
+        (tuned,),
+    )  # fmt: skip
+    quality = [
+        Stage(
+            "quality", "vtoncompress.stage.quality:make", {"data": cfg["data"], "metric": metrics},
+            (deployment,), files=_feature_files(),
+        )
+        for metrics in [_metrics(cfg, "pictures")]
+        if metrics
+    ]  # fmt: skip
+    subject = [
+        Stage(
+            "subject", "vtoncompress.stage.subject:make",
+            {"data": cfg["data"], "metric": {name: metric}, **({"machine": environment()} if kind == "clock" else {})},
+            (model, tuned, deployment),
+        )
+        for kind in ("network", "clock")
+        for name, metric in _metrics(cfg, kind).items()
+    ]  # fmt: skip
+    return Plan(model, deployment, tuned, (*quality, *subject))
+
+
+def plan_reference(cfg: Config, name: str) -> Stage | None:
+    """The stage that measures the pictures of a row of :mod:`vtoncompress.reference`; None without picture metrics."""
+    metrics = _metrics(cfg, "pictures")
+    config = {"data": cfg["data"], "metric": metrics, "reference": name}
+    make = "vtoncompress.stage.quality:make_reference"
+    return Stage("quality", make, config, files=_feature_files()) if metrics else None
+
+
+def _metrics(cfg: Config, kind: str) -> dict[str, Any]:
+    chosen = {name: dict(metric) for name, metric in cfg["metric"].items() if metric["kind"] == kind}
+    return {name: {key: value for key, value in metric.items() if key != "kind"} for name, metric in chosen.items()}
+
+
+def _weight_files(model: Config) -> tuple[Path, ...]:
+    if model["checkpoint"] is not None:
+        return tuple(sorted(path for path in checkpoint_folder(model["checkpoint"]).iterdir() if path.is_file()))
+    official = model.get("official") or {}
+    return tuple(Path(path) for key, path in official.items() if key != "_target_" and path is not None)
+
+
+def _feature_files() -> tuple[Path, ...]:
+    """Weights that picture metrics look through."""
+    return tuple(sorted((Path(__file__).parent / "metric" / "weights").glob("*.safetensors")))
+
+
+def _targets(value: Any) -> Iterator[str]:
+    """Every class or function that the config names, however deep."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield value["_target_"]
+        for inner in value.values():
+            yield from _targets(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _targets(inner)

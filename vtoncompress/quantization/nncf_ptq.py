@@ -1,0 +1,145 @@
+"""INT8 convolutions by NNCF, from the ranges that activations take on some calibration pairs; no training."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.export import onnx as onnx_export
+from vtoncompress.export import openvino as openvino_export
+from vtoncompress.export.base import Tensors
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.quantization.base import Quantization
+
+SCOPES = {"warp": ("warp",), "generator": ("generator",), "warp_and_generator": ("warp", "generator")}
+PRESETS = ("mixed", "performance")
+CONVOLUTIONS = ("Convolution", "Conv")  # as OpenVINO and as ONNX call them
+
+
+class NNCFPostTraining(Quantization):
+    """Post-training quantization of an exported graph.
+
+    The convolutions of the scope run in INT8, but for those whose result is a coordinate; all else stays float32. NNCF
+    left alone also rounds sampling grids, to 256 steps for a whole picture, and the final blending: that costs quality
+    and gains no time, because nearly all of it goes into convolutions.
+
+    Args:
+        preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
+        samples: calibration pairs, drawn from those given; all of them where there are fewer.
+        seed: of that draw.
+        fast_bias_correction: take back the shift of a layer's mean by rounding from that layer's own statistics;
+            otherwise layer after layer, each on the quantized ones before it, which is many times slower.
+        scope: ``warp``, ``generator`` or ``warp_and_generator``.
+        tolerance: see :class:`Quantization`.
+
+    Raises:
+        ValueError: an unknown preset or scope, or fewer than one sample.
+    """
+
+    runtimes = frozenset({"openvino", "onnxruntime"})
+
+    def __init__(
+        self,
+        preset: str,
+        samples: int,
+        seed: int,
+        fast_bias_correction: bool,
+        scope: str,
+        tolerance: float,
+    ) -> None:
+        if preset not in PRESETS:
+            raise ValueError(f"unknown quantization.preset={preset}: choose one of {', '.join(PRESETS)}")
+        if scope not in SCOPES:
+            raise ValueError(f"unknown quantization.scope={scope}: choose one of {', '.join(SCOPES)}")
+        if samples < 1:
+            raise ValueError(f"quantization.samples={samples}: at least 1 is needed, 64 are usual")
+        self.preset = preset
+        self.samples = samples
+        self.seed = seed
+        self.fast_bias_correction = fast_bias_correction
+        self.scope = scope
+        self.tolerance = tolerance
+
+    def prepare(self, model: TryOnModel, calibration: Sequence[Tensors]) -> TryOnModel:
+        """``model`` itself: only its exported graph is quantized."""
+        return model
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, calibration: Sequence[Tensors]) -> None:
+        """Quantize the graph in ``folder``.
+
+        Raises:
+            ValueError: a runtime that can't run the result, or no calibration pairs.
+        """
+        if runtime not in self.runtimes:
+            raise ValueError(f"nncf_ptq can't quantize for {runtime}: use {' or '.join(sorted(self.runtimes))}")
+        if not calibration:
+            raise ValueError("nncf_ptq needs calibration pairs")
+        # Files are memory-mapped while they are read, so the new ones must not be written over them.
+        with tempfile.TemporaryDirectory(dir=folder) as fresh:
+            if runtime == "openvino":
+                graph = openvino_export.read_ir(folder)
+                kinds = {node.get_friendly_name(): node.get_type_name() for node in graph.get_ops()}
+                openvino_export.write_ir(self._quantize(graph, kinds, model, calibration), Path(fresh))
+            else:
+                proto = onnx_export.read_onnx(folder)
+                kinds = {node.name: node.op_type for node in proto.graph.node}
+                onnx_export.write_onnx(self._quantize(proto, kinds, model, calibration), Path(fresh))
+            for file in Path(fresh).iterdir():
+                os.replace(file, folder / file.name)
+
+    def _quantize(self, graph: Any, kinds: Mapping[str, str], model: TryOnModel, calibration: Sequence[Tensors]) -> Any:
+        openvino_export.disable_telemetry()
+        import nncf
+
+        count = min(self.samples, len(calibration))
+        chosen = sorted(random.Random(self.seed).sample(range(len(calibration)), count))
+        with _quiet():
+            return nncf.quantize(
+                graph,
+                nncf.Dataset([calibration[index] for index in chosen]),
+                subset_size=count,
+                preset=nncf.QuantizationPreset(self.preset),
+                fast_bias_correction=self.fast_bias_correction,
+                ignored_scope=nncf.IgnoredScope(names=float_nodes(kinds, model, SCOPES[self.scope])),
+            )
+
+
+def float_nodes(kinds: Mapping[str, str], model: TryOnModel, scope: Sequence[str]) -> list[str]:
+    """Names of the nodes to leave in float32.
+
+    Args:
+        kinds: operation of each node of the exported graph, by name; the name starts with its module's.
+        model: that was exported.
+        scope: those of its parts to quantize.
+    """
+    parts = [model.parts[name] for name in scope]
+    quantized = [f"{path}." for path, module in model.named_modules() if any(module is part for part in parts)]
+    coordinates = set(model.float_layers())
+    nodes = {name: name.removeprefix("__module.").split("/")[0] for name in kinds}
+    assert coordinates <= set(nodes.values()), f"not in the graph: {coordinates - set(nodes.values())}"
+    return [
+        name
+        for name, module in nodes.items()
+        if kinds[name] not in ("Constant", "Parameter", "Result")
+        and not (kinds[name] in CONVOLUTIONS and module.startswith(tuple(quantized)) and module not in coordinates)
+    ]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without NNCF's notes and bars: dozens of lines in a sweep's log, none of which calls for action."""
+    logger = logging.getLogger("nncf")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,100 @@
+"""From the artifacts of a variant's stages to its record. Reads numbers, computes none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.pipeline import Config, Plan, Stage
+from vtoncompress.record import Record, environment
+from vtoncompress.store import Artifact, Store
+
+MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"
+
+
+def describe(cfg: Config) -> Record:
+    """The record of a variant before anything of it was measured: names of its choices and what fixes its result."""
+    choices = cfg["choices"]
+    return Record(
+        variant=cfg["variant"],
+        model=cfg["model"]["name"],
+        data=choices["data"],
+        scope=cfg["scope"]["name"],
+        criterion=choices["criterion"],
+        pruning=choices["pruning"],
+        pruning_ratio=0.0 if choices["pruning"] == "none" else cfg["pruning"]["ratio"],
+        finetuning=choices["finetuning"],
+        quantization=choices["quantization"],
+        runtime=choices["runtime"],
+        protocol=cfg["protocol"],
+        pairs=cfg["pair_count"],
+        seed=cfg["seed"],
+        order=cfg["order"],
+        trust={
+            "config": {key: value for key, value in cfg.items() if key not in ("results", "store", "order", "choices")},
+            "pair_list_hash": cfg["pair_list_hash"],
+            "picture_size": cfg["model"]["size"],
+            **environment(),
+        },
+    )
+
+
+def finished(plan: Plan, store: Store) -> bool:
+    """Whether every stage is in this machine's store: then there is nothing to do but to write the record."""
+    return all(stage.find(store) is not None for stage in plan.stages)
+
+
+def fill(record: Record, plan: Plan, store: Store) -> Record:
+    """``record`` with what the finished stages hold."""
+    weights = _artifact(plan.model, store).json("weights.json")["weights"]
+    record.trust["weights"] = weights
+    if weights.startswith("random"):
+        record.model = f"{record.model} (random weights)"
+    record.details["parity"] = _artifact(plan.deployment, store).json("parity.json")
+    record.details["training"] = _artifact(plan.tuned, store).json("training.json")
+    for stage in plan.measurements:
+        add_measurements(record, _artifact(stage, store))
+    runtime = record.details.get("speed", {}).get("runtime")
+    if runtime is not None:
+        record.trust["runtime"] = runtime
+    record.stages = [f"{stage.name}/{stage.key(store)}" for stage in plan.stages]
+    return record
+
+
+def add_measurements(record: Record, artifact: Artifact) -> None:
+    """Add a stage's numbers, the reasons for those that are missing, and their protocol."""
+    for name, found in artifact.json(MEASUREMENTS).items():
+        record.values |= found["values"]
+        record.missing |= found["missing"]
+        if found["details"]:
+            record.details[name] = found["details"]
+        if found["protocol"]:
+            record.trust.setdefault("metrics", {})[name] = found["protocol"]
+
+
+def pictures(plan: Plan, store: Store) -> Path | None:
+    """The variant's picture grid; None where no picture was looked at."""
+    for stage in plan.measurements:
+        path = _artifact(stage, store).path / PICTURES
+        if path.exists():
+            return path
+    return None
+
+
+def _artifact(stage: Stage, store: Store) -> Artifact:
+    artifact = stage.find(store)
+    assert artifact is not None, stage.name
+    return artifact
+
+
+def as_reference(record: Record, row: Any) -> Record:
+    """The record of a reference row beside ``record``: same data, no network."""
+    return Record(
+        variant=f"{row.name}_{record.pairs}",
+        role=row.role,
+        data=record.data,
+        protocol=record.protocol,
+        pairs=record.pairs,
+        trust={key: value for key, value in record.trust.items() if key not in ("config", "runtime", "weights")},
+        order=-1,
+    )

@@ -1,0 +1,55 @@
+"""Fourth stage: quantized, exported, and held against the torch network before anything is measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from vtoncompress import checkpoint
+from vtoncompress.data.base import Pair
+from vtoncompress.deployment import write_manifest
+from vtoncompress.export.base import Tensors
+from vtoncompress.export.parity import check_parity
+from vtoncompress.record import environment
+from vtoncompress.stage.seed import set_seed
+from vtoncompress.try_on import to_tensors
+
+FILES, PARITY = "files", "parity.json"
+
+
+def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
+    """Write the runtime's ``files`` and ``parity.json``.
+
+    ``config``: ``quantization``, ``export``, ``calibration_data``, ``parity_data``, ``parity_pairs``, ``model`` (its name)
+    and ``seed``.
+
+    Raises:
+        ParityError: the exported network paints something else than the torch network.
+    """
+    set_seed(config["seed"])
+    model = checkpoint.load(tuned)
+    exporter, quantization = instantiate(config["export"]), instantiate(config["quantization"])
+    calibration = _tensors(list(islice(instantiate(config["calibration_data"]), config["calibration_pairs"])))
+    files = out / FILES
+    exporter.export(quantization.prepare(model, calibration), files)
+    quantization.convert(files, exporter.runtime, model, calibration)
+    test = _tensors(list(islice(instantiate(config["parity_data"]), config["parity_pairs"])))
+    parity = check_parity(model, exporter.open(files), test, quantization.tolerance)
+    (out / PARITY).write_text(json.dumps({**parity, "tolerance": quantization.tolerance, "parity_pairs": len(test)}))
+    write_manifest(
+        files,
+        exporter,
+        model=config["model"],
+        size=model.size,
+        convention=model.arguments().get("convention"),
+        versions=environment()["versions"],
+    )
+
+
+def _tensors(pairs: Sequence[Pair]) -> list[Tensors]:
+    return [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in pairs]

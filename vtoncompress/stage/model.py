@@ -1,0 +1,59 @@
+"""First stage: the dense network's weights, wherever they come from, as a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+
+from vtoncompress import checkpoint
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.shipped import checkpoint_folder
+
+WEIGHTS = "weights.json"
+
+
+def make(config: Mapping[str, Any], out: Path) -> None:
+    """Write the checkpoint and ``weights.json``, which says in words where the weights come from.
+
+    ``config``: ``network`` (what to build), ``checkpoint`` (a folder, the name of shipped weights, or null), optionally
+    ``official`` (how to load the published files, or null), ``seed`` of random weights otherwise.
+    """
+    model, origin = open_model(config)
+    checkpoint.save(model, out)
+    (out / WEIGHTS).write_text(json.dumps({"weights": origin}))
+
+
+def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
+    """The dense network and, in words, where its weights come from. ValueError for weights that don't fit."""
+    source = config["checkpoint"]
+    if source is not None:
+        model = checkpoint.load(checkpoint_folder(source))
+        _check(model, config)
+        return model, f"checkpoint {Path(source).name}"
+    torch.manual_seed(config["seed"])
+    model = instantiate(config["network"])
+    official = config.get("official")
+    if official is not None and any(official[part] is not None for part in ("warp", "generator")):
+        instantiate(official, model)
+        given = [part for part in ("warp", "generator") if official[part] is not None]
+        return model.eval(), f"official checkpoint files for {' and '.join(given)}"
+    return model.eval(), f"random, seed {config['seed']}"
+
+
+def _check(model: TryOnModel, config: Mapping[str, Any]) -> None:
+    """The checkpoint must be of the network that the config describes, pruned or not."""
+    expected = {key: value for key, value in config["network"].items() if key != "_target_"}
+    if (found := model.arguments()) != expected:
+        different = [key for key in expected if found.get(key) != expected[key]]
+        raise ValueError(
+            f"model.checkpoint={config['checkpoint']} has "
+            + ", ".join(f"{key}={found.get(key)}" for key in different)
+            + " and the config "
+            + ", ".join(f"{key}={expected[key]}" for key in different)
+            + ": change one of them"
+        )

@@ -1,0 +1,178 @@
+"""A table in words: its best rows, and what its numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from vtoncompress.record import QUALITY, Record, split_by_protocol
+
+BUDGET = 0.05
+"""A row is worth taking while its garment SSIM is at most this much below the dense float32 network's."""
+BEST = 3
+ORDINALS = ("", "second ", "third ")
+
+
+def summarise(records: Sequence[Record]) -> list[str]:
+    """The best rows of each protocol, a sentence each: fastest and smallest within the budget, best of the compressed.
+
+    Where one row wins twice, runners-up fill the three. What can't be told, and how many failed, is said too.
+    """
+    groups = [group for group in split_by_protocol(records) if any(record.role == "variant" for record in group)]
+    lines = []
+    for group in groups:
+        variants = [record for record in group if record.role == "variant"]
+        done = [record for record in variants if record.status == "done"]
+        lines += [f"Protocol {group[0].protocol}:"] if len(groups) > 1 else []
+        lines += _summarise(done)
+        if failed := len(variants) - len(done):
+            lines.append(f"{failed} of {len(variants)} variants failed: the notes below the table say why.")
+    return lines
+
+
+def find_dense(records: Iterable[Record]) -> Record | None:
+    """The dense float32 row that others are compared with: in eager PyTorch if there is one."""
+    dense = [record for record in records if record.role == "variant" and record.status == "done"]
+    return min(
+        (record for record in dense if not _is_compressed(record)),
+        key=lambda record: record.runtime != "torch",
+        default=None,
+    )
+
+
+def _is_compressed(record: Record) -> bool:
+    pruned = record.pruning not in ("", "none") and record.pruning_ratio != 0
+    return pruned or record.quantization not in ("", "none")
+
+
+def _summarise(rows: Sequence[Record]) -> list[str]:
+    dense = find_dense(rows)
+    others = [record for record in rows if record is not dense]
+    if dense is None:
+        return ["No dense float32 network was measured: there is nothing to compare with."]
+    if not others:
+        return ["Nothing but the dense float32 network was measured."]
+    target = dense.values.get("ssim_garment")
+    if target is None:
+        lines = ["Garment SSIM was not measured: what follows says nothing about quality."]
+        within, best, limit = others, [], ""
+    else:
+        judged = sorted((one for one in others if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
+        within = [record for record in judged if _loss(record, target) <= BUDGET]
+        best = list(filter(_is_compressed, judged))
+        limit = " within the budget"
+        lines = [f"Budget: garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})."]
+        lines += [] if within else ["No other row is within the budget."]
+    rankings = {
+        f"fastest{limit}": _ranked(within, "latency_ms_p50"),
+        f"smallest{limit}": _ranked(within, "size_mib"),
+        "best garment SSIM of what is compressed": best,
+    }
+    picked = _pick(rankings).items()
+    by_name = {record.variant: record for record in others}
+    return lines + [f"{name}: {_figures(by_name[name], dense)}. The {' and the '.join(why)}." for name, why in picked]
+
+
+def _ranked(records: Iterable[Record], column: str) -> list[Record]:
+    return sorted((record for record in records if column in record.values), key=lambda record: record.values[column])
+
+
+def _loss(record: Record, target: float) -> float:
+    return target - record.values["ssim_garment"]
+
+
+def _pick(rankings: Mapping[str, Sequence[Record]]) -> dict[str, list[str]]:
+    """Variants with what they are: the first of each ranking, and runners-up while fewer than three are named."""
+    picked: dict[str, list[str]] = {}
+    for place, ordinal in enumerate(ORDINALS):
+        for title, ranking in rankings.items():
+            if place >= len(ranking) or (place and (len(picked) >= BEST or ranking[place].variant in picked)):
+                continue
+            picked.setdefault(ranking[place].variant, []).append(ordinal + title)
+    return picked
+
+
+def _figures(record: Record, dense: Record) -> str:
+    values, parts = record.values, []
+    latency = f"{values['latency_ms_p50']:.1f} ms a picture" if "latency_ms_p50" in values else "time not measured"
+    if "speedup" in values:
+        compared = _times(values["speedup"], "faster than", "slower than", "as fast as")
+        parts.append(f"{compared} dense float32 in eager PyTorch ({latency})")
+    else:
+        parts.append(latency)
+    if "size_mib" in values and "size_mib" in dense.values:
+        compared = _times(dense.values["size_mib"] / values["size_mib"], "smaller", "larger", "as large")
+        parts.append(f"{compared} ({values['size_mib']:.1f} MiB)")
+    if "ssim_garment" in values:
+        change = values["ssim_garment"] - dense.values.get("ssim_garment", values["ssim_garment"])
+        compared = "the same" if abs(change) < 5e-4 else f"{abs(change):.3f} {'more' if change > 0 else 'less'}"
+        parts.append(f"garment SSIM {values['ssim_garment']:.3f} ({compared})")
+    return ", ".join(parts)
+
+
+def _times(ratio: float, more: str, less: str, same: str) -> str:
+    """A positive ratio in words: 2.5 is "2.5x ``more``", 0.4 "2.5x ``less``"."""
+    factor = max(ratio, 1 / ratio)
+    return same if factor < 1.05 else f"{factor:.1f}x {more if ratio > 1 else less}"
+
+
+def captions(group: Sequence[Record], shown: set[str]) -> list[str]:
+    """What the numbers of one table are, in lines to stand below it; ``shown`` are its columns' names in records."""
+    lines = []
+    if measured := [record for record in group if QUALITY & record.values.keys()]:
+        lines.append(_pictures(measured[0]))
+        metrics = {name: value for record in measured for name, value in record.trust.get("metrics", {}).items()}
+        for features, names in group_by(
+            (_features(metrics, metric), metric.upper()) for metric in ("fid", "kid")
+        ).items():
+            lines.append(f"{' and '.join(names)}: features = {features}, reference = person photos of the same pairs.")
+    weights = group_by((record.trust.get("weights"), record.model) for record in group if record.role == "variant")
+    lines += [f"{', '.join(models)}: {text}." for text, models in weights.items()]
+    if shown & {"gmacs", "size_mib"}:
+        lines.append("1 MAC = 2 FLOPs. Size counts every file that is deployed.")
+    if timed := [record for record in group if "latency_ms_p50" in record.values]:
+        machines, runtimes = (dict.fromkeys(map(tell, timed)) for tell in (_machine, _runtime))
+        lines.append(
+            f"Time: the whole try-on call, batch 1, on {'; '.join(machines)}; {'; '.join(runtimes)}. Speedup: against "
+            "the dense float32 network in eager PyTorch, timed in turns."
+        )
+    return lines
+
+
+def _pictures(record: Record) -> str:
+    size = "x".join(map(str, record.trust.get("picture_size", ())))
+    kind = "generated pictures" if record.protocol == "generated" else f"pictures of {record.data or record.protocol}"
+    pair_list = f" (list {record.trust['pair_list_hash']})" if record.trust.get("pair_list_hash") else ""
+    pairs = "" if record.pairs is None else f", {record.pairs} pairs{pair_list}"
+    return f"Protocol {record.protocol}: {kind}{' ' if size else ''}{size}{pairs}."
+
+
+def _features(metrics: dict[str, Any], metric: str) -> str | None:
+    if f"{metric}_extractor" not in metrics:
+        return None
+    weights, resizing = (metrics.get(f"{metric}_{name}", "unknown") for name in ("weights", "resizing"))
+    return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing})"
+
+
+def _machine(record: Record) -> str:
+    trust = record.trust
+    threads = trust.get("runtime", {}).get("threads") or trust.get("threads_available")
+    sets = ", ".join(trust.get("instruction_set", ()))
+    cpu = trust.get("cpu", "an unknown processor")
+    return f"{cpu}, {threads} threads" + (f" ({sets})" if sets else "")
+
+
+def _runtime(record: Record) -> str:
+    told = record.trust.get("runtime", {})
+    version = str(told.get("version", "")).partition("-")[0]
+    precision = told.get("execution_precision")
+    return f"{record.runtime} {version}".strip() + (f" in {precision}" if precision else "")
+
+
+def group_by(pairs: Iterable[tuple[Any, str]]) -> dict[Any, list[str]]:
+    """Values by key, both in order and without repetition; pairs without a key are left out."""
+    groups: dict[Any, dict[str, None]] = {}
+    for key, value in pairs:
+        if key is not None:
+            groups.setdefault(key, {})[value] = None
+    return {key: list(values) for key, values in groups.items()}

@@ -1,0 +1,157 @@
+"""The parent of a sweep: checks every variant, runs each in a child process, and ends with the table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from vtoncompress import row
+from vtoncompress.pipeline import plan
+from vtoncompress.record import Record, read, read_all, write
+from vtoncompress.store import Store
+
+GROUPS = ("data", "model", "scope", "criterion", "pruning", "finetuning", "quantization", "export")
+# What a variant's name leaves out: where things are kept changes no number.
+PLACES = ("name", "variant", "results", "store", "order")
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse, before any work, a config that can't work. ValueError says what to change."""
+    runtime = get_class(cfg.export._target_).runtime
+    runtimes = get_class(cfg.quantization._target_).runtimes
+    if runtime not in runtimes:
+        choice = str(cfg.quantization._target_).rpartition(".")[2]
+        raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
+    for group in ("criterion", "pruning", "finetuning", "quantization", "export", "data", "training_data"):
+        instantiate(cfg[group])
+    if not cfg.metric:
+        raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
+    _check_folder(Path(cfg.results))
+    plan(_plain(cfg))
+
+
+def run_variant(cfg: DictConfig) -> Record:
+    """Run one variant in a child process, unless the store has all of it, and return its record."""
+    config = _complete(cfg)
+    store = Store(Path(config["store"]))
+    stages = plan(config)
+    folder = Path(config["results"]) / config["name"]
+    path = folder / "records" / f"{config['variant']}.json"
+    if row.finished(stages, store) and _is_done(path):
+        record = row.fill(row.describe(config), stages, store)
+        write(record, folder)
+        print(f"{config['variant']}: finished before", file=sys.stderr)
+        return record
+    print(f"{config['variant']}: running", file=sys.stderr)
+    path.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        request = Path(temporary) / "config.json"
+        request.write_text(json.dumps(config))
+        code = _wait(subprocess.Popen([sys.executable, "-m", "vtoncompress.variant", str(request)]))
+    if not path.exists():
+        record = row.describe(config)
+        record.status, record.reason = "failed", _death(code)
+        write(record, folder)
+    return read(path)
+
+
+def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
+    """Write the experiment's tables and pages and print the table. ValueError where a variant of this run failed."""
+    from vtoncompress.picture_grid import write_page
+    from vtoncompress.summary import best_rows
+    from vtoncompress.table import print_table, write_tables
+
+    folder = Path(cfg.results) / cfg.name
+    everything = read_all(folder)
+    write_tables(everything, folder)
+    write_page(folder, everything)
+    print_table(everything)
+    for sentence in best_rows(everything):
+        print(sentence)
+    print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
+    failed = [record for record in records if record.status == "failed"]
+    if len(failed) == 1 and len(records) == 1:
+        raise ValueError(failed[0].reason)
+    if failed:
+        reasons = "; ".join(f"{record.variant}: {record.reason}" for record in failed)
+        raise ValueError(f"{len(failed)} of {len(records)} variants failed: {reasons}")
+
+
+def sweep_name(arguments: Sequence[str]) -> str:
+    """The folder of a run without ``experiment=``: the same command gives the same one, another never does."""
+    told = sorted(argument for argument in arguments if not argument.startswith(("-", "results=", "store=")))
+    slug = re.sub(r"[^A-Za-z0-9.]+", "_", "+".join(told)).strip("_")[:80] or "defaults"
+    return f"adhoc/{slug}-{hashlib.sha256(' '.join(told).encode()).hexdigest()[:6]}"
+
+
+def _complete(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved config with the names of its choices, the variant's name, and what identifies its pairs."""
+    config = _plain(cfg)
+    hydra = HydraConfig.get()
+    config["choices"] = {group: hydra.runtime.choices[group] for group in GROUPS}
+    config["choices"]["runtime"] = get_class(config["export"]["_target_"]).runtime
+    config["order"] = hydra.job.num if "num" in hydra.job and not OmegaConf.is_missing(hydra.job, "num") else 0
+    data = instantiate(config["data"])
+    config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
+    if config["variant"] is None:
+        config["variant"] = _variant_name(config)
+    return config
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items() if key != "hydra"}
+
+
+def _variant_name(config: dict[str, Any]) -> str:
+    """Choices in words, and a hash of the whole config, so that no two variants share a name."""
+    choices = config["choices"]
+    pruned = "dense" if choices["pruning"] == "none" else f"{choices['pruning']}_{config['pruning']['ratio']:g}"
+    tuned = "" if choices["finetuning"] == "none" else f"-{choices['finetuning']}"
+    number = "float32" if choices["quantization"] == "none" else choices["quantization"]
+    content = {key: value for key, value in config.items() if key not in PLACES}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]
+    return f"{config['model']['name']}-{pruned}{tuned}-{number}-{choices['runtime']}-{digest}"
+
+
+def _is_done(path: Path) -> bool:
+    try:
+        return read(path).status == "done"
+    except (ValueError, OSError):
+        return False
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """The child's exit code. An interruption reaches the child too, and ends this process after it."""
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.send_signal(signal.SIGTERM)
+        child.wait()
+        raise
+
+
+def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "the process was killed (signal 9), most likely by the kernel for want of memory: use fewer workers"
+    return f"the process ended with {f'signal {-code}' if code < 0 else f'code {code}'} before it wrote its record"
+
+
+def _check_folder(results: Path) -> None:
+    existing = next(path for path in (results.absolute(), *results.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"results={results} can't be written: choose another folder with results=/some/folder")

@@ -1,0 +1,284 @@
+"""Records -> table.csv with everything, and short tables to read (Markdown, LaTeX, terminal), one protocol each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vtoncompress.record import Record, split_by_protocol, write_text
+from vtoncompress.summary import captions, group_by
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+CHOICES = (
+    "variant", "role", "model", "data", "protocol", "scope", "criterion", "pruning_ratio", "finetuning", "quantization",
+    "sampling", "runtime", "seed", "pairs", "status",
+)  # fmt: skip
+VALUES = (
+    "gmacs", "gflops", "params_m", "size_mib", "fid", "kid", "ssim", "psnr", "ssim_garment", "l1_garment",
+    "latency_ms_p50", "latency_ms_p95", "fps", "speedup",
+)  # fmt: skip
+# What tells rows apart that the columns above don't: same ratio by another schedule, same protocol on other pairs.
+EXTRAS = ("pruning", "pair_list_hash", "features", "reason")
+ROLES = ("reference", "oracle", "variant")
+NOTHING = "–"
+PLAIN_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column to be read: its name in records, its header with the unit, and how many decimals mean something."""
+
+    key: str
+    header: str
+    decimals: int
+    spread: str | None = None
+
+
+SHOWN = (
+    Column("gmacs", "GMACs", 2),
+    Column("params_m", "params (M)", 2),
+    Column("size_mib", "size (MiB)", 1),
+    Column("fid", "FID", 2),
+    Column("fid_shipped", "FID (shipped features)", 2),
+    Column("kid", "KID", 4, "kid_std"),
+    Column("kid_shipped", "KID (shipped features)", 4, "kid_shipped_std"),
+    Column("ssim", "SSIM", 3),
+    Column("psnr", "PSNR (dB)", 1),
+    Column("ssim_garment", "garment SSIM", 3),
+    Column("l1_garment", "garment L1", 3),
+    Column("flow_error_px", "flow error (px)", 2),
+    Column("latency_ms_p50", "p50 (ms)", 1),
+    Column("fps", "FPS", 1),
+    Column("speedup", "speedup (×)", 2),
+)
+
+
+def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row a record, in the order of the tables: the contract's columns, then ``EXTRAS``, then further values."""
+    import pandas as pd
+
+    records = in_order(records)
+    further = dict.fromkeys(name for record in records for name in record.values if name not in VALUES)
+    rows = [_cells(record) for record in records]
+    frame = pd.DataFrame(rows, columns=[*CHOICES, *VALUES, *EXTRAS, *further])
+    numbers = {"seed": "Int64", "pairs": "Int64", "pruning_ratio": float}
+    return frame.astype(numbers | dict.fromkeys([*VALUES, *further], float))
+
+
+def _cells(record: Record) -> dict[str, Any]:
+    metrics = record.trust.get("metrics", {})
+    features = {
+        f"{metrics[key]} {metrics.get(f'{m}_weights', '')}"
+        for m in ("fid", "kid")
+        if (key := f"{m}_extractor") in metrics
+    }
+    return {
+        **{name: getattr(record, name) for name in (*CHOICES, "pruning", "reason")},
+        "pair_list_hash": record.trust.get("pair_list_hash", ""),
+        "features": "; ".join(sorted(features)),
+        **record.values,
+    }
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """References and oracle first, otherwise as they are."""
+    return sorted(records, key=lambda record: ROLES.index(record.role))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be read, of one protocol. ``rows`` begin with the variant's label; all cells are plain text."""
+
+    title: str
+    variants: list[str]
+    columns: tuple[Column, ...]
+    rows: list[list[str]]
+    captions: list[str]
+    notes: list[str]
+
+    @property
+    def headers(self) -> list[str]:
+        """One for each cell of a row."""
+        return ["variant", *(column.header for column in self.columns)]
+
+
+def to_tables(records: Sequence[Record]) -> list[Table]:
+    """One table a protocol; columns that are empty in all its rows are left out."""
+    tables = []
+    for group in map(in_order, split_by_protocol(records)):
+        columns = tuple(column for column in SHOWN if any(column.key in record.values for record in group))
+        rows = [[_label(record), *(_format(record, column) for column in columns)] for record in group]
+        title = next((record.protocol for record in group if record.protocol), "unknown")
+        tables.append(
+            Table(
+                f"Protocol {title}",
+                columns,
+                rows,
+                captions(group, {column.key for column in columns}),
+                _notes(group, columns),
+            )
+        )
+    return tables
+
+
+def _label(record: Record) -> str:
+    untrained = str(record.trust.get("weights", "")).startswith("random")
+    told = {record.role: record.role not in ("variant", record.variant), "random weights": untrained}
+    marks = [mark for mark, holds in (told | {"failed": record.status == "failed"}).items() if holds]
+    return f"{record.variant} ({', '.join(marks)})" if marks else record.variant
+
+
+def _format(record: Record, column: Column) -> str:
+    value, spread = record.values.get(column.key), record.values.get(column.spread or "")
+    if value is None:
+        return NOTHING
+    text = f"{value:.{column.decimals}f}"
+    text = text.lstrip("-") if float(text) == 0 else text
+    return text if spread is None else f"{text} ± {spread:.{column.decimals}f}"
+
+
+def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:
+    """What to beware of, what failed and why, what has no number and why."""
+    shown = {column.key for column in columns}
+    notes = []
+    if shown & {"fid", "fid_shipped", "kid", "kid_shipped"} and any(record.variant == "unchanged" for record in group):
+        notes.append("FID never stands alone: the person returned unchanged wins it.")
+    if any((column.spread or "") in record.values for column in columns for record in group):
+        notes.append("KID: mean over subsets, ± the standard deviation of their values.")
+    notes += [f"{record.variant} failed: {record.reason}" for record in group if record.status == "failed"]
+    done = [record for record in group if record.status == "done"]
+    for column_names, variants, reason in _missing(done):
+        names = ", ".join(variants) if len(variants) <= 3 else f"{len(variants)} of {len(done)} rows"
+        where = "" if len(variants) == len(done) else f" of {names}"
+        notes.append(f"No {', '.join(column_names)}{where}: {reason}.")
+    return notes
+
+
+def _missing(records: Sequence[Record]) -> list[tuple[list[str], list[str], str]]:
+    """Headers, variants and reason of the empty cells, each reason told once for the same variants."""
+    full = {"fid": "FID (Inception)", "kid": "KID (Inception)"}
+    cells = group_by(
+        ((full.get(column.key, column.header), record.missing[column.key]), record.variant)
+        for record in records
+        for column in SHOWN
+        if column.key in record.missing
+    )
+    merged = group_by(((reason, tuple(variants)), header) for (header, reason), variants in cells.items())
+    return [(headers, list(variants), reason) for (reason, variants), headers in merged.items()]
+
+
+def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:
+    """Write table.csv (all columns, full precision), table.md and table.tex; each whole or not at all."""
+    tables = to_tables(records)
+    texts = {
+        "table.csv": to_frame(records).to_csv(index=False, lineterminator="\n"),
+        "table.md": "\n".join(to_markdown(table) for table in tables),
+        "table.tex": "% needs \\usepackage{booktabs}\n" + "\n".join(to_latex(table) for table in tables),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, the table, its captions and notes."""
+    rules = ["---", *["---:"] * len(table.columns)]
+    lines = [f"| {' | '.join(map(_escape_markdown, row))} |" for row in (table.headers, *table.rows)]
+    lines.insert(1, f"| {' | '.join(rules)} |")
+    below = [f"- {_escape_markdown(line)}" for line in (*table.captions, *table.notes)]
+    return "\n".join([f"### {table.title}", "", *lines, "", *below, ""])
+
+
+def _escape_markdown(text: str) -> str:
+    return re.sub(r"([\\`*<>|\[\]])", r"\\\1", text)
+
+
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
+    **{">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--"},
+}
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table; captions and notes stand below it, headers are broken at their spaces."""
+    headers = [_escape_latex(header).replace(" ", r" \\ ") for header in table.headers]
+    headers[1:] = [rf"\shortstack[r]{{{header}}}" for header in headers[1:]]
+    lines = [
+        r"\begin{table}[htbp]",
+        rf"\centering\footnotesize\setlength{{\tabcolsep}}{{3pt}}\caption{{{_escape_latex(table.title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        " & ".join(headers) + r" \\",
+        r"\midrule",
+        *(" & ".join(map(_escape_latex, row)) + r" \\" for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\smallskip\raggedright",
+        *(_escape_latex(line) + r"\par" for line in (*table.captions, *table.notes)),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+# Left out first where a terminal is narrow; all of them are in table.md.
+NARROW = (
+    "flow_error_px",
+    "l1_garment",
+    "fps",
+    "psnr",
+    "params_m",
+    "kid",
+    "kid_shipped",
+    "ssim",
+    "gmacs",
+    "fid",
+    "fid_shipped",
+)
+
+
+def print_table(records: Sequence[Record], console: Console | None = None) -> None:
+    """Print the tables in 120 characters, with fewer columns in a narrower terminal; wider in a file or pipe."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, PLAIN_WIDTH)
+    name_width = max(24, console.width - 92)  # 92 is what all columns of numbers take at most
+    for table in to_tables(records):
+        keys = [column.key for column in table.columns]
+        for key in NARROW:
+            if console.measure(_to_rich(table, keys, name_width)).maximum <= console.width:
+                break
+            keys = [one for one in keys if one != key]
+        console.print(_to_rich(table, keys, name_width))
+        if len(keys) < len(table.columns):
+            console.print("More columns in a wider terminal and in table.md.", style="dim")
+        for line in (*table.captions, *table.notes):
+            console.print(line, markup=False, style="dim")
+
+
+def _to_rich(table: Table, keys: Sequence[str], name_width: int) -> RichTable:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    view = RichTable(title=table.title, box=None, padding=(0, 1, 0, 0), header_style="bold", title_justify="left")
+    view.add_column("variant", max_width=name_width, overflow="fold", vertical="bottom")
+    kept = [index for index, column in enumerate(table.columns, 1) if column.key in keys]
+    for index in kept:
+        view.add_column(table.headers[index].replace(" ", "\n"), justify="right", no_wrap=True, vertical="bottom")
+    for row in table.rows:
+        # A spread has no room in a terminal.
+        view.add_row(Text(row[0]), *(Text(row[index].partition(" ±")[0]) for index in kept))
+    return view

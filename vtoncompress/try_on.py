@@ -1,0 +1,85 @@
+"""A try-on call from pictures to a picture, the same for every runtime; imports no torch, so that it deploys small."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtoncompress.data.base import Image
+from vtoncompress.export.base import Runtime, Tensors
+from vtoncompress.garment_mask import find_garment
+from vtoncompress.image import fit_garment, fit_person
+
+
+class TryOn:
+    """Puts a garment on a person through an opened network.
+
+    Args:
+        runtime: the opened network.
+        size: its (height, width) in pixels.
+    """
+
+    def __init__(self, runtime: Runtime, size: tuple[int, int]) -> None:
+        self.runtime = runtime
+        self.size = size
+
+    def __call__(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Image:
+        """The person in the garment, (h, w, 3) uint8 of the network's size.
+
+        Args:
+            person: (H, W, 3) uint8, any size; cropped around its centre to the network's aspect.
+            garment: (H, W, 3) uint8, any size, the garment on a plain background.
+            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None.
+
+        Raises:
+            ValueError: a mask of another size than its garment, or no garment to be found.
+        """
+        if garment_mask is None:
+            garment_mask = find_garment(garment)
+        elif garment_mask.shape != garment.shape[:2]:
+            raise ValueError(
+                f"the mask has {_extent(garment_mask)} pixels and the garment {_extent(garment)}: "
+                "give the mask of this very picture, or none"
+            )
+        tensors = to_tensors(
+            fit_person(person, self.size), fit_garment(garment, self.size), fit_garment(garment_mask, self.size)
+        )
+        return to_image(self.runtime(tensors)["image"])
+
+
+def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
+    """Pictures (H, W, 3) and mask (H, W), uint8 -> a :class:`Runtime`'s inputs: v / 127.5 - 1, for the mask v / 255.
+
+    Returns:
+        ``person`` and ``garment`` (1, 3, H, W) in -1..1, ``garment_mask`` (1, 1, H, W) in 0..1, float32, contiguous.
+    """
+    return {
+        "person": _normalise(person),
+        "garment": _normalise(garment),
+        "garment_mask": garment_mask[None, None].astype(np.float32) / np.float32(255),
+    }
+
+
+def to_image(image: NDArray[np.float32]) -> Image:
+    """(1, 3, H, W) in -1..1 -> (H, W, 3) uint8: (v + 1) * 127.5 rounded to the nearest (halves to the even), in 0..255.
+
+    The inverse of :func:`to_tensors`, exactly, for every uint8 picture.
+
+    Raises:
+        ValueError: the picture holds NaN, as a broken low-precision network gives.
+    """
+    levels = np.rint((image[0].transpose(1, 2, 0) + np.float32(1)) * np.float32(127.5))
+    if np.isnan(levels).any():
+        raise ValueError("the network gave NaN: it is broken, or its precision too low")
+    return np.ascontiguousarray(levels.clip(0, 255).astype(np.uint8))
+
+
+def _normalise(picture: Image) -> NDArray[np.float32]:
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None]).astype(np.float32)
+    planes /= np.float32(127.5)
+    planes -= np.float32(1)
+    return planes
+
+
+def _extent(array: Image) -> str:
+    return f"{array.shape[1]}x{array.shape[0]}"
