@@ -9,11 +9,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vtoncompress.export.base import Exporter
+from vtoncompress.export.base import Exporter, Runtime
 from vtoncompress.try_on import TryOn
 
 FORMAT = 1
@@ -81,10 +81,12 @@ def write_manifest(
         inputs={"person": picture, "garment": picture, "garment_mask": mask},
         outputs={"image": image},
     )
-    unfinished = folder / f".{MANIFEST}.part"
-    unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
-    os.replace(unfinished, folder / MANIFEST)
-    return manifest
+    return _write(folder, manifest)
+
+
+def add_figures(folder: Path, protocol: str, measured: Mapping[str, Any]) -> Manifest:
+    """Put what was measured under ``protocol`` into the manifest of a folder that :func:`read_manifest` accepts."""
+    return _write(folder, replace(read_manifest(folder), protocol=protocol, measured=dict(measured)))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -98,17 +100,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise ValueError(f"{folder} is no deployed network, it has no {MANIFEST}: write one with experiments/export.py")
     try:
         values = json.loads(path.read_text())
-        written = values["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: export the network again") from error
+    written = values.get("format") if isinstance(values, dict) else None
     if written != FORMAT:
         raise ValueError(f"{path} has format {written}, this version reads {FORMAT}: export the network again")
     try:
         height, width = values.pop("size")
         manifest = Manifest(size=(int(height), int(width)), **values)
+        hashes = dict(manifest.files)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} lacks or adds fields: export the network again") from error
-    _check_files(folder, manifest.files)
+        raise ValueError(f"{path} has wrong fields: export the network again") from error
+    _check_files(folder, hashes)
     return manifest
 
 
@@ -124,26 +127,34 @@ def open_deployment(folder: Path | str, threads: int | None = None) -> TryOn:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
+    return TryOn(_open_runtime(manifest.exporter, folder, threads), manifest.size)
+
+
+def _open_runtime(exporter: str, folder: Path, threads: int | None) -> Runtime:
     # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
-    name = f"vtoncompress.export.{manifest.exporter}"
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(manifest.exporter)) or importlib.util.find_spec(name) is None:
-        raise ValueError(
-            f"{folder / MANIFEST} names the unknown exporter {manifest.exporter!r}: export the network again"
-        )
+    module = f"vtoncompress.export.{exporter}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(exporter)) or importlib.util.find_spec(module) is None:
+        raise ValueError(f"{folder / MANIFEST} names the unknown exporter {exporter!r}: export the network again")
     try:
-        module = importlib.import_module(name)
+        open_runtime = getattr(importlib.import_module(module), "open_runtime", None)
+        if open_runtime is None:
+            raise ValueError(f"{folder / MANIFEST} names {exporter!r}, which opens nothing: export the network again")
+        runtime: Runtime = open_runtime(folder, threads)
     except ModuleNotFoundError as error:
         raise ValueError(f"{folder} needs the package {error.name}: pip install {error.name}") from error
-    if not hasattr(module, "open_runtime"):
-        raise ValueError(
-            f"{folder / MANIFEST} names {manifest.exporter!r}, which opens nothing: export the network again"
-        )
-    return TryOn(module.open_runtime(folder, threads), manifest.size)
+    return runtime
+
+
+def _write(folder: Path, manifest: Manifest) -> Manifest:
+    unfinished = folder / f".{MANIFEST}.part"
+    unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+    os.replace(unfinished, folder / MANIFEST)
+    return manifest
 
 
 def _files(folder: Path) -> list[str]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) != MANIFEST)
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != MANIFEST)
 
 
 def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from vtoncompress.image import resize
 
 WORKING_SIDE = 512  # px: outlines do not get better beyond, only slower
 FAINTEST = 5.0  # of 255: what differs less from the background may be its JPEG noise
+FAINTEST_SLOPE = 0.4  # of 255 a pixel
 HALO = 0.08  # of an outline's contrast: JPEG's ripples and the soft shadow beside it
 HALO_RADIUS = 8  # px: a JPEG block
 EDGE_RADIUS = 2  # px over which an antialiased outline spreads
@@ -39,10 +40,12 @@ def find_garment(picture: Image) -> Image:
 
 
 def _segment(picture: Floats) -> Mask:
-    background, noise = _fit_background(picture)
-    contrast = np.abs(picture - background).max(2)
+    background, border = _fit_background(picture)
+    contrast, slope = np.abs(picture - background).max(2), _slope(picture)
+    # Four fifths of a normal noise lie within 1.6 sigma, also where white clips half of it.
+    noise = float(np.quantile(contrast[border], 0.8)) / 1.6
     mask = _solid(_stands_out(contrast, max(FAINTEST, 4 * noise)))
-    outlined = _solid(_closed_outlines(picture, noise))
+    outlined = _solid(_closed(slope > max(FAINTEST_SLOPE, 2 * float(np.quantile(slope[border], 0.9)))))
     if mask.sum() < outlined.sum() / 2:  # only parts of it differ in colour from the background
         mask = outlined
     if mask.mean() < SMALLEST_SHARE:
@@ -50,8 +53,8 @@ def _segment(picture: Floats) -> Mask:
     return mask
 
 
-def _fit_background(picture: Floats) -> tuple[Floats, float]:
-    """Background (H, W, 3), linear, fitted to the border but for a garment that touches it; and its noise (a sigma)."""
+def _fit_background(picture: Floats) -> tuple[Floats, Mask]:
+    """Background (H, W, 3), linear, and the border it was fitted to, less what of a garment touches it."""
     height, width = picture.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y], 2)
@@ -66,9 +69,15 @@ def _fit_background(picture: Floats) -> tuple[Floats, float]:
             raise ValueError("the garment is not on a plain background: give its mask as well, or another photo")
         plane = np.linalg.lstsq(positions[near], colours[near], rcond=None)[0]
         error = np.abs(colours - positions @ plane).max(1)
-    # Four fifths lie within 1.6 sigma, also where white clips half of the noise.
-    noise = float(np.quantile(error[error < tolerance], 0.8)) / 1.6
-    return terms @ plane, noise
+    border[border] = error < tolerance
+    return terms @ plane, border
+
+
+def _slope(picture: Floats) -> Floats:
+    """The steepest change of any colour, of 255 a pixel, smoothed against noise."""
+    smooth = ndimage.gaussian_filter(picture, (1, 1, 0))
+    slope: Floats = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).max(2) / 8
+    return slope
 
 
 def _stands_out(contrast: Floats, faintest: float) -> Mask:
@@ -84,13 +93,10 @@ def _spread(ground: Mask, into: Mask, distance: int) -> Mask:
     return ndimage.binary_dilation(ground, mask=ground | into, iterations=distance)
 
 
-def _closed_outlines(picture: Floats, noise: float) -> Mask:
-    """Outlines, even faint ones, their gaps closed."""
-    smooth = ndimage.gaussian_filter(picture, (1, 1, 0))
-    slope = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).max(2) / 8
-    margin = 8  # closing must not take the picture's end for an outline
-    closed = ndimage.binary_closing(np.pad(slope > max(0.4, 1.6 * noise), margin), iterations=4)
-    return closed[margin:-margin, margin:-margin]
+def _closed(outlines: Mask) -> Mask:
+    """Outlines without their gaps; the margin keeps the picture's end from counting as one."""
+    margin = 8
+    return ndimage.binary_closing(np.pad(outlines, margin), iterations=4)[margin:-margin, margin:-margin]
 
 
 def _solid(mask: Mask) -> Mask:

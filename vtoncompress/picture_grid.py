@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Sequence
 from html import escape
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,17 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from vtoncompress.data.base import Image
-from vtoncompress.record import Record, write_text
-from vtoncompress.summary import summarise
-from vtoncompress.table import NOTHING, Table, to_tables
+from vtoncompress.image import write_image
+
+if TYPE_CHECKING:
+    from vtoncompress.record import Record
+    from vtoncompress.table import Table
 
 FOLDER = "pictures"
 PAGE = "pictures.html"
-TITLES = ("person", "garment", "truth", "result", "difference")
 GAP = 4
 HEADER = 18
 FONT_SIZES = (12, 11, 10, 9, 8)
-COLOURS = 256
 
 
 def grid_path(folder: Path, variant: str) -> Path:
@@ -32,8 +32,10 @@ def grid_path(folder: Path, variant: str) -> Path:
     return folder / FOLDER / f"{variant}.png"
 
 
-def write_grid(path: Path, rows: Sequence[Sequence[Image]], titles: Sequence[str] = TITLES) -> None:
-    """Write a PNG of pictures in rows under their columns' titles, in a palette of 256 colours; whole or not at all.
+def write_grid(path: Path, rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> None:
+    """Write a PNG of pictures in rows under their columns' titles, whole or not at all.
+
+    About 6 kB a picture of 128x96. A palette would take a third, but its bands would pass for the network's.
 
     Args:
         path: its folder is made where it is missing.
@@ -43,9 +45,7 @@ def write_grid(path: Path, rows: Sequence[Sequence[Image]], titles: Sequence[str
     assert rows, "a grid has at least one row"
     assert all(len(row) == len(titles) for row in rows), "every row has one picture for each title"
     height, width = rows[0][0].shape[:2]
-    canvas = Pillow.new(
-        "RGB", (len(titles) * (width + GAP) + GAP, HEADER + len(rows) * (height + GAP) + GAP), "white"
-    )
+    canvas = Pillow.new("RGB", (len(titles) * (width + GAP) + GAP, HEADER + len(rows) * (height + GAP) + GAP), "white")
     draw = ImageDraw.Draw(canvas)
     for column, title in enumerate(titles):
         text, font = _fit(title, width)
@@ -54,11 +54,8 @@ def write_grid(path: Path, rows: Sequence[Sequence[Image]], titles: Sequence[str
             assert row[column].shape[:2] == (height, width), "pictures of a grid share one size"
             corner = (GAP + column * (width + GAP), HEADER + GAP + index * (height + GAP))
             canvas.paste(Pillow.fromarray(row[column]).convert("RGB"), corner)
-    # A third of the size; dithering keeps shades smooth.
-    small = canvas.quantize(COLOURS, method=Pillow.Quantize.MEDIANCUT, kmeans=1, dither=Pillow.Dither.FLOYDSTEINBERG)
-    data = io.BytesIO()
-    small.save(data, "PNG", optimize=True)
-    _write_bytes(path, data.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, np.asarray(canvas))
 
 
 def difference(first: Image, second: Image, gain: float = 3) -> Image:
@@ -78,39 +75,28 @@ def _fit(title: str, width: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFon
     return f"{title}…", font
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def write_page(folder: Path, records: Sequence[Record]) -> Path:
     """Write ``folder``/pictures.html: best rows in words, tables, and the grids that lie in ``folder``/pictures.
 
     The page needs nothing but those grids, which it links relatively: no script, no font, no request elsewhere.
     """
-    tables = to_tables(records)
-    reasons = {record.variant: record.reason for record in records if record.status == "failed"}
-    words = "".join(f"<p>{escape(line)}</p>" for line in summarise(records))
+    # By name: the stage that draws grids must not be built again because the layout of a table has changed.
+    record, summary, table_module = (import_module(f"vtoncompress.{name}") for name in ("record", "summary", "table"))
+    words = "".join(f"<p>{escape(line)}</p>" for line in summary.summarise(records))
     body = [f"<h1>{escape(folder.name)}</h1>", f"<section>{words}</section>"]
-    for table in tables:
+    for table in table_module.to_tables(records):
         body += [f"<h2>{escape(table.title)}</h2>", _table(table)]
-        for row, variant in zip(table.rows, table.variants, strict=True):
-            body.append(_figure(folder, table, row, variant, reasons.get(variant)))
+        body += [_figure(folder, table, *pair) for pair in zip(table.rows, table.records, strict=True)]
     path = folder / PAGE
-    write_text(path, PAGE_FRAME.format(title=escape(folder.name), style=STYLE, body="\n".join(body)))
+    record.write_text(path, PAGE_FRAME.format(title=escape(folder.name), style=STYLE, body="\n".join(body)))
     return path
 
 
 def _table(table: Table) -> str:
     head = "".join(f"<th scope=col>{escape(header)}</th>" for header in table.headers)
     rows = []
-    for row, variant in zip(table.rows, table.variants, strict=True):
-        name = f'<th scope=row><a href="#{escape(variant)}">{escape(row[0])}</a></th>'
+    for row, record in zip(table.rows, table.records, strict=True):
+        name = f'<th scope=row><a href="#{escape(record.variant)}">{escape(row[0])}</a></th>'
         rows.append(f"<tr>{name}{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>")
     notes = "".join(f"<li>{escape(line)}</li>" for line in (*table.captions, *table.notes))
     # Focusable, so that a wide table can be scrolled with the keyboard.
@@ -121,21 +107,21 @@ def _table(table: Table) -> str:
     )
 
 
-def _figure(folder: Path, table: Table, row: list[str], variant: str, reason: str | None) -> str:
+def _figure(folder: Path, table: Table, row: list[str], record: Record) -> str:
     cells = zip(table.headers[1:], row[1:], strict=True)
-    numbers = " · ".join(f"{header} {cell}" for header, cell in cells if cell != NOTHING)
-    caption = f"failed: {reason}" if reason is not None else numbers or "nothing measured"
-    picture = grid_path(folder, variant)
-    link = escape(f"{FOLDER}/{picture.name}")
-    shown = "<p>No pictures.</p>"
+    numbers = " · ".join(f"{header} {cell}" for header, cell in cells if cell not in ("", "–"))
+    caption = f"failed: {record.reason}" if record.status == "failed" else numbers or "nothing measured"
+    picture = grid_path(folder, record.variant)
+    name, shown = escape(record.variant), "<p>No pictures.</p>"
     if picture.is_file():
         with Pillow.open(picture) as grid:
             width, height = grid.size
-        shown = (
-            f'<a href="{link}"><img src="{link}" width={width} height={height} loading=lazy '
-            f'alt="{escape(variant)}: rows of try-on pictures"></a>'
+        image = (
+            f'<img src="{FOLDER}/{name}.png" width={width} height={height} loading=lazy alt="{name}: try-on results">'
         )
-    return f"<figure id={escape(variant)!r}><h3>{escape(row[0])}</h3><figcaption>{escape(caption)}</figcaption>{shown}</figure>"
+        shown = f'<a href="{FOLDER}/{name}.png">{image}</a>'
+    heading = f"<h3>{escape(row[0])}</h3><figcaption>{escape(caption)}</figcaption>"
+    return f'<figure id="{name}">{heading}{shown}</figure>'
 
 
 STYLE = """
@@ -147,7 +133,8 @@ h3 { margin: 2rem 0 0; overflow-wrap: anywhere }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: bottom }
 td { white-space: nowrap }
-th:first-child { text-align: left; font-weight: normal; position: sticky; left: 0; background: #fff }
+th:first-child { text-align: left; font-weight: normal; position: sticky; left: 0; background: #fff;
+  min-width: 8rem; overflow-wrap: anywhere }
 ul { padding-left: 1.2rem; font-size: .85rem; color: #444 }
 figure { margin: 0 }
 figcaption { font-size: .85rem; color: #444; margin-bottom: .5rem }

@@ -53,7 +53,7 @@ class Record:
         values: column -> finite number; units are in the names.
         missing: column -> why there is no number.
         trust: ``config`` (resolved), ``weights`` (in words; begins with "random" where nothing was trained),
-            ``pair_list_hash``, ``picture_size`` ([height, width]), ``metrics`` (the metrics' protocol fields),
+            ``pair_list_hash``, ``picture_size`` ([height, width]), ``metrics`` (protocol fields by metric),
             ``runtime`` (what the runtime says of itself), and :func:`environment`'s.
         details: anything else worth keeping: raw samples, costs of the parts, the ratio reached.
         stages: keys in the store of the stages it was made of.
@@ -171,13 +171,14 @@ def split_by_protocol(records: Sequence[Record]) -> list[list[Record]]:
     # The measured ones first: what failed or has cost only knows less of its protocol and joins the others.
     for record in sorted(records, key=lambda one: -len(_protocol(one))):
         mine = _protocol(record)
-        for theirs, group in groups:
-            if all(theirs.get(name, value) == value for name, value in mine.items()):
-                theirs.update(mine)
-                group.append(record)
-                break
-        else:
+        open_to_it = [one for one in groups if all(one[0].get(name, value) == value for name, value in mine.items())]
+        if not open_to_it:
             groups.append((dict(mine), [record]))
+            continue
+        alike = [one for one in open_to_it if record.pairs is not None and one[1][0].pairs == record.pairs]
+        theirs, group = (alike or open_to_it)[0]
+        theirs.update(mine)
+        group.append(record)
     place = {id(record): index for index, record in enumerate(records)}
     ordered = [sorted(group, key=lambda one: place[id(one)]) for _, group in groups]
     return sorted(ordered, key=lambda group: place[id(group[0])])
@@ -189,8 +190,13 @@ def _protocol(record: Record) -> dict[str, Any]:
     if QUALITY & record.values.keys():
         fields |= {"pairs": record.pairs}
         fields |= {name: record.trust[name] for name in ("pair_list_hash", "picture_size") if name in record.trust}
-        fields |= record.trust.get("metrics", {})
+        fields |= metric_fields(record)
     return fields
+
+
+def metric_fields(record: Record) -> dict[str, Any]:
+    """The protocol fields of all metrics; their names begin with the metric's."""
+    return {name: value for protocol in record.trust.get("metrics", {}).values() for name, value in protocol.items()}
 
 
 def environment() -> dict[str, Any]:
@@ -251,9 +257,10 @@ def _portable(value: Any) -> Any:
 
 
 def _without_folders(text: str) -> str:
-    if "\n" not in text and PureWindowsPath(text).is_absolute() and "\\" in text:
+    if "\\" in text and PureWindowsPath(text).is_absolute():
         return PureWindowsPath(text).name
-    if "\n" not in text and " " not in text and PurePath(text).is_absolute():
+    # A sentence may begin with a path; one with ": " in it is taken for a sentence.
+    if PurePath(text).is_absolute() and not re.search(r"\n|: ", text):
         return PurePath(text).name
     # In a traceback of ours the path within the repository says more than a file's name.
     return PATH_IN_TEXT.sub(r"\1", text.replace(f"{ROOT}{os.sep}", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vtoncompress.record import QUALITY, Record, split_by_protocol
+from vtoncompress.record import QUALITY, Record, metric_fields, split_by_protocol
 
 BUDGET = 0.05
 """A row is worth taking while its garment SSIM is at most this much below the dense float32 network's."""
@@ -55,22 +55,22 @@ def _summarise(rows: Sequence[Record]) -> list[str]:
     target = dense.values.get("ssim_garment")
     if target is None:
         lines = ["Garment SSIM was not measured: what follows says nothing about quality."]
-        within, best, limit = others, [], ""
+        within, best = others, []
     else:
         judged = sorted((one for one in others if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
         within = [record for record in judged if _loss(record, target) <= BUDGET]
         best = list(filter(_is_compressed, judged))
-        limit = " within the budget"
-        lines = [f"Budget: garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})."]
-        lines += [] if within else ["No other row is within the budget."]
+        floor = f"garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})"
+        lines = [f"Fastest and smallest of the rows with a {floor}:" if within else f"No other row has a {floor}."]
     rankings = {
-        f"fastest{limit}": _ranked(within, "latency_ms_p50"),
-        f"smallest{limit}": _ranked(within, "size_mib"),
+        "fastest": _ranked(within, "latency_ms_p50"),
+        "smallest": _ranked(within, "size_mib"),
         "best garment SSIM of what is compressed": best,
     }
-    picked = _pick(rankings).items()
     by_name = {record.variant: record for record in others}
-    return lines + [f"{name}: {_figures(by_name[name], dense)}. The {' and the '.join(why)}." for name, why in picked]
+    for name, titles in _pick(rankings).items():
+        lines.append(f"{name}: {_figures(by_name[name], dense)}. The {' and the '.join(titles)}.")
+    return lines
 
 
 def _ranked(records: Iterable[Record], column: str) -> list[Record]:
@@ -85,10 +85,11 @@ def _pick(rankings: Mapping[str, Sequence[Record]]) -> dict[str, list[str]]:
     """Variants with what they are: the first of each ranking, and runners-up while fewer than three are named."""
     picked: dict[str, list[str]] = {}
     for place, ordinal in enumerate(ORDINALS):
+        before = set(picked)
         for title, ranking in rankings.items():
-            if place >= len(ranking) or (place and (len(picked) >= BEST or ranking[place].variant in picked)):
-                continue
-            picked.setdefault(ranking[place].variant, []).append(ordinal + title)
+            name = ranking[place].variant if place < len(ranking) else None
+            if name is not None and name not in before and (name in picked or len(picked) < BEST):
+                picked.setdefault(name, []).append(ordinal + title)
     return picked
 
 
@@ -121,7 +122,7 @@ def captions(group: Sequence[Record], shown: set[str]) -> list[str]:
     lines = []
     if measured := [record for record in group if QUALITY & record.values.keys()]:
         lines.append(_pictures(measured[0]))
-        metrics = {name: value for record in measured for name, value in record.trust.get("metrics", {}).items()}
+        metrics = {name: value for record in measured for name, value in metric_fields(record).items()}
         for features, names in group_by(
             (_features(metrics, metric), metric.upper()) for metric in ("fid", "kid")
         ).items():

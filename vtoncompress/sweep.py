@@ -71,7 +71,7 @@ def run_variant(cfg: DictConfig) -> Record:
 def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
     """Write the experiment's tables and pages and print the table. ValueError where a variant of this run failed."""
     from vtoncompress.picture_grid import write_page
-    from vtoncompress.summary import best_rows
+    from vtoncompress.summary import summarise
     from vtoncompress.table import print_table, write_tables
 
     folder = Path(cfg.results) / cfg.name
@@ -79,7 +79,7 @@ def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
     write_tables(everything, folder)
     write_page(folder, everything)
     print_table(everything)
-    for sentence in best_rows(everything):
+    for sentence in summarise(everything):
         print(sentence)
     print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
     failed = [record for record in records if record.status == "failed"]
@@ -112,9 +112,10 @@ def _complete(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    ours = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key != "hydra"}
+    return {str(key): value for key, value in config.items()}
 
 
 def _variant_name(config: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress.record import Record, split_by_protocol, write_text
+from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
 from vtoncompress.summary import captions, group_by
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def _cells(record: Record) -> dict[str, Any]:
-    metrics = record.trust.get("metrics", {})
+    metrics = metric_fields(record)
     features = {
         f"{metrics[key]} {metrics.get(f'{m}_weights', '')}"
         for m in ("fid", "kid")
@@ -94,10 +94,10 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be read, of one protocol. ``rows`` begin with the variant's label; all cells are plain text."""
+    """A table to be read, of one protocol. ``rows``, one a record, begin with a label; all cells are plain text."""
 
     title: str
-    variants: list[str]
+    records: list[Record]
     columns: tuple[Column, ...]
     rows: list[list[str]]
     captions: list[str]
@@ -119,6 +119,7 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
         tables.append(
             Table(
                 f"Protocol {title}",
+                group,
                 columns,
                 rows,
                 captions(group, {column.key for column in columns}),
@@ -130,7 +131,7 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
 
 def _label(record: Record) -> str:
     untrained = str(record.trust.get("weights", "")).startswith("random")
-    told = {record.role: record.role not in ("variant", record.variant), "random weights": untrained}
+    told = {record.role: record.role == "reference", "random weights": untrained}
     marks = [mark for mark, holds in (told | {"failed": record.status == "failed"}).items() if holds]
     return f"{record.variant} ({', '.join(marks)})" if marks else record.variant
 
@@ -148,7 +149,9 @@ def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:
     """What to beware of, what failed and why, what has no number and why."""
     shown = {column.key for column in columns}
     notes = []
-    if shown & {"fid", "fid_shipped", "kid", "kid_shipped"} and any(record.variant == "unchanged" for record in group):
+    if shown & {"fid", "fid_shipped", "kid", "kid_shipped"} and any(
+        record.variant.startswith("unchanged") for record in group
+    ):
         notes.append("FID never stands alone: the person returned unchanged wins it.")
     if any((column.spread or "") in record.values for column in columns for record in group):
         notes.append("KID: mean over subsets, ± the standard deviation of their values.")
@@ -258,8 +261,9 @@ def print_table(records: Sequence[Record], console: Console | None = None) -> No
     name_width = max(24, console.width - 92)  # 92 is what all columns of numbers take at most
     for table in to_tables(records):
         keys = [column.key for column in table.columns]
+        unbounded = console.options.update(max_width=1000)  # a measure within the console's width never exceeds it
         for key in NARROW:
-            if console.measure(_to_rich(table, keys, name_width)).maximum <= console.width:
+            if console.measure(_to_rich(table, keys, name_width), options=unbounded).maximum <= console.width:
                 break
             keys = [one for one in keys if one != key]
         console.print(_to_rich(table, keys, name_width))

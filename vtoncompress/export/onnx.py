@@ -118,7 +118,7 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
         # The whole network's scope, the modules' from the outside in, the torch operation.
         scopes = ast.literal_eval(notes.get("pkg.torch.onnx.name_scopes", "['', '']"))
         node.name = f"{scopes[-2]}/{node.name}"
-    for item in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
+    for item in [graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
         del item.metadata_props[:]
     return model
 

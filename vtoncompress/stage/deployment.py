@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.data.base import Pair
+from vtoncompress.delivery import FILES
 from vtoncompress.deployment import write_manifest
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.parity import check_parity
@@ -19,7 +20,7 @@ from vtoncompress.record import environment
 from vtoncompress.stage.seed import set_seed
 from vtoncompress.try_on import to_tensors
 
-FILES, PARITY = "files", "parity.json"
+PARITY = "parity.json"
 
 
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:

@@ -16,6 +16,7 @@ from vtoncompress.deployment import open_deployment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.base import Batch, Measurement, Prediction
 from vtoncompress.picture_grid import difference, write_grid
+from vtoncompress.delivery import FILES
 from vtoncompress.try_on import to_image, to_tensors
 
 MEASUREMENTS, GRID = "measurements.json", "pictures.png"
@@ -25,7 +26,7 @@ GRID_PAIRS = 6
 
 def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
     """Write ``measurements.json`` and ``pictures.png``. ``config``: ``data``, ``metric``."""
-    runtime = open_deployment(deployed).runtime
+    runtime = open_deployment(deployed / FILES).runtime
 
     def predict(pair: Pair) -> Prediction:
         outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))

@@ -13,6 +13,7 @@ from vtoncompress import checkpoint
 from vtoncompress.deployment import open_deployment
 from vtoncompress.export import torch as torch_export
 from vtoncompress.metric.base import Subject
+from vtoncompress.delivery import FILES
 from vtoncompress.stage.quality import write_measurements
 
 PAIRS = 16
@@ -22,8 +23,8 @@ def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, ou
     """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``."""
     subject = Subject(
         model=checkpoint.load(tuned),
-        folder=deployed,
-        runtime=open_deployment(deployed).runtime,
+        folder=deployed / FILES,
+        runtime=open_deployment(deployed / FILES).runtime,
         baseline=torch_export.open_runtime(dense),
         pairs=list(islice(instantiate(config["data"]), PAIRS)),
     )

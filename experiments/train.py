@@ -1,0 +1,20 @@
+"""Train a network from scratch: ``python experiments/train.py model=NAME out=FOLDER [finetuning.samples=N]``."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from vtoncompress.errors import run_main
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+def main(cfg: DictConfig) -> None:
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    from vtoncompress.training import train
+
+    print(f"checkpoint: {train(config)}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,27 @@
+"""Put a garment on a person: two photos in, a picture out. conf/try_on.yaml shows how."""
+
+import sys
+from typing import Any, cast
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from vtoncompress.errors import run_main
+from vtoncompress.image import check_writable, read_image, read_mask, write_image
+from vtoncompress.opening import open_try_on
+
+
+@hydra.main(version_base=None, config_path="../conf", config_name="try_on")
+def main(cfg: DictConfig) -> None:
+    """Read, open, call, write; what can fail cheaply comes first."""
+    check_writable(cfg.out)
+    person, garment = read_image(cfg.person), read_image(cfg.garment)
+    mask = None if cfg.mask is None else read_mask(cfg.mask)
+    model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
+    try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads)
+    write_image(cfg.out, try_on(person, garment, mask))
+    print(cfg.out)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,127 @@
+"""Multiply-accumulates against hand counts and the published sizes of PF-AFN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
+from vtoncompress.metric.base import Measurement, Subject
+from vtoncompress.metric.cost import Cost
+from vtoncompress.metric.macs import count_macs
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.model.pf_afn.correlation import Correlation
+from vtoncompress.model.pf_afn.flow import GridSample
+from vtoncompress.pruning.one_shot import OneShot
+
+
+def measure(model: TryOnModel, tmp_path: Path) -> Measurement:
+    return Cost().measure(Subject(model, tmp_path, None, None, []))  # type: ignore[arg-type]
+
+
+def meta(width: float, size: tuple[int, int]) -> PFAFN:
+    """A network without weights: its cost depends on shapes only."""
+    with torch.device("meta"):
+        return PFAFN(width, size)
+
+
+def test_the_published_network(tmp_path: Path) -> None:
+    found = measure(meta(1, (256, 192)), tmp_path)
+    parts = found.details["parts"]
+    assert parts["generator"]["gmacs"] == pytest.approx(21.95, abs=0.005)
+    assert parts["warp"]["children"]["image_features"]["gmacs"] == pytest.approx(6.64, abs=0.005)
+    assert parts["warp"]["params_m"] == pytest.approx(29.30, abs=0.005)
+    assert parts["generator"]["params_m"] == pytest.approx(43.90, abs=0.005)
+    assert found.values["params_m"] == pytest.approx(73.20, abs=0.005)
+    assert parts["warp"]["float32_mib"] == pytest.approx(111.86, abs=0.005)
+    assert parts["generator"]["float32_mib"] == pytest.approx(167.55, abs=0.005)
+    assert found.values["gflops"] == 2 * found.values["gmacs"]
+
+
+def test_the_whole_is_the_sum_of_what_it_is_made_of(tmp_path: Path) -> None:
+    found = measure(meta(0.25, (128, 96)), tmp_path)
+    total = found.values["gmacs"]
+    by_kind = {name: n["gmacs"] for name, n in found.details["operations"].items()}
+    assert sum(by_kind.values()) == pytest.approx(total)
+    warp = found.details["parts"]["warp"]
+    assert sum(child["gmacs"] for child in warp["children"].values()) == pytest.approx(warp["gmacs"])
+    # All levels of the correlation: 64 channels, 49 displacements.
+    pixels = sum((128 >> level) * (96 >> level) for level in range(1, 6))
+    assert by_kind["correlation"] == pytest.approx(64 * 49 * pixels / 1e9)
+    # torch-pruning sees neither correlation nor sampling, but counts nearest upsampling.
+    assert found.values["gmacs_torch_pruning"] < total
+    assert total - found.values["gmacs_torch_pruning"] == pytest.approx(
+        by_kind["correlation"] + by_kind["grid_sample"] + by_kind["interpolation"], rel=0.3
+    )
+
+
+def test_the_model_keeps_its_mode_and_its_hooks(tmp_path: Path) -> None:
+    model = meta(0.0625, (64, 64)).train()
+    measure(model, tmp_path)
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_narrow_and_pruned_networks_cost_less(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = PFAFN(0.125, (64, 64)).eval()
+    dense = measure(model, tmp_path).values
+    OneShot(0.5).prune(model, ["warp", "generator"], MagnitudeL2())
+    pruned = measure(model, tmp_path).values
+    for column in ("gmacs", "gflops", "params_m", "gmacs_torch_pruning"):
+        assert pruned[column] < 0.6 * dense[column]
+
+
+class Hand(nn.Module):
+    """One of each kind of operation, small enough to count by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouped = nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2)
+        self.correlation = Correlation(4)
+        self.sample = GridSample(align_corners=True)
+        self.linear = nn.Linear(6, 5)
+        self.norm = nn.BatchNorm2d(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.correlation(x, x)
+        self.sample(x, torch.zeros(1, 2, 5, 7))
+        y = F.relu(self.norm(self.grouped(x)))
+        F.interpolate(y, scale_factor=2, mode="bilinear")
+        F.interpolate(y, scale_factor=2, mode="nearest")
+        F.scaled_dot_product_attention(*[torch.zeros(1, 2, length, 8) for length in (3, 4, 4)])
+        return self.linear(y.mean((2, 3)))
+
+
+def test_each_kind_of_operation_by_hand() -> None:
+    macs = count_macs(Hand(), {"x": torch.zeros(1, 4, 8, 6)})
+    assert macs.operations == {
+        "convolution": 6 * 4 * 3 * (4 // 2) * 9,
+        "correlation": 4 * 49 * 8 * 6,
+        "grid_sample": 4 * 4 * 5 * 7,
+        "normalisation": 2 * 6 * 4 * 3,
+        "activation": 6 * 4 * 3,
+        "interpolation": 4 * 6 * 8 * 6,
+        "attention": 2 * 2 * 3 * 4 * 8,
+        "addmm": 6 * 5,
+    }
+    assert macs.modules["grouped"] == 1296
+    assert macs.modules["correlation"] == 9408
+    assert macs.modules[""] == macs.total
+
+
+def test_what_runs_inside_a_correlation_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_products(self: Correlation, first: Tensor, second: Tensor) -> Tensor:
+        torch.bmm(torch.zeros(2, 3, 4), torch.zeros(2, 4, 5))
+        return torch.zeros(1, 49, *first.shape[2:])
+
+    monkeypatch.setattr(Correlation, "forward", by_products)
+    macs = count_macs(Hand(), {"x": torch.zeros(1, 4, 8, 6)})
+    assert "bmm" not in macs.operations
+    assert macs.modules["correlation"] == macs.operations["correlation"] == 4 * 49 * 8 * 6
+    assert macs.modules[""] == macs.total

@@ -1,0 +1,66 @@
+"""Frechet and kernel distance against pytorch-fid and a direct computation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vtoncompress.metric.distance import frechet_distance, kernel_distance
+from vtoncompress.metric.torchvision_import import make_torchvision_importable
+
+Features = np.ndarray
+
+
+def draw(count: int, dimension: int, seed: int, shift: float = 0.0) -> Features:
+    random = np.random.default_rng(seed)
+    mixing = np.random.default_rng(0).standard_normal((dimension, dimension))
+    return np.maximum(random.standard_normal((count, dimension)) @ mixing + shift, 0)
+
+
+@pytest.mark.parametrize("dimension", [2, 16, 96])
+def test_frechet_equals_pytorch_fid(dimension: int) -> None:
+    make_torchvision_importable()
+    from pytorch_fid.fid_score import calculate_frechet_distance
+
+    first, second = draw(300, dimension, 1), draw(250, dimension, 2, 0.7)
+    statistics = [part for x in (first, second) for part in (x.mean(0), np.cov(x, rowvar=False))]
+    expected = float(calculate_frechet_distance(*statistics))
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_of_a_set_with_itself_is_0_and_it_is_symmetric() -> None:
+    first, second = draw(200, 24, 1), draw(200, 24, 2, 0.5)
+    assert frechet_distance(first, first) < 1e-9 * np.trace(np.cov(first, rowvar=False))
+    assert frechet_distance(first, second) == pytest.approx(frechet_distance(second, first), rel=1e-9)
+
+
+def test_frechet_with_fewer_pictures_than_dimensions_is_finite() -> None:
+    assert np.isfinite(frechet_distance(draw(10, 64, 1), draw(10, 64, 2)))
+
+
+def test_frechet_of_known_distributions() -> None:
+    x = draw(100, 5, 3)
+    assert frechet_distance(x, x + 2.0) == pytest.approx(5 * 4)
+
+
+def test_kernel_distance_is_the_unbiased_squared_mmd() -> None:
+    x, y = draw(6, 4, 1), draw(6, 4, 2, 1.0)
+    kernel = lambda a, b: (a @ b / 4 + 1) ** 3  # noqa: E731
+    pairs = [(i, j) for i in range(6) for j in range(6)]
+    off_diagonal = [(i, j) for i, j in pairs if i != j]
+    expected = (
+        sum(kernel(x[i], x[j]) + kernel(y[i], y[j]) for i, j in off_diagonal) / 30
+        - 2 * sum(kernel(x[i], y[j]) for i, j in pairs) / 36
+    )
+    mean, deviation = kernel_distance(x, y, subset_size=6, subsets=3, seed=0)
+    assert mean == pytest.approx(expected)
+    assert deviation == pytest.approx(0, abs=1e-9 * abs(expected))
+
+
+def test_kernel_distance_scatters_around_0_for_equal_sets_and_depends_on_its_seed_only() -> None:
+    x, y = draw(200, 8, 1), draw(200, 8, 2, 2.0)
+    same, spread = kernel_distance(x, x, 50, 40, 0)
+    assert abs(same) < spread
+    assert kernel_distance(x, y, 50, 40, 0) == kernel_distance(x, y, 50, 40, 0)
+    assert kernel_distance(x, y, 50, 40, 0) != kernel_distance(x, y, 50, 40, 1)
+    assert kernel_distance(x, y, 50, 40, 0)[0] > 10 * abs(same)

@@ -1,0 +1,76 @@
+"""The clock's bookkeeping; no time is asserted."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.export.base import Runtime, Tensors
+from vtoncompress.metric.base import Subject
+from vtoncompress.metric.speed import Speed
+
+
+@dataclass
+class Recorder(Runtime):
+    """Answers with the person, and notes that it was called, with what, and whether the collector was on."""
+
+    name: str
+    log: list[tuple[str, float, bool]] = field(default_factory=list)
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        self.log.append((self.name, float(inputs["person"].sum()), gc.isenabled()))
+        return {"image": inputs["person"]}
+
+    def describe(self) -> dict[str, Any]:
+        return {"runtime": self.name}
+
+
+@dataclass
+class Sized:
+    size: tuple[int, int] = (128, 96)
+
+
+@pytest.fixture
+def log() -> list[tuple[str, float, bool]]:
+    return []
+
+
+def subject(log: list[tuple[str, float, bool]], pairs: int) -> Subject:
+    data = Synthetic("test", 3, 128, 96)[:pairs]
+    return Subject(Sized(), None, Recorder("variant", log), Recorder("dense", log), data)  # type: ignore[arg-type]
+
+
+def test_variant_and_baseline_take_turns_on_the_same_pairs(log: list[tuple[str, float, bool]]) -> None:
+    found = Speed(warmup=2, repetitions=6, seconds=0).measure(subject(log, 3))
+    assert [name for name, *_ in log] == ["variant", "dense"] * 8
+    shown = [picture for _, picture, _ in log]
+    assert shown[::2] == shown[1::2]
+    assert len(set(shown[4:])) == 3
+    assert not any(enabled for *_, enabled in log[4:])
+    assert gc.isenabled()
+    assert len(found.details["latency_ms"]) == len(found.details["baseline_latency_ms"]) == 6
+
+
+def test_numbers_follow_from_the_samples(log: list[tuple[str, float, bool]]) -> None:
+    found = Speed(warmup=0, repetitions=5, seconds=0.05).measure(subject(log, 1))
+    samples = found.details["latency_ms"]
+    assert len(samples) >= 5
+    assert found.values["latency_ms_p50"] == pytest.approx(np.percentile(samples, 50), abs=1e-3)
+    assert found.values["latency_ms_p95"] == pytest.approx(np.percentile(samples, 95), abs=1e-3)
+    assert found.values["fps"] == pytest.approx(1000 / found.values["latency_ms_p50"])
+    assert found.values["speedup"] == pytest.approx(
+        found.details["baseline_latency_ms_p50"] / found.values["latency_ms_p50"]
+    )
+    assert found.details["runtime"] == {"runtime": "variant"}
+    assert found.details["cpu_threads_available"] >= 1
+
+
+def test_no_pairs_is_a_reason_and_no_repetitions_a_mistake(log: list[tuple[str, float, bool]]) -> None:
+    assert set(Speed(1, 1, 0).measure(subject(log, 0)).missing) == set(Speed.columns)
+    with pytest.raises(ValueError, match="repetitions=0"):
+        Speed(1, 0, 0)

@@ -1,0 +1,115 @@
+"""The best rows, in words that agree with the numbers."""
+
+from __future__ import annotations
+
+from vtoncompress.record import Record
+from vtoncompress.summary import find_dense, summarise
+
+
+def row(name: str, quantization: str = "nncf_ptq", **values: float) -> Record:
+    choices = {"protocol": "generated", "pruning": "none", "quantization": quantization, "runtime": "openvino"}
+    return Record(name, values=values, **choices)  # type: ignore[arg-type]
+
+
+def dense(**values: float) -> Record:
+    measured = {"ssim_garment": 0.683, "size_mib": 19.4, "latency_ms_p50": 27.0, "speedup": 1.0} | values
+    one = row("dense", "none", **measured)
+    one.runtime = "torch"
+    return one
+
+
+def test_three_winners_are_three_sentences() -> None:
+    lines = summarise(
+        [
+            row("fast", ssim_garment=0.64, size_mib=8.0, latency_ms_p50=5.0, speedup=5.4),
+            row("small", ssim_garment=0.65, size_mib=4.0, latency_ms_p50=8.0, speedup=3.375),
+            dense(),
+            row("good", ssim_garment=0.671, size_mib=9.0, latency_ms_p50=8.1, speedup=3.4),
+            row("tiny_but_bad", ssim_garment=0.3, size_mib=1.0, latency_ms_p50=1.0, speedup=27.0),
+        ]
+    )
+    assert lines == [
+        "Fastest and smallest of the rows with a garment SSIM at most 0.05 below the 0.683 of dense float32 (dense):",
+        "fast: 5.4x faster than dense float32 in eager PyTorch (5.0 ms a picture), 2.4x smaller (8.0 MiB), garment "
+        "SSIM 0.640 (0.043 less). The fastest.",
+        "small: 3.4x faster than dense float32 in eager PyTorch (8.0 ms a picture), 4.8x smaller (4.0 MiB), garment "
+        "SSIM 0.650 (0.033 less). The smallest.",
+        "good: 3.4x faster than dense float32 in eager PyTorch (8.1 ms a picture), 2.2x smaller (9.0 MiB), garment "
+        "SSIM 0.671 (0.012 less). The best garment SSIM of what is compressed.",
+    ]
+
+
+def test_one_winner_leaves_room_for_runners_up() -> None:
+    lines = summarise(
+        [
+            dense(),
+            row("all", ssim_garment=0.70, size_mib=4.0, latency_ms_p50=5.0, speedup=5.4),
+            row("second", ssim_garment=0.66, size_mib=20.0, latency_ms_p50=30.0, speedup=0.9),
+            row("third", ssim_garment=0.65, size_mib=5.0, latency_ms_p50=27.0, speedup=1.0),
+        ]
+    )
+    assert [line.partition(":")[0] for line in lines[1:]] == ["all", "third", "second"]
+    assert lines[1].endswith(
+        "garment SSIM 0.700 (0.017 more). The fastest and the smallest and the best garment SSIM of what is compressed."
+    )
+    assert lines[2].startswith("third: as fast as dense float32")
+    assert lines[2].endswith("The second fastest and the second smallest.")
+    assert "1.1x slower than dense" in lines[3]
+    assert lines[3].endswith("The second best garment SSIM of what is compressed.")
+
+
+def test_nothing_within_the_budget_is_said_and_the_best_is_shown() -> None:
+    lines = summarise([dense(), row("bad", ssim_garment=0.5), row("worse", ssim_garment=0.4)])
+    assert lines[0] == "No other row has a garment SSIM at most 0.05 below the 0.683 of dense float32 (dense)."
+    best = "The best garment SSIM of what is compressed."
+    assert lines[1] == f"bad: time not measured, garment SSIM 0.500 (0.183 less). {best}"
+    assert lines[2].startswith("worse: ")
+    assert len(lines) == 3
+
+
+def test_failed_rows_and_references_never_win() -> None:
+    failed = row("failed")
+    failed.status, failed.reason = "failed", "no memory"
+    pasted = row("pasted", ssim_garment=0.9, size_mib=0.1, latency_ms_p50=0.1)
+    pasted.role = "reference"
+    lines = summarise([pasted, dense(), failed, row("good", ssim_garment=0.67, size_mib=8.0)])
+    assert [line.partition(":")[0] for line in lines[1:]] == ["good", "1 of 3 variants failed"]
+
+
+def test_rows_without_quality_are_not_praised_for_it() -> None:
+    one = dense(size_mib=20.0)
+    del one.values["ssim_garment"]
+    lines = summarise([one, row("int8", size_mib=5.0, latency_ms_p50=9.0, speedup=3.0)])
+    assert lines == [
+        "Garment SSIM was not measured: what follows says nothing about quality.",
+        "int8: 3.0x faster than dense float32 in eager PyTorch (9.0 ms a picture), 4.0x smaller (5.0 MiB). The fastest "
+        "and the smallest.",
+    ]
+
+
+def test_little_to_compare_is_said() -> None:
+    assert summarise([]) == []
+    assert summarise([dense()]) == ["Nothing but the dense float32 network was measured."]
+    assert summarise([row("int8", ssim_garment=0.5)]) == [
+        "No dense float32 network was measured: there is nothing to compare with."
+    ]
+
+
+def test_dense_is_the_eager_one_and_never_pruned_or_quantized() -> None:
+    onnx, eager, pruned = row("onnx", "none"), dense(), row("pruned", "none")
+    pruned.pruning, pruned.pruning_ratio, pruned.runtime = "one_shot", 0.2, "torch"
+    assert find_dense([onnx, pruned, eager, row("int8")]) is eager
+    assert find_dense([pruned, onnx]) is onnx
+    assert find_dense([pruned]) is None
+
+
+def test_protocols_are_never_compared() -> None:
+    other = row("other", ssim_garment=0.99, size_mib=1.0)
+    other.protocol = "pf_afn_viton"
+    lines = summarise([dense(), row("int8", ssim_garment=0.67), other])
+    assert lines[0] == "Protocol generated:"
+    assert lines[-2:] == [
+        "Protocol pf_afn_viton:",
+        "No dense float32 network was measured: there is nothing to compare with.",
+    ]
+    assert not any("other:" in line for line in lines)

@@ -1,0 +1,54 @@
+"""Whatever a user has, a deployed folder, a checkpoint or published weights, opened for try-on calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vtoncompress.deployment import open_deployment
+from vtoncompress.try_on import TryOn
+
+
+def open_try_on(
+    deployment: str | None = None,
+    checkpoint: str | None = None,
+    model: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+) -> TryOn:
+    """Open the first of the three that is given; only the last two need torch.
+
+    Args:
+        deployment: folder that ``experiments/export.py`` wrote.
+        checkpoint: checkpoint folder, or the name of weights that come with the package.
+        model: a config of the group ``model``: its checkpoint or its published files.
+        threads: CPU threads; None for the runtime's own choice.
+
+    Raises:
+        ValueError: two were given, or what was given can't be opened, or has no trained weights.
+    """
+    if deployment is not None and checkpoint is not None:
+        raise ValueError("deployment and checkpoint are both given: give one of them")
+    if deployment is not None:
+        return open_deployment(deployment, threads)
+    from vtoncompress import checkpoint as checkpoints
+    from vtoncompress.export.torch import TorchRuntime
+    from vtoncompress.shipped import checkpoint_folder
+
+    if checkpoint is not None:
+        network = checkpoints.load(checkpoint_folder(checkpoint))
+    elif model is not None:
+        network = _open_model(model)
+    else:
+        raise ValueError("nothing to open: give deployment=FOLDER or checkpoint=FOLDER")
+    return TryOn(TorchRuntime(network, threads), network.size)
+
+
+def _open_model(model: Mapping[str, Any]) -> Any:
+    from vtoncompress.stage.model import open_model
+
+    files = {part: file for part, file in (model.get("official") or {}).items() if part != "_target_"}
+    if model["checkpoint"] is None and (not files or None in files.values()):
+        options = " ".join(f"model.official.{part}=FILE" for part in files) or "model.checkpoint=FOLDER"
+        raise ValueError(f"model={model['name']} has no trained weights: add {options}")
+    network, _ = open_model({**model, "seed": 0})
+    return network
