@@ -13,6 +13,7 @@ from vtoncompress.store import Store
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="delivery")
 def main(cfg: DictConfig) -> None:
+    """Copy the files out of the store and describe them."""
     out = Path(cfg.out)
     deliver(cfg.variant, Path(cfg.results) / cfg.name, Store(Path(cfg.store)), out)
     print(out)

@@ -6,9 +6,9 @@ python experiments/run.py [-m] [experiment=NAME] [group=choice] [key=value]
 import sys
 
 import hydra
-from omegaconf import DictConfig
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from vtoncompress.errors import run_main
 from vtoncompress.record import Record
@@ -17,6 +17,7 @@ from vtoncompress.sweep import check, finish, run_variant, sweep_name
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> Record:
+    """One job: of a sweep, or alone with a table of its own."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_variant(cfg)
     check(cfg)

@@ -19,7 +19,7 @@ ConfigStore.instance().store("tabulate", OmegaConf.load(CONFIG))
 @hydra.main(version_base="1.3", config_path=None, config_name="tabulate")
 def main(config: DictConfig) -> None:
     """Write table.csv, table.md, table.tex and pictures.html anew, and print the table and the best rows."""
-    from vtoncompress import picture_grid, record, summary, table
+    from vtoncompress import page, record, summary, table
 
     known = ", ".join(_known(Path(config.results))) or f"none is in {config.results}"
     if OmegaConf.is_interpolation(config, "folder") and config.experiment is None:
@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
     if not records:
         raise ValueError(f"{folder} has no records: run its experiment first, or choose another ({known})")
     table.write_tables(records, folder)
-    picture_grid.write_page(folder, records)
+    page.write_page(folder, records)
     table.print_table(records)
     print(*summary.summarise(records), sep="\n")
 

@@ -1,6 +1,7 @@
 """Train a network from scratch: ``python experiments/train.py model=NAME out=FOLDER [finetuning.samples=N]``."""
 
 import sys
+from typing import Any, cast
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -10,7 +11,8 @@ from vtoncompress.errors import run_main
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(cfg: DictConfig) -> None:
-    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    """Train, and say where the checkpoint is."""
+    config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
     from vtoncompress.training import train
 
     print(f"checkpoint: {train(config)}")

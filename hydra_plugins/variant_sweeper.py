@@ -18,6 +18,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -42,6 +43,9 @@ class VariantSweeper(Sweeper):
 
     def __init__(self, params: Mapping[str, str], variants: Mapping[str, Sequence[str]]) -> None:
         self.params, self.variants = params, variants
+        self.config: DictConfig
+        self.hydra_context: HydraContext
+        self.launcher: Launcher
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config, self.hydra_context = config, hydra_context

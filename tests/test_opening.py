@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.opening import open_try_on
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small networks on a busy machine wait for each other's threads rather than compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _config(warp: Path | None, generator: Path | None) -> dict[str, Any]:
@@ -29,6 +39,7 @@ def _config(warp: Path | None, generator: Path | None) -> dict[str, Any]:
     }
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_checkpoint_and_published_files_give_the_same_picture(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = PFAFN(1 / 16, (64, 64))

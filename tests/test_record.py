@@ -157,7 +157,7 @@ def test_a_failed_row_joins_those_of_as_many_pairs() -> None:
 
 def test_the_environment_is_told_without_loading_what_it_names() -> None:
     code = (
-        "import sys, json; from vtoncompress.record import environment; print(json.dumps(environment()));"
+        "import sys, json; from vtoncompress.environment import environment; print(json.dumps(environment()));"
         "assert not {'torch', 'openvino', 'onnxruntime', 'pandas', 'numpy'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=record.ROOT)

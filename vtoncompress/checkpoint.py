@@ -98,7 +98,9 @@ def _build(structure: dict[str, Any], folder: Path) -> TryOnModel:
         except ModuleNotFoundError:
             kind = None
     if not (inspect.isclass(kind) and issubclass(kind, TryOnModel) and not inspect.isabstract(kind)):
-        raise ValueError(f"{folder / STRUCTURE} names {structure.get('model')!r}, which is no try-on model of this version")
+        raise ValueError(
+            f"{folder / STRUCTURE} names {structure.get('model')!r}, which is no try-on model of this version"
+        )
     try:
         return kind(**structure["arguments"])
     except (TypeError, KeyError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress import fingerprint
-from vtoncompress.record import environment
+from vtoncompress.environment import environment
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
 
@@ -39,7 +39,9 @@ class Stage:
 
     @cached_property
     def code(self) -> list[str]:
-        return sorted({self.function.partition(":")[0], *(target.rpartition(".")[0] for target in _targets(self.config))})
+        return sorted(
+            {self.function.partition(":")[0], *(target.rpartition(".")[0] for target in _targets(self.config))}
+        )
 
     def key(self, store: Store) -> str:
         return store.key(self.name, self.config, self._input_keys(store), self.code)

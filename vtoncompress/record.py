@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Literal
-
-from vtoncompress import __version__
 
 FOLDER = "records"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,119}")
@@ -25,15 +21,6 @@ NUMBERS_ON_LINES = re.compile(r"\[\n([-+\d.eE,\s]+)\]")
 QUALITY = frozenset(
     ("fid", "fid_shipped", "kid", "kid_shipped", "ssim", "psnr", "ssim_garment", "l1_garment", "flow_error_px")
 )
-LIBRARIES = (
-    "torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "neural-compressor", "torchao",
-    "diffusers", "numpy", "scipy", "pillow",
-)  # fmt: skip
-# What decides which kernels a runtime picks; names as in Linux's /proc/cpuinfo.
-INSTRUCTION_SETS = (
-    "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8",
-    "asimd", "asimddp", "i8mm", "bf16", "sve",
-)  # fmt: skip
 
 
 @dataclass
@@ -54,7 +41,7 @@ class Record:
         missing: column -> why there is no number.
         trust: ``config`` (resolved), ``weights`` (in words; begins with "random" where nothing was trained),
             ``pair_list_hash``, ``picture_size`` ([height, width]), ``metrics`` (protocol fields by metric),
-            ``runtime`` (what the runtime says of itself), and :func:`environment`'s.
+            ``runtime`` (what the runtime says of itself), and :func:`vtoncompress.environment.environment`'s.
         details: anything else worth keeping: raw samples, costs of the parts, the ratio reached.
         stages: keys in the store of the stages it was made of.
         order: place in the experiment.
@@ -197,48 +184,6 @@ def _protocol(record: Record) -> dict[str, Any]:
 def metric_fields(record: Record) -> dict[str, Any]:
     """The protocol fields of all metrics; their names begin with the metric's."""
     return {name: value for protocol in record.trust.get("metrics", {}).values() for name, value in protocol.items()}
-
-
-def environment() -> dict[str, Any]:
-    """Processor, threads, instruction set, system and library versions; nothing that names the machine or its user.
-
-    Reads package metadata instead of importing the libraries.
-    """
-    cpu = _cpu_info()
-    flags = (cpu.get("flags") or cpu.get("Features") or "").split()
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "cpu": cpu.get("model name") or platform.processor() or platform.machine(),
-        "cores": _cores(),
-        "threads_available": available,
-        "instruction_set": [name for name in INSTRUCTION_SETS if name in flags],
-        "os": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {"vtoncompress": __version__}
-        | {name: version for name in LIBRARIES if (version := _version(name))},
-    }
-
-
-def _version(library: str) -> str | None:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _cores() -> int | None:
-    import psutil  # only a record's author needs it
-
-    return psutil.cpu_count(logical=False) or os.cpu_count()
-
-
-def _cpu_info() -> dict[str, str]:
-    """What Linux says of the first processor; empty elsewhere."""
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return {}
-    pairs = (line.partition(":") for line in info.read_text().partition("\n\n")[0].splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _portable(value: Any) -> Any:

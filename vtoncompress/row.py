@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vtoncompress.environment import environment
 from vtoncompress.pipeline import Config, Plan, Stage
-from vtoncompress.record import Record, environment
+from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
 
 MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"

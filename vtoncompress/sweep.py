@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -30,8 +31,7 @@ PLACES = ("name", "variant", "results", "store", "order")
 
 def check(cfg: DictConfig) -> None:
     """Refuse, before any work, a config that can't work. ValueError says what to change."""
-    runtime = get_class(cfg.export._target_).runtime
-    runtimes = get_class(cfg.quantization._target_).runtimes
+    runtime, runtimes = _runtime(cfg), _class(cfg.quantization).runtimes
     if runtime not in runtimes:
         choice = str(cfg.quantization._target_).rpartition(".")[2]
         raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
@@ -70,7 +70,7 @@ def run_variant(cfg: DictConfig) -> Record:
 
 def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
     """Write the experiment's tables and pages and print the table. ValueError where a variant of this run failed."""
-    from vtoncompress.picture_grid import write_page
+    from vtoncompress.page import write_page
     from vtoncompress.summary import summarise
     from vtoncompress.table import print_table, write_tables
 
@@ -102,8 +102,8 @@ def _complete(cfg: DictConfig) -> dict[str, Any]:
     config = _plain(cfg)
     hydra = HydraConfig.get()
     config["choices"] = {group: hydra.runtime.choices[group] for group in GROUPS}
-    config["choices"]["runtime"] = get_class(config["export"]["_target_"]).runtime
-    config["order"] = hydra.job.num if "num" in hydra.job and not OmegaConf.is_missing(hydra.job, "num") else 0
+    config["choices"]["runtime"] = _runtime(cfg)
+    config["order"] = hydra.job.num if hydra.mode == RunMode.MULTIRUN else 0
     data = instantiate(config["data"])
     config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
     if config["variant"] is None:
@@ -112,10 +112,18 @@ def _complete(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
-    ours = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
+
+
+def _class(choice: DictConfig) -> Any:
+    return get_class(choice._target_)
+
+
+def _runtime(cfg: DictConfig) -> str:
+    return str(_class(cfg.export).runtime)
 
 
 def _variant_name(config: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import torch
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.record import environment
+from vtoncompress.environment import environment
 from vtoncompress.stage.seed import set_seed
 
 SUMMARY = "training.json"

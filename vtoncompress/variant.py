@@ -68,6 +68,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def main(path: str) -> int:
+    """Run the variant whose config is in the JSON file ``path``: 0 done, 1 failed, 130 interrupted."""
     cfg: dict[str, Any] = json.loads(Path(path).read_text())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

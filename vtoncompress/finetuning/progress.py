@@ -31,7 +31,11 @@ class Progress:
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             self.bar = Bar(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                transient=True,
             )
             self.bar.start()
             self.task = self.bar.add_task(self.title, total=self.total, completed=self.done)
@@ -48,7 +52,11 @@ class Progress:
             self.last_line = now
             rate = (self.done - self.first) / (now - self.started)
             left = (self.total - self.done) / rate
-            print(f"{self.title} {self.done}/{self.total} {rate:.2f}/s {left:.0f} s left {text}", file=sys.stderr, flush=True)
+            print(
+                f"{self.title} {self.done}/{self.total} {rate:.2f}/s {left:.0f} s left {text}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

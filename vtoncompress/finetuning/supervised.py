@@ -183,5 +183,3 @@ def mirror(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     width = flipped["flow"].shape[-1]
     flipped["flow"][0] = width - 1 - flipped["flow"][0]
     return flipped
-
-

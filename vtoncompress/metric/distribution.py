@@ -27,7 +27,7 @@ def choose_extractor(features: str, inception_weights: str | None) -> Extractor:
     Raises:
         ValueError: another choice, weights that are missing or wrong, or a download that fails.
     """
-    from vtoncompress.metric import inception
+    from vtoncompress.metric import inception, shipped
 
     if features not in CHOICES:
         raise ValueError(f"features={features}: choose one of {', '.join(CHOICES)}")

@@ -53,7 +53,7 @@ class TryOnModel(nn.Module, ABC):
 
     @abstractmethod
     def float_layers(self) -> list[str]:
-        """Names of the submodules whose result is a coordinate: low precision moves pixels there, so they stay float."""
+        """Names of the layers whose result is a coordinate: low precision moves pixels there, so they stay float."""
 
     @abstractmethod
     def output_layers(self) -> list[str]:

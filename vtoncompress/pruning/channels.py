@@ -20,16 +20,14 @@ def prune_channels(
     The importance is computed anew before every step. Output layers keep their width.
 
     Raises:
-        ValueError: see :meth:`vtoncompress.pruning.base.Pruning.prune`.
+        ValueError: a name in ``scope`` is not a submodule.
     """
-    if not 0 < ratio < 1:
-        raise ValueError(
-            f"pruning.ratio={ratio} is the share of channels to remove: more than 0 and less than 1 (pruning=none keeps all)"
-        )
     layers = dict(model.named_modules())
     for name in scope:
         if name not in layers:
-            raise ValueError(f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}")
+            raise ValueError(
+                f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}"
+            )
     fixed = set(model.output_layers())
     inside = {
         name
@@ -44,9 +42,7 @@ def prune_channels(
         pruning_ratio=ratio,
         iterative_steps=steps,
         round_to=round_to,
-        ignored_layers=[
-            layer for name, layer in layers.items() if isinstance(layer, nn.Conv2d) and name not in inside
-        ],
+        ignored_layers=[layer for name, layer in layers.items() if isinstance(layer, nn.Conv2d) and name not in inside],
         forward_fn=lambda _, inputs: model.dependency_outputs(*inputs),
     )
     for _ in range(steps):
@@ -59,3 +55,13 @@ def prune_channels(
 
 def _within(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")
+
+
+def check_ratio(ratio: float) -> float:
+    """``ratio`` itself; ValueError unless it is more than 0 and less than 1."""
+    if not isinstance(ratio, int | float) or not 0 < ratio < 1:
+        raise ValueError(
+            f"pruning.ratio={ratio}: give the share of channels to remove, more than 0 and less than 1 "
+            "(pruning=none keeps all)"
+        )
+    return ratio

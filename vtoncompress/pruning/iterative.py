@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning
-from vtoncompress.pruning.channels import prune_channels
+from vtoncompress.pruning.channels import check_ratio, prune_channels
 
 
 class Iterative(Pruning):
@@ -20,7 +20,7 @@ class Iterative(Pruning):
     def __init__(self, ratio: float, steps: int, round_to: int | None = None) -> None:
         if steps < 1:
             raise ValueError(f"pruning.steps={steps}: use 1 or more")
-        self.ratio, self.steps, self.round_to = ratio, steps, round_to
+        self.ratio, self.steps, self.round_to = check_ratio(ratio), steps, round_to
 
     def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""

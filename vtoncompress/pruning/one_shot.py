@@ -8,7 +8,7 @@ from typing import Any
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning
-from vtoncompress.pruning.channels import prune_channels
+from vtoncompress.pruning.channels import check_ratio, prune_channels
 
 
 class OneShot(Pruning):
@@ -18,7 +18,7 @@ class OneShot(Pruning):
     """
 
     def __init__(self, ratio: float, round_to: int | None = None, **_: Any) -> None:
-        self.ratio, self.round_to = ratio, round_to
+        self.ratio, self.round_to = check_ratio(ratio), round_to
 
     def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""

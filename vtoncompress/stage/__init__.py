@@ -1,9 +1,9 @@
 """The work of each stage: from the folders of the stages before it to a folder of its own.
 
-    model        weights, published, shipped or random              -> checkpoint
-    pruning      checkpoint, criterion, scope                       -> checkpoint
-    finetuning   checkpoint, training data                          -> checkpoint
-    deployment   checkpoint, quantization, export, parity gate      -> the runtime's files
-    quality      files, test data, picture metrics                  -> numbers, pictures
-    subject      files, checkpoints, cost, size and speed           -> numbers
+model        weights, published, shipped or random              -> checkpoint
+pruning      checkpoint, criterion, scope                       -> checkpoint
+finetuning   checkpoint, training data                          -> checkpoint
+deployment   checkpoint, quantization, export, parity gate      -> the runtime's files
+quality      files, test data, picture metrics                  -> numbers, pictures
+subject      files, checkpoints, cost, size and speed           -> numbers
 """

@@ -14,9 +14,9 @@ from vtoncompress import checkpoint
 from vtoncompress.data.base import Pair
 from vtoncompress.delivery import FILES
 from vtoncompress.deployment import write_manifest
+from vtoncompress.environment import environment
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.parity import check_parity
-from vtoncompress.record import environment
 from vtoncompress.stage.seed import set_seed
 from vtoncompress.try_on import to_tensors
 
@@ -26,8 +26,8 @@ PARITY = "parity.json"
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     """Write the runtime's ``files`` and ``parity.json``.
 
-    ``config``: ``quantization``, ``export``, ``calibration_data``, ``parity_data``, ``parity_pairs``, ``model`` (its name)
-    and ``seed``.
+    ``config``: ``quantization``, ``export``, ``calibration_data``, ``calibration_pairs``, ``parity_data``,
+    ``parity_pairs``, ``model`` (its name) and ``seed``.
 
     Raises:
         ParityError: the exported network paints something else than the torch network.

@@ -14,7 +14,7 @@ from vtoncompress.stage.seed import set_seed
 
 
 def make(config: Mapping[str, Any], pruned: Path, out: Path, work: Path) -> None:
-    """``config``: ``finetuning``, ``training_data``, ``seed``. ``work`` keeps checkpoints from which a killed run goes on."""
+    """``config``: ``finetuning``, ``training_data``, ``seed``. ``work`` keeps what a killed run goes on from."""
     set_seed(config["seed"])
     model = checkpoint.load(pruned)
     summary = instantiate(config["finetuning"]).train(model, instantiate(config["training_data"]), work)

@@ -20,7 +20,7 @@ class Convention:
 
 
 CONVENTIONS = {
-    # PF-AFN's CUDA kernel averages over channels, and PyTorch 1.1, which it was trained with, only knew aligned corners.
+    # PF-AFN's CUDA kernel averages over channels; PyTorch 1.1, which it was trained with, only knew aligned corners.
     "official": Convention(mean_correlation=True, align_corners=True),
     # The compression project whose tables are reproduced here ran the same weights' layout under today's defaults.
     "seed": Convention(mean_correlation=False, align_corners=False),

@@ -28,10 +28,11 @@ def correlation(first: Tensor, second: Tensor, displacement: int = DISPLACEMENT)
 
 
 def banded_correlation(first: Tensor, second: Tensor, displacement: int = DISPLACEMENT, block: int = 12) -> Tensor:
-    """:func:`correlation` as matrix products, for exported graphs and for training: less than half the time of the loop.
+    """:func:`correlation` as matrix products, in half its time, for exported graphs and for training.
 
-    A row of ``first`` is cut into blocks of columns. One product compares a block with all columns in its reach, and the
-    wanted pairs are a diagonal band of the result. Products a band leaves unused are cheaper than 49 passes over memory.
+    A row of ``first`` is cut into blocks of columns. One product compares a block with all columns in its reach, and
+    the wanted pairs are a diagonal band of the result. Products that the band leaves unused are cheaper than 49 passes
+    over memory.
 
     Args:
         first, second, displacement: as in :func:`correlation`.

@@ -48,7 +48,7 @@ def _flow_head(channels_in: int, hidden: tuple[int, int, int]) -> nn.Sequential:
 
 
 class AppearanceFlow(nn.Module):
-    """Flow estimated on each pyramid level by correlation, refined on the warped features, and passed on at twice the size.
+    """Flow read from each level's correlation, refined on the warped features, and passed on at twice the size.
 
     Args:
         pyramid: channels of each pyramid level.

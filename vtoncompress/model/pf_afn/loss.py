@@ -53,5 +53,3 @@ def structural_similarity(first: Tensor, second: Tensor, window: int = 7) -> Ten
     covariance = F.avg_pool2d(first * second, window, 1) - mean_1 * mean_2
     numerator = (2 * mean_1 * mean_2 + c1) * (2 * covariance + c2)
     return numerator / ((mean_1**2 + mean_2**2 + c1) * (variance_1 + variance_2 + c2))
-
-

@@ -42,9 +42,7 @@ class WarpNetwork(nn.Module):
         Returns:
             The warped garment (N, 3, H, W), and the grids of :class:`AppearanceFlow`, the finest last.
         """
-        grids = self.aflow_net(
-            self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
-        )
+        grids = self.aflow_net(self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person)))
         return self.sample(garment, grids[-1]), grids
 
     def dependency_outputs(self, person: Tensor, garment: Tensor) -> list[Tensor]:
