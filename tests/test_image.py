@@ -163,21 +163,27 @@ def test_a_picture_and_its_mask_are_halved_alike(tmp_path: Path) -> None:
 def test_unknown_suffix_and_unwritable_places_are_refused(tmp_path: Path) -> None:
     picture = np.zeros((20, 20, 3), np.uint8)
     (tmp_path / "folder.png").mkdir()
-    for path in (tmp_path / "a.gif", tmp_path / "missing" / "a.png", tmp_path / "folder.png"):
+    (tmp_path / "file").touch()
+    for path in (
+        tmp_path / "a.gif",
+        tmp_path / "missing" / "a.png",
+        tmp_path / "folder.png",
+        tmp_path / "file" / "a.png",
+    ):
         with pytest.raises(ValueError, match="cannot write"):
             check_writable(path)
         with pytest.raises(ValueError, match="cannot write"):
             write_image(path, picture)
     check_writable(tmp_path / "a.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.png"}
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def full(self: Pillow.Image, file: object, *args: object, **options: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
+    def full(self: Pillow.Image, file: Path, *args: object, **options: object) -> None:
+        file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Pillow.Image, "save", full)

@@ -5,6 +5,7 @@ Resizing is Pillow's, with antialiasing: bicubic for pictures, bilinear for mask
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import warnings
@@ -57,18 +58,15 @@ def write_image(path: Path | str, array: Image) -> None:
     assert array.dtype == np.uint8, "pictures are uint8"
     path = Path(path)
     kind = _kind(path)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                Pillow.fromarray(array).save(file, kind, quality=95, subsampling=0)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        Pillow.fromarray(array).save(unfinished, kind, quality=95, subsampling=0)
+        os.replace(unfinished, path)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):  # there is nothing left after success
+            unfinished.unlink()
 
 
 def check_writable(path: Path | str) -> None:
@@ -202,10 +200,3 @@ def _kind(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"cannot write {path}: its name must end in one of {', '.join(SUFFIXES)}")
     return SUFFIXES[path.suffix.lower()]
-
-
-def _umask() -> int:
-    """The process's mask for new files, which temporary files ignore; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -12,7 +12,7 @@ from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.export.torch import TorchExporter
 from vtoncompress.model.pf_afn import PFAFN
 
-SIZE = (64, 32)
+SIZE = (96, 64)
 EXPORTERS: dict[str, type[Exporter]] = {"torch": TorchExporter, "onnx": ONNXExporter, "openvino": OpenVINOExporter}
 
 
@@ -39,7 +39,7 @@ def toy(convention: str) -> PFAFN:
         torch.nn.init.normal_(model.get_submodule(name).weight, std=0.05)
     batch = {key: torch.cat([torch.from_numpy(item[key]) for item in pictures(8)]) for key in pictures(1)[0]}
     with torch.inference_mode():
-        for _ in range(30):  # batch norms take the statistics of these pictures
+        for _ in range(20):  # batch norms take the statistics of these pictures
             model.train()(**batch)
     return model.eval()
 

@@ -31,7 +31,7 @@ def test_every_convolution_is_named_after_its_module(model: PFAFN, exported: dic
 def test_shapes_are_fixed(exported: dict[str, Path]) -> None:
     graph = read_ir(exported["openvino"])
     assert {port.any_name: list(port.shape) for port in graph.inputs} == {
-        "person": [1, 3, 64, 32],
-        "garment": [1, 3, 64, 32],
-        "garment_mask": [1, 1, 64, 32],
+        "person": [1, 3, 96, 64],
+        "garment": [1, 3, 96, 64],
+        "garment_mask": [1, 1, 96, 64],
     }

@@ -31,8 +31,8 @@ def test_equals_the_torch_network(name: str, model: PFAFN, exported: dict[str, P
     found = check_parity(model, runtime, inputs, TIGHT)
     assert found["parity_flow_px"] < 1e-3
     assert {key: (value.shape, value.dtype) for key, value in runtime(inputs[0]).items()} == {
-        "image": ((1, 3, 64, 32), np.float32),
-        "flow": ((1, 2, 64, 32), np.float32),
+        "image": ((1, 3, 96, 64), np.float32),
+        "flow": ((1, 2, 96, 64), np.float32),
     }
 
 
@@ -94,7 +94,7 @@ def test_runs_without_torch(name: str, exported: dict[str, Path]) -> None:
 import sys, numpy, pathlib
 from vtoncompress.export.{name} import open_runtime
 runtime = open_runtime(pathlib.Path({str(exported[name])!r}), None)
-picture = numpy.zeros((1, 3, 64, 32), numpy.float32)
+picture = numpy.zeros((1, 3, 96, 64), numpy.float32)
 runtime({{"person": picture, "garment": picture, "garment_mask": picture[:, :1]}})
 print([name for name in ("torch", "nncf", "onnx", "openvino_telemetry.main") if name in sys.modules])
 """

@@ -46,4 +46,4 @@ def test_folded_batch_norms_give_the_same_picture(model: PFAFN) -> None:
 
 def test_example_inputs_fit_the_network(model: PFAFN) -> None:
     shapes = {name: tuple(value.shape) for name, value in example_inputs(model).items()}
-    assert shapes == {"person": (1, 3, 64, 32), "garment": (1, 3, 64, 32), "garment_mask": (1, 1, 64, 32)}
+    assert shapes == {"person": (1, 3, 96, 64), "garment": (1, 3, 64, 32), "garment_mask": (1, 1, 96, 64)}

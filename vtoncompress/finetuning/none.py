@@ -7,15 +7,21 @@ from typing import Any
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.model.base import TryOnModel
 
 
 class NoFinetuning(Finetuning):
-    """Leaves the weights as they are. Takes the options of the others, so that a sweep over ``finetuning`` composes."""
+    """Leaves the weights as they are. Takes the options of the others, so that a sweep over ``finetuning`` composes.
 
-    def __init__(self, **_: Any) -> None:
-        pass
+    Args:
+        batch_norm_pairs: pairs over which batch-norm statistics are averaged anew; 0 leaves them, too, as they are.
+    """
+
+    def __init__(self, batch_norm_pairs: int = 0, **_: Any) -> None:
+        self.batch_norm_pairs = batch_norm_pairs
 
     def train(self, model: TryOnModel, data: TryOnData, folder: Path) -> dict[str, Any]:
-        """Nothing to do."""
+        """Statistics only."""
+        reestimate(model, data, self.batch_norm_pairs)
         return {"samples": 0}

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from vtoncompress.data.base import Pair, TryOnData
+from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.batch_norm import reestimate
+from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.try_on import to_tensors
 
 
 class Supervised(Finetuning):
@@ -34,6 +35,7 @@ class Supervised(Finetuning):
         mixed_precision: accelerate's ``no`` or ``bf16``.
         workers: processes that draw pairs; 0 draws them between steps.
         checkpoint_every: steps between checkpoints.
+        batch_norm_pairs: pairs over which batch-norm statistics are averaged at the end; 0 keeps the moving averages.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Supervised(Finetuning):
         mixed_precision: str,
         workers: int,
         checkpoint_every: int,
+        batch_norm_pairs: int,
     ) -> None:
         if samples < batch_size or batch_size < 2:
             raise ValueError(
@@ -55,6 +58,7 @@ class Supervised(Finetuning):
         self.samples, self.batch_size = samples, batch_size
         self.learning_rate, self.warmup, self.clip = learning_rate, warmup, clip
         self.mixed_precision, self.workers, self.checkpoint_every = mixed_precision, workers, checkpoint_every
+        self.batch_norm_pairs = batch_norm_pairs
 
     def train(self, model: TryOnModel, data: TryOnData, folder: Path) -> dict[str, Any]:
         """Train ``model`` in place on the first ``samples`` pairs of ``data``.
@@ -74,7 +78,7 @@ class Supervised(Finetuning):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule(steps))
         start = self._resume(folder, model, optimizer, scheduler)
         loader = DataLoader(
-            _TrainingPairs(data, start * self.batch_size, steps * self.batch_size),
+            TrainingPairs(data, start * self.batch_size, steps * self.batch_size),
             self.batch_size,
             num_workers=self.workers,
             drop_last=True,
@@ -99,6 +103,7 @@ class Supervised(Finetuning):
                 progress.step({name: float(np.mean(values[-50:])) for name, values in recent.items()})
                 if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps:
                     self._save(folder, model, optimizer, scheduler, step + 1)
+        reestimate(model, data, self.batch_norm_pairs)
         model.eval()
         return {"steps": steps, **{f"loss_{name}": float(np.mean(values)) for name, values in recent.items()}}
 
@@ -145,41 +150,3 @@ class _LossModule(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return self.model.loss(batch)
-
-
-class _TrainingPairs(Dataset[dict[str, Tensor]]):
-    """Pairs ``start`` to ``stop`` as tensors, every other one mirrored."""
-
-    def __init__(self, data: TryOnData, start: int, stop: int) -> None:
-        self.data, self.start, self.stop = data, start, stop
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        index += self.start
-        batch = training_tensors(self.data[index])
-        return mirror(batch) if index % 2 else batch
-
-
-def training_tensors(pair: Pair) -> dict[str, Tensor]:
-    """One pair as the model's loss takes it, without the batch dimension.
-
-    Raises:
-        ValueError: the pair has no truth to learn from.
-    """
-    if pair.truth is None or pair.region is None or pair.flow is None:
-        raise ValueError(f"pair {pair.name} has no truth: supervised training needs generated data (data=synthetic)")
-    inputs = {name: array[0] for name, array in to_tensors(pair.person, pair.garment, pair.garment_mask).items()}
-    truth = np.transpose(pair.truth, (2, 0, 1)).astype(np.float32) / 127.5 - 1
-    region = pair.region[None].astype(np.float32) / 255
-    arrays = {**inputs, "truth": truth, "region": region, "flow": np.transpose(pair.flow, (2, 0, 1))}
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-
-
-def mirror(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The pair seen in a mirror: every picture flipped, and the flow's x counted from the other side."""
-    flipped = {name: tensor.flip(-1) for name, tensor in batch.items()}
-    width = flipped["flow"].shape[-1]
-    flipped["flow"][0] = width - 1 - flipped["flow"][0]
-    return flipped
