@@ -28,6 +28,6 @@ def main(cfg: DictConfig) -> Record:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    if not any(argument.startswith(("experiment=", "name=", "-")) and argument != "-m" for argument in arguments):
+    if not any(argument.startswith(("experiment=", "name=")) for argument in arguments):
         sys.argv.append(f"name={sweep_name(arguments)}")
     sys.exit(run_main(main))

@@ -46,7 +46,9 @@ def _find(variant: str, folder: Path) -> Record:
     records = [record for record in read_all(folder) if record.role == "variant"]
     found = next((record for record in records if record.variant == variant), None)
     if found is None:
-        known = ", ".join(record.variant for record in records) or f"none: there are no records in {folder}"
+        if not records:
+            raise ValueError(f"there are no records in {folder}: run its experiment first, or give its name=NAME")
+        known = ", ".join(record.variant for record in records)
         raise ValueError(f"there is no variant {variant}: choose one of {known}")
     if found.status == "failed":
         raise ValueError(f"{variant} failed ({found.reason}): there is nothing to export")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,7 +111,7 @@ def plan(cfg: Config) -> Plan:
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make", {"data": cfg["data"], "metric": metrics},
-            (deployment,), files=_feature_files(),
+            (deployment,), files=_feature_files(metrics),
         )
         for metrics in [_metrics(cfg, "pictures")]
         if metrics
@@ -132,7 +133,7 @@ def plan_reference(cfg: Config, name: str) -> Stage | None:
     metrics = _metrics(cfg, "pictures")
     config = {"data": cfg["data"], "metric": metrics, "reference": name}
     make = "vtoncompress.stage.quality:make_reference"
-    return Stage("quality", make, config, files=_feature_files()) if metrics else None
+    return Stage("quality", make, config, files=_feature_files(metrics)) if metrics else None
 
 
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:
@@ -147,9 +148,13 @@ def _weight_files(model: Config) -> tuple[Path, ...]:
     return tuple(Path(path) for key, path in official.items() if key != "_target_" and path is not None)
 
 
-def _feature_files() -> tuple[Path, ...]:
-    """Weights that picture metrics look through."""
-    return tuple(sorted((Path(__file__).parent / "metric" / "weights").glob("*.safetensors")))
+def _feature_files(metrics: Config) -> tuple[Path, ...]:
+    """Weights that picture metrics look through: shipped, given, or found in torch hub's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "torch"
+    hub = Path(os.environ.get("TORCH_HOME", cache)) / "hub" / "checkpoints"
+    shipped = Path(__file__).parent / "metric" / "weights"
+    given = {Path(metric["inception_weights"]) for metric in metrics.values() if metric.get("inception_weights")}
+    return tuple(sorted({*shipped.glob("*.safetensors"), *hub.glob("pt_inception-*.pth"), *given}))
 
 
 def _targets(value: Any) -> Iterator[str]:

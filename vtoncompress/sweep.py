@@ -31,14 +31,20 @@ PLACES = ("name", "variant", "results", "store", "order")
 
 def check(cfg: DictConfig) -> None:
     """Refuse, before any work, a config that can't work. ValueError says what to change."""
+    import torch
+
     runtime, runtimes = _runtime(cfg), _class(cfg.quantization).runtimes
     if runtime not in runtimes:
         choice = str(cfg.quantization._target_).rpartition(".")[2]
         raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
     for group in ("criterion", "pruning", "finetuning", "quantization", "export", "data", "training_data"):
         instantiate(cfg[group])
-    if not cfg.metric:
+    with torch.device("meta"):  # no memory, no time: the arguments are what is checked
+        instantiate(cfg.model.network)
+    if not cfg.get("metric"):
         raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
+    for metric in cfg.metric.values():
+        instantiate({key: value for key, value in metric.items() if key != "kind"})
     _check_folder(Path(cfg.results))
     plan(_plain(cfg))
 

@@ -22,7 +22,8 @@ SUMMARY = "training.json"
 def train(cfg: Mapping[str, Any]) -> Path:
     """Train ``cfg["model"]["network"]`` and write the checkpoint to ``cfg["out"]``.
 
-    A run that was killed goes on from its last checkpoint in ``<out>.work``; its ``seconds`` add up over both.
+    A run that was stopped goes on from its last checkpoint in ``<out>.work``. ``seconds`` add up over the runs that
+    ended by themselves or by Ctrl-C; what a killed one took is lost.
 
     Raises:
         ValueError: the folder holds a checkpoint already, or work of a run with other settings.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress import row
+from vtoncompress.errors import explain
 from vtoncompress.pipeline import Config, plan, plan_reference
 from vtoncompress.record import Record, write
 from vtoncompress.store import Store
@@ -33,9 +34,7 @@ def run(cfg: Config) -> Record:
         row.fill(record, stages, store)
         _write_references(cfg, record, store, folder)
     except Exception as error:
-        record.status, record.reason = "failed", f"{type(error).__name__}: {error}"
-        if isinstance(error, ValueError):
-            record.reason = str(error)
+        record.status, record.reason = "failed", explain(error) or f"{type(error).__name__}: {error}"
         record.traceback = traceback.format_exc()
     write(record, folder)
     if record.status == "done" and (grid := row.pictures(stages, store)) is not None:
@@ -75,6 +74,8 @@ def main(path: str) -> int:
         return 0 if run(cfg).status == "done" else 1
     except KeyboardInterrupt:
         return 130
+    except OSError:
+        return 1  # the record can't be written; the parent meets the same and says so
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ class Supervised(Finetuning):
         step_module = _LossModule(model)
         optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule(steps))
-        start = self._resume(folder, model, optimizer, scheduler)
+        identity = self._identity(model, data)
+        start = self._resume(folder, identity, model, optimizer, scheduler)
         loader = DataLoader(
             TrainingPairs(data, start * self.batch_size, steps * self.batch_size),
             self.batch_size,
@@ -102,7 +103,7 @@ class Supervised(Finetuning):
                     recent[name] = recent[name][-max(1, steps // 10) :]
                 progress.step({name: float(np.mean(values[-50:])) for name, values in recent.items()})
                 if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps:
-                    self._save(folder, model, optimizer, scheduler, step + 1)
+                    self._save(folder, identity, model, optimizer, scheduler, step + 1)
         reestimate(model, data, self.batch_norm_pairs)
         model.eval()
         return {"steps": steps, **{f"loss_{name}": float(np.mean(values)) for name, values in recent.items()}}
@@ -113,13 +114,15 @@ class Supervised(Finetuning):
 
         return factor
 
-    def _identity(self) -> dict[str, Any]:
-        return {"samples": self.samples, "batch_size": self.batch_size, "learning_rate": self.learning_rate}
+    def _identity(self, model: TryOnModel, data: TryOnData) -> str:
+        """What a run must share with the one whose checkpoint it goes on from."""
+        options = {key: value for key, value in vars(self).items() if key not in ("workers", "checkpoint_every")}
+        return json.dumps({**options, "model": model.arguments(), "data": data[0].name}, sort_keys=True)
 
-    def _save(self, folder: Path, model: nn.Module, optimizer: Any, scheduler: Any, step: int) -> None:
+    def _save(self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         state = {
-            "identity": json.dumps(self._identity()),
+            "identity": identity,
             "step": step,
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -128,12 +131,12 @@ class Supervised(Finetuning):
         torch.save(state, folder / "training.new")
         os.replace(folder / "training.new", folder / "training.pt")
 
-    def _resume(self, folder: Path, model: nn.Module, optimizer: Any, scheduler: Any) -> int:
+    def _resume(self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any) -> int:
         path = folder / "training.pt"
         if not path.exists():
             return 0
         state = torch.load(path, weights_only=True)
-        if state["identity"] != json.dumps(self._identity()):
+        if state["identity"] != identity:
             raise ValueError(f"{path} is of a run with other settings ({state['identity']}): remove it or restore them")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])

@@ -40,8 +40,9 @@ def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
     official = config.get("official")
     if official is not None and any(official[part] is not None for part in ("warp", "generator")):
         instantiate(official, model)
-        given = [part for part in ("warp", "generator") if official[part] is not None]
-        return model.eval(), f"official checkpoint files for {' and '.join(given)}"
+        left = [part for part in ("warp", "generator") if official[part] is None]
+        random = f"random {left[0]}, seed {config['seed']}; " if left else ""
+        return model.eval(), f"{random}official checkpoint files"
     return model.eval(), f"random, seed {config['seed']}"
 
 

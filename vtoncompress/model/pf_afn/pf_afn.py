@@ -34,7 +34,9 @@ class PFAFN(TryOnModel):
     def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
         super().__init__()
         if not 1 / 32 <= width <= 4:
-            raise ValueError(f"model.width={width} is out of range: use 0.03125 to 4 (1 is the published network)")
+            raise ValueError(
+                f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)"
+            )
         if len(size) != 2 or any(side < MULTIPLE or side % MULTIPLE for side in size):
             raise ValueError(f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}")
         rule = find_convention(convention)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.pruning.conftest import Pruned
+from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
+from vtoncompress.metric.macs import count_macs
+from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.pruning.iterative import Iterative
+
+NAMES = ("person", "garment", "garment_mask")
+
+
+def _widths(model: nn.Module) -> list[int]:
+    return [layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+
+
+def test_the_steps_add_up_to_the_ratio(toys: dict[str, PFAFN], pruned: Pruned) -> None:
+    once, stepwise = pruned(0.5, "warp", "generator"), pruned(0.5, "warp", "generator", steps=2)
+    assert _widths(stepwise) == _widths(once) != _widths(toys["official"])
+
+
+def test_parameters_and_macs_fall_with_the_ratio(toys: dict[str, PFAFN], pruned: Pruned) -> None:
+    models = [toys["official"], *(pruned(ratio, "generator", steps=2) for ratio in (0.25, 0.5))]
+    inputs = dict(zip(NAMES, models[0].example_inputs(), strict=True))
+    costs = [count_macs(model, inputs).total for model in models]
+    counts = [sum(p.numel() for p in model.parameters()) for model in models]
+    assert costs == sorted(set(costs), reverse=True)
+    assert counts == sorted(set(counts), reverse=True)
+    assert all(
+        torch.equal(value, models[0].warp.state_dict()[key]) for key, value in models[2].warp.state_dict().items()
+    )
+
+
+def test_the_importance_is_computed_before_every_step(toy: PFAFN, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first layer's width each time its channels are compared: the second time on what the first step left."""
+    layer, seen = toy.generator.model.model[0], []
+    criterion = MagnitudeL2()
+    importance = criterion.importance()
+
+    def watched(group: Any) -> Tensor:
+        if group[0].dep.layer is layer:
+            seen.append(layer.out_channels)
+        return importance(group)
+
+    monkeypatch.setattr(criterion, "importance", lambda: watched)
+    Iterative(0.5, 2).prune(toy, ["generator"], criterion)
+    assert seen == [4, 3]
+    assert layer.out_channels == 2
+
+
+@pytest.mark.parametrize("ratio", [0, 1, -0.1, 1.5])
+def test_a_ratio_that_is_no_share_is_refused_before_any_work(ratio: float) -> None:
+    with pytest.raises(ValueError, match=rf"pruning\.ratio={ratio}: give the share of channels to remove"):
+        Iterative(ratio, 3)
+
+
+def test_no_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"pruning\.steps=0: use 1 or more"):
+        Iterative(0.5, 0)
+
+
+def test_an_unknown_scope_is_refused(toy: PFAFN) -> None:
+    with pytest.raises(ValueError, match="scope names 'decoder'"):
+        Iterative(0.5, 2).prune(toy, ["decoder"], MagnitudeL2())

@@ -1,0 +1,188 @@
+"""A stage's key changes with what the stage depends on, and with nothing else; so variants share what they can."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from vtoncompress.pipeline import Plan, Stage, plan, plan_reference
+from vtoncompress.store import Store
+
+CONF = str(Path(__file__).parents[1] / "conf")
+STORE = Store(Path("nowhere"))
+METRICS = "metric=[cost,size,speed,ssim,garment]"
+BEFORE_DEPLOYMENT = ("model", "pruning", "finetuning")
+ALL = (*BEFORE_DEPLOYMENT, "deployment", "quality", "cost", "size", "speed")
+
+
+def config(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        cfg = compose("config", [METRICS, *overrides])
+    resolved = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(resolved, dict)
+    return resolved
+
+
+def stages(*overrides: str) -> dict[str, Stage]:
+    """By name; those of a subject by their metric's."""
+    found = plan(config(*overrides)).stages
+    return {next(iter(s.config["metric"])) if s.name == "subject" else s.name: s for s in found}
+
+
+def keys(*overrides: str) -> dict[str, str]:
+    return {name: stage.key(STORE) for name, stage in stages(*overrides).items()}
+
+
+@pytest.fixture(scope="module")
+def base() -> dict[str, str]:
+    return keys()
+
+
+def test_the_stages_come_in_the_order_of_the_flow(base: dict[str, str]) -> None:
+    assert tuple(base) == ALL
+    assert len(set(base.values())) == len(ALL)
+    assert keys() == base
+
+
+@pytest.mark.parametrize(
+    "overrides, same",
+    [
+        (["pruning=one_shot"], ["model"]),
+        (["scope=warp"], ["model"]),
+        (["finetuning=supervised"], ["model", "pruning"]),
+        (["training_data.seed=1"], ["model", "pruning"]),
+        (["quantization=nncf_ptq"], BEFORE_DEPLOYMENT),
+        (["export=onnx"], BEFORE_DEPLOYMENT),
+        (["calibration_pairs=9"], BEFORE_DEPLOYMENT),
+        (["data.pairs=9"], BEFORE_DEPLOYMENT),
+        (["metric=[cost,size,speed,ssim]"], [name for name in ALL if name != "quality"]),
+        (["metric.speed.repetitions=31"], [name for name in ALL if name != "speed"]),
+        (["seed=1"], []),
+        (["model.checkpoint=null"], []),
+        (["model.checkpoint=null", "model.network.width=0.5"], []),
+    ],
+)
+def test_a_change_reaches_the_stages_after_it_and_none_before(
+    base: dict[str, str], overrides: list[str], same: list[str]
+) -> None:
+    changed = keys(*overrides)
+    assert [name for name in ALL if changed[name] == base[name]] == [name for name in ALL if name in same]
+
+
+def test_one_stage_s_options_are_another_s_key(base: dict[str, str]) -> None:
+    ratios = [keys("pruning=one_shot", f"pruning.ratio={ratio}") for ratio in (0.2, 0.3)]
+    assert ratios[0]["model"] == ratios[1]["model"] == base["model"]
+    assert all(ratios[0][name] != ratios[1][name] for name in ALL[1:])
+
+
+@pytest.mark.parametrize("place", ["name=other", "variant=other", "results=elsewhere", "store=elsewhere"])
+def test_where_things_are_kept_changes_no_key(base: dict[str, str], place: str) -> None:
+    assert keys(place) == base
+
+
+def test_quantization_modes_share_the_pruned_and_tuned_network() -> None:
+    options = ["pruning=one_shot", "finetuning=supervised"]
+    float32, int8 = stages(*options), stages(*options, "quantization=nncf_ptq")
+    for name in BEFORE_DEPLOYMENT:
+        assert float32[name] == int8[name], name
+    assert float32["deployment"].inputs == int8["deployment"].inputs == (float32["finetuning"],)
+
+
+def test_the_weights_are_part_of_the_key(tmp_path: Path) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    (folder / "weights.safetensors").write_bytes(b"one")
+    first = keys(f"model.checkpoint={folder}")
+    (folder / "weights.safetensors").write_bytes(b"two")
+    assert all(first[name] != key for name, key in keys(f"model.checkpoint={folder}").items())
+
+
+def test_official_files_are_part_of_the_key(tmp_path: Path) -> None:
+    file, option = tmp_path / "warp.pth", f"model.official.warp={tmp_path / 'warp.pth'}"
+    found = []
+    for content in (b"one", b"two"):
+        file.write_bytes(content)
+        found.append(keys("model=pf_afn", option)["model"])
+    assert found[0] != found[1]
+    assert keys("model=pf_afn")["model"] not in found
+
+
+def test_every_class_a_config_names_counts_as_code() -> None:
+    """So that a changed line of a criterion never reuses what the old line pruned."""
+    found = stages("pruning=one_shot", "finetuning=supervised", "quantization=nncf_ptq", "export=onnx")
+    assert found["pruning"].code == [
+        "vtoncompress.criterion.magnitude_l2",
+        "vtoncompress.pruning.one_shot",
+        "vtoncompress.stage.pruning",
+    ]
+    assert "vtoncompress.finetuning.supervised" in found["finetuning"].code
+    assert {"vtoncompress.quantization.nncf_ptq", "vtoncompress.export.onnx"} <= set(found["deployment"].code)
+    assert "vtoncompress.metric.garment" in found["quality"].code
+
+
+def test_measured_speed_belongs_to_its_machine() -> None:
+    found = stages()
+    assert {"cpu", "threads_available", "versions"} <= set(found["speed"].config["machine"])
+    assert "machine" not in found["cost"].config
+
+
+def test_rows_that_frame_the_table_depend_on_data_and_metrics_alone() -> None:
+    def key(*overrides: str) -> str:
+        stage = plan_reference(config(*overrides), "pasted")
+        assert stage is not None
+        return stage.key(STORE)
+
+    pasted = key()
+    assert key("pruning=one_shot", "seed=1", "export=onnx", "metric.speed.warmup=1") == pasted
+    assert key("data.pairs=9") != pasted
+    assert key("metric=[ssim]") != pasted
+    assert plan_reference(config("metric=[cost]"), "pasted") is None
+
+
+def test_a_plan_without_picture_metrics_looks_at_no_picture() -> None:
+    assert "quality" not in stages("metric=[cost,size]")
+
+
+def test_a_stage_gets_its_inputs_folders_and_is_built_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a module of the package whose functions are replaced: what counts is who is called with what."""
+    calls: list[tuple[Any, ...]] = []
+
+    def make(cfg: Any, *folders: Path) -> None:
+        calls.append((cfg["step"], *folders))
+        (folders[cfg["inputs"]] / "file").write_text(cfg["step"])
+
+    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", make)
+    function, store = "vtoncompress.stage.seed:set_seed", Store(tmp_path / "store")
+    first = Stage("model", function, {"step": "first", "inputs": 0})
+    second = Stage("pruning", function, {"step": "second", "inputs": 1}, (first,), resumable=True)
+    artifact = second.build(store)
+    assert [call[0] for call in calls] == ["first", "second"]
+    _, given, _, work = calls[1]
+    assert given == store.root / "model" / first.key(store)
+    assert work == store.root / "work" / "pruning" / second.key(store)
+    assert (artifact.path / "file").read_text() == "second"
+    assert second.build(store) == artifact == second.find(store)
+    assert len(calls) == 2
+
+
+def test_planning_needs_no_torch() -> None:
+    """Keys are found by reading files, so that a sweep that is finished ends at once."""
+    code = "import sys, vtoncompress.pipeline, vtoncompress.row; print({'torch', 'openvino', 'nncf'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(CONF).parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_plan_lists_every_stage_once() -> None:
+    found: Plan = plan(config())
+    assert found.stages[:4] == (found.model, *found.tuned.inputs, found.tuned, found.deployment)
+    assert len(found.stages) == len({stage.key(STORE) for stage in found.stages})
