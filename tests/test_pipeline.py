@@ -149,9 +149,7 @@ def test_a_plan_without_picture_metrics_looks_at_no_picture() -> None:
     assert "quality" not in stages("metric=[cost,size]")
 
 
-def test_a_stage_gets_its_inputs_folders_and_is_built_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_gets_its_inputs_folders_and_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through a module of the package whose functions are replaced: what counts is who is called with what."""
     calls: list[tuple[Any, ...]] = []
 
@@ -175,7 +173,9 @@ def test_a_stage_gets_its_inputs_folders_and_is_built_once(
 
 def test_planning_needs_no_torch() -> None:
     """Keys are found by reading files, so that a sweep that is finished ends at once."""
-    code = "import sys, vtoncompress.pipeline, vtoncompress.row; print({'torch', 'openvino', 'nncf'} & set(sys.modules))"
+    code = (
+        "import sys, vtoncompress.pipeline, vtoncompress.row; print({'torch', 'openvino', 'nncf'} & set(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(CONF).parent, capture_output=True, text=True, check=True
     )

@@ -50,18 +50,22 @@ def load(folder: Path) -> TryOnModel:
         structure = json.loads((folder / STRUCTURE).read_text())
         state = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
-        raise ValueError(f"{folder} is no checkpoint: {Path(error.filename).name} is missing") from error
+        missing = next((name for name in (STRUCTURE, WEIGHTS) if not (folder / name).is_file()), WEIGHTS)
+        raise ValueError(f"{folder} is no checkpoint: {missing} is missing") from error
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise ValueError(f"the checkpoint in {folder} is damaged ({error}): write it again") from error
+    if not isinstance(structure, dict):
+        raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} holds no mapping")
     model = _build(structure, folder)
     expected = {name: list(tensor.shape) for name, tensor in state.items()}
     if structure.get("shapes") != expected:
         raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} and {WEIGHTS} disagree on shapes")
-    resize(model, state)
     try:
+        resize(model, state)
         model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
-    except RuntimeError as error:
-        raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {error}") from error
+    except (RuntimeError, LookupError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {reason}") from error
     return model.eval()
 
 

@@ -8,6 +8,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 from hydra._internal.utils import get_args_parser
@@ -35,6 +36,9 @@ def run_main(main: Callable[[], None]) -> int:
     0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted. Anything else is
     a bug and is raised, and so is everything where the user has set ``VTONCOMPRESS_TRACEBACK=1``.
     """
+    # A runner's own folder holds a tabulate.py, which must not stand for the library that others import by that name.
+    runners = Path(sys.argv[0]).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != runners]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise rather than print and exit
     try:
         _check_flags()

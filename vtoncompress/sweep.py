@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -45,7 +44,8 @@ def check(cfg: DictConfig) -> None:
         raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
     for metric in cfg.metric.values():
         instantiate({key: value for key, value in metric.items() if key != "kind"})
-    _check_folder(Path(cfg.results))
+    for option in ("results", "store"):
+        _check_folder(option, Path(cfg[option]))
     plan(_plain(cfg))
 
 
@@ -166,7 +166,13 @@ def _death(code: int) -> str:
     return f"the process ended with {f'signal {-code}' if code < 0 else f'code {code}'} before it wrote its record"
 
 
-def _check_folder(results: Path) -> None:
-    existing = next(path for path in (results.absolute(), *results.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"results={results} can't be written: choose another folder with results=/some/folder")
+def _check_folder(option: str, folder: Path) -> None:
+    """ValueError unless something can be written there; asked by doing it, because root may do more than can be done."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=existing):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{option}={folder} can't be written ({error.strerror}): choose another with {option}=/some/folder"
+        ) from error

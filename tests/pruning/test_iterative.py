@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch_pruning as tp
 from torch import Tensor, nn
 
 from tests.pruning.conftest import Pruned
@@ -43,7 +44,7 @@ def test_the_importance_is_computed_before_every_step(toy: PFAFN, monkeypatch: p
     importance = criterion.importance()
 
     def watched(group: Any) -> Tensor:
-        if group[0].dep.layer is layer:
+        if any(dep.layer is layer and dep.pruning_fn == tp.prune_conv_out_channels for dep, _ in group):
             seen.append(layer.out_channels)
         return importance(group)
 

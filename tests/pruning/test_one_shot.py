@@ -142,7 +142,7 @@ def test_the_correlation_keeps_the_dense_meaning(toy: PFAFN, inputs: list[Tensor
         toy.warp.aflow_net.correlation.divisor = 12
         rescaled = toy(*inputs)
     torch.testing.assert_close(after["flow"], before["flow"], rtol=0, atol=1e-3)
-    assert (rescaled["flow"] - before["flow"]).abs().max() > 0.1
+    assert (rescaled["flow"] - before["flow"]).abs().max() > 0.05
     torch.testing.assert_close(after["image"], before["image"], rtol=0, atol=1e-2)
 
 

@@ -22,6 +22,8 @@ from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
 
+Recent = dict[str, list[float]]  # the last values of each term of the loss
+
 
 class Supervised(Finetuning):
     """Minimises the model's own loss on pairs with a known truth.
@@ -77,7 +79,8 @@ class Supervised(Finetuning):
         optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule(steps))
         identity = self._identity(model, data)
-        start = self._resume(folder, identity, model, optimizer, scheduler)
+        recent: Recent = {}
+        start = self._resume(folder, identity, model, optimizer, scheduler, recent)
         loader = DataLoader(
             TrainingPairs(data, start * self.batch_size, steps * self.batch_size),
             self.batch_size,
@@ -86,7 +89,6 @@ class Supervised(Finetuning):
         )
         step_module, optimizer, loader = accelerator.prepare(step_module, optimizer, loader)
         step_module.train()
-        recent: dict[str, list[float]] = {}
         with Progress("training", steps, start) as progress:
             for step, batch in zip(range(start, steps), loader, strict=True):
                 terms = step_module(batch)
@@ -103,7 +105,7 @@ class Supervised(Finetuning):
                     recent[name] = recent[name][-max(1, steps // 10) :]
                 progress.step({name: float(np.mean(values[-50:])) for name, values in recent.items()})
                 if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps:
-                    self._save(folder, identity, model, optimizer, scheduler, step + 1)
+                    self._save(folder, identity, model, optimizer, scheduler, recent, step + 1)
         reestimate(model, data, self.batch_norm_pairs)
         model.eval()
         return {"steps": steps, **{f"loss_{name}": float(np.mean(values)) for name, values in recent.items()}}
@@ -119,7 +121,9 @@ class Supervised(Finetuning):
         options = {key: value for key, value in vars(self).items() if key not in ("workers", "checkpoint_every")}
         return json.dumps({**options, "model": model.arguments(), "data": data[0].name}, sort_keys=True)
 
-    def _save(self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any, step: int) -> None:
+    def _save(
+        self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any, recent: Recent, step: int
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             "identity": identity,
@@ -127,11 +131,14 @@ class Supervised(Finetuning):
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
             "scheduler": {"last_epoch": scheduler.last_epoch},
+            "recent": recent,
         }
         torch.save(state, folder / "training.new")
         os.replace(folder / "training.new", folder / "training.pt")
 
-    def _resume(self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any) -> int:
+    def _resume(
+        self, folder: Path, identity: str, model: nn.Module, optimizer: Any, scheduler: Any, recent: Recent
+    ) -> int:
         path = folder / "training.pt"
         if not path.exists():
             return 0
@@ -141,6 +148,7 @@ class Supervised(Finetuning):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scheduler.last_epoch = state["scheduler"]["last_epoch"]
+        recent.update(state.get("recent", {}))
         return int(state["step"])
 
 

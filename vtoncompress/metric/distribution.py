@@ -10,6 +10,8 @@ import numpy as np
 
 from vtoncompress.metric.base import Batch
 from vtoncompress.metric.extractor import Extractor, Features, person_features, prediction_features
+from vtoncompress.metric.features import Shipped
+from vtoncompress.metric.inception import Inception, cached_weights, download_weights
 
 CHOICES = ("auto", "inception", "shipped")
 
@@ -27,16 +29,14 @@ def choose_extractor(features: str, inception_weights: str | None) -> Extractor:
     Raises:
         ValueError: another choice, weights that are missing or wrong, or a download that fails.
     """
-    from vtoncompress.metric import inception, shipped
-
     if features not in CHOICES:
         raise ValueError(f"features={features}: choose one of {', '.join(CHOICES)}")
     if features == "shipped":
-        return shipped.Shipped()
-    path = Path(inception_weights) if inception_weights else inception.cached_weights()
+        return Shipped()
+    path = Path(inception_weights) if inception_weights else cached_weights()
     if path is None and features == "auto":
-        return shipped.Shipped()
-    return inception.Inception(path or inception.download_weights())
+        return Shipped()
+    return Inception(path or download_weights())
 
 
 class Distributions:

@@ -30,12 +30,16 @@ class NNCFPostTraining(Quantization):
     left alone also rounds sampling grids, to 256 steps for a whole picture, and the final blending: that costs quality
     and gains no time, because nearly all of it goes into convolutions.
 
+    Ranges reach to the very extremes that were seen, and biases are not corrected, because a feature that is clipped or
+    shifted makes the correlation peak elsewhere. A quarter-width network, garment SSIM .7225 in float32, on 64 pairs:
+    .7223 as here (flow off by 0.07 px), .7205 with bias correction (0.36 px), .7108 with extremes averaged over the
+    samples (0.38 px), .7104 with both (0.60 px), .6986 with NNCF's own choices (1.24 px).
+
     Args:
         preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
         samples: calibration pairs, drawn from those given; all of them where there are fewer.
         seed: of that draw.
-        fast_bias_correction: take back the shift of a layer's mean by rounding from that layer's own statistics;
-            otherwise layer after layer, each on the quantized ones before it, which is many times slower.
+        bias_correction: take back the shift that rounding causes in the mean of a layer's results.
         scope: ``warp``, ``generator`` or ``warp_and_generator``.
         tolerance: see :class:`Quantization`.
 
@@ -50,7 +54,7 @@ class NNCFPostTraining(Quantization):
         preset: str,
         samples: int,
         seed: int,
-        fast_bias_correction: bool,
+        bias_correction: bool,
         scope: str,
         tolerance: float,
     ) -> None:
@@ -63,7 +67,7 @@ class NNCFPostTraining(Quantization):
         self.preset = preset
         self.samples = samples
         self.seed = seed
-        self.fast_bias_correction = fast_bias_correction
+        self.bias_correction = bias_correction
         self.scope = scope
         self.tolerance = tolerance
 
@@ -97,6 +101,8 @@ class NNCFPostTraining(Quantization):
     def _quantize(self, graph: Any, kinds: Mapping[str, str], model: TryOnModel, calibration: Sequence[Tensors]) -> Any:
         openvino_export.disable_telemetry()
         import nncf
+        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         count = min(self.samples, len(calibration))
         chosen = sorted(random.Random(self.seed).sample(range(len(calibration)), count))
@@ -106,8 +112,11 @@ class NNCFPostTraining(Quantization):
                 nncf.Dataset([calibration[index] for index in chosen]),
                 subset_size=count,
                 preset=nncf.QuantizationPreset(self.preset),
-                fast_bias_correction=self.fast_bias_correction,
                 ignored_scope=nncf.IgnoredScope(names=float_nodes(kinds, model, SCOPES[self.scope])),
+                advanced_parameters=AdvancedQuantizationParameters(
+                    disable_bias_correction=not self.bias_correction,
+                    activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+                ),
             )
 
 

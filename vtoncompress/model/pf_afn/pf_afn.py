@@ -24,7 +24,7 @@ class PFAFN(TryOnModel):
 
     Args:
         width: factor on all channel counts; 1 is the published network (73.2 M parameters), 0.25 the small one.
-        size: (height, width) in pixels, multiples of 32.
+        size: (height, width) in pixels, multiples of 32 from 64.
         convention: ``official`` or ``seed``, see :mod:`vtoncompress.model.pf_afn.convention`.
 
     Raises:
@@ -37,8 +37,11 @@ class PFAFN(TryOnModel):
             raise ValueError(
                 f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)"
             )
-        if len(size) != 2 or any(side < MULTIPLE or side % MULTIPLE for side in size):
-            raise ValueError(f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}")
+        # Of a side of 32 the coarsest level has one pixel, in which no offset can be told: its grid would be NaN.
+        if len(size) != 2 or any(side < 2 * MULTIPLE or side % MULTIPLE for side in size):
+            raise ValueError(
+                f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}, {2 * MULTIPLE} or more"
+            )
         rule = find_convention(convention)
         self.width, self.convention = width, convention
         self.size = (size[0], size[1])

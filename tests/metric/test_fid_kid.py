@@ -1,0 +1,171 @@
+"""FID and KID as metrics: which features fill which column, what is recorded, and what is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vtoncompress.data.base import Image, Pair
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.metric import inception
+from vtoncompress.metric.base import Batch, Measurement, PictureMetric, Prediction
+from vtoncompress.metric.distribution import choose_extractor
+from vtoncompress.metric.features import WEIGHTS, Shipped
+from vtoncompress.metric.fid import Fid
+from vtoncompress.metric.kid import Kid
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Pair]:
+    return Synthetic("test", 12, 128, 96)[:]
+
+
+@pytest.fixture(autouse=True)
+def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A torch hub cache without weights, and extractors chosen anew."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    choose_extractor.cache_clear()
+    return tmp_path / "hub"
+
+
+def run(metric: PictureMetric, pairs: list[Pair], pictures: list[Image], size: int = 5) -> Measurement:
+    for start in range(0, len(pairs), size):
+        part = slice(start, start + size)
+        metric.update(Batch(pairs[part], [Prediction(picture) for picture in pictures[part]]))
+    return metric.compute()
+
+
+def truths(pairs: list[Pair]) -> list[Image]:
+    return [pair.truth for pair in pairs if pair.truth is not None]
+
+
+def test_without_inception_the_columns_say_so(pairs: list[Pair]) -> None:
+    fid, kid = (run(metric, pairs, truths(pairs)) for metric in (Fid(), Kid(subset_size=6, subsets=4)))
+    assert set(fid.values) == {"fid_shipped"}
+    assert set(kid.values) == {"kid_shipped", "kid_shipped_std"}
+    assert fid.missing == {"fid": "Inception weights not given: set metric.fid.inception_weights"}
+    assert kid.missing["kid_std"] == "Inception weights not given: set metric.kid.inception_weights"
+    for metric, found in ((Fid, fid), (Kid, kid)):
+        assert {*found.values, *found.missing} == set(metric.columns)
+
+
+def test_the_protocol_is_recorded(pairs: list[Pair]) -> None:
+    found = run(Kid(subset_size=100, subsets=3, seed=5), pairs, truths(pairs)).protocol
+    assert found["kid_extractor"] == "vtoncompress features 64"
+    assert len(found["kid_weights"]) == 16
+    assert found["kid_images"] == found["kid_subset_size"] == 12
+    assert (found["kid_subsets"], found["kid_seed"]) == (3, 5)
+
+
+def test_the_unchanged_person_wins(pairs: list[Pair]) -> None:
+    unchanged, changed = (run(Fid(), pairs, pictures) for pictures in ([p.person for p in pairs], truths(pairs)))
+    assert unchanged.values["fid_shipped"] == pytest.approx(0, abs=1e-6 * changed.values["fid_shipped"])
+
+
+def test_numbers_are_the_same_bit_by_bit_for_the_same_pictures(pairs: list[Pair]) -> None:
+    assert run(Fid(), pairs, truths(pairs)) == run(Fid(), pairs, truths(pairs))
+    assert run(Kid(subset_size=6), pairs, truths(pairs)) == run(Kid(subset_size=6), pairs, truths(pairs))
+
+
+def test_features_are_computed_once_for_both(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    original = Shipped.__call__
+
+    def counted(self: Shipped, pictures: Sequence[Image]) -> Any:
+        calls.append(len(pictures))
+        return original(self, pictures)
+
+    monkeypatch.setattr(Shipped, "__call__", counted)
+    batch = Batch(pairs, [Prediction(picture) for picture in truths(pairs)])
+    for metric in (Fid(), Kid()):
+        metric.update(batch)
+    assert calls == [12, 12]
+
+
+def test_one_picture_has_no_distribution(pairs: list[Pair]) -> None:
+    for metric in (Fid(), Kid()):
+        found = run(metric, pairs[:1], truths(pairs)[:1])
+        assert found.values == {}
+        assert set(found.missing) == set(metric.columns)
+
+
+@pytest.mark.parametrize("options", [{"features": "vgg"}, {"inception_weights": "/nowhere.pth"}])
+def test_mistakes_fail_before_any_work(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="features=vgg|no Inception weights at /nowhere.pth"):
+        Fid(**options)
+    with pytest.raises(ValueError, match="subset_size=1"):
+        Kid(subset_size=1)
+
+
+def test_nothing_else_passes_for_inception(tmp_path: Path, empty_hub: Path) -> None:
+    other = tmp_path / inception.FILE_NAME
+    other.write_bytes(WEIGHTS.read_bytes())
+    with pytest.raises(ValueError, match=r"is not pt_inception-2015-12-05-6726825d.pth"):
+        Fid(inception_weights=str(other))
+    cached = empty_hub / "checkpoints" / inception.FILE_NAME
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(WEIGHTS.read_bytes())
+    with pytest.raises(ValueError, match="is not pt_inception"):
+        Fid()
+    assert Fid(features="shipped")
+
+
+def test_a_download_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: Any, **__: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(ValueError, match="features=shipped"):
+        Fid(features="inception")
+    assert Fid().compute().missing["fid"].startswith("Inception weights not given")
+
+
+def test_a_changed_weights_file_is_refused(tmp_path: Path) -> None:
+    changed = tmp_path / "features.safetensors"
+    changed.write_bytes(WEIGHTS.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="is not the file that this version ships"):
+        Shipped(changed)
+
+
+def test_inception_features_are_those_of_pytorch_fid(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With seeded weights in place of the published ones, through both code paths."""
+    from unittest import mock
+
+    from PIL import Image as Pillow
+
+    from vtoncompress.metric.torchvision_import import make_torchvision_importable
+
+    make_torchvision_importable()
+    import torchvision.models.inception as architecture
+    from pytorch_fid import fid_score
+    from pytorch_fid import inception as theirs
+
+    torch.manual_seed(0)
+    with (
+        mock.patch.object(architecture.Inception3, "load_state_dict"),
+        mock.patch.object(theirs, "load_state_dict_from_url"),
+    ):
+        state = theirs.fid_inception_v3().state_dict()
+    weights = tmp_path / inception.FILE_NAME
+    torch.save(state, weights)
+    monkeypatch.setattr(inception, "HASH_PREFIX", inception.hash_file(weights)[:8])
+    files = [tmp_path / f"{pair.name}.png" for pair in pairs[:3]]
+    for file, pair in zip(files, pairs, strict=False):
+        Pillow.fromarray(pair.person).save(file)
+    with mock.patch.object(theirs, "load_state_dict_from_url", return_value=state):
+        network = theirs.InceptionV3([3]).eval()
+    expected = fid_score.get_activations(files, network, batch_size=3, dims=2048, num_workers=0)
+    extractor = inception.Inception(weights)
+    found = extractor([pair.person for pair in pairs[:3]])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+    columns = run(Fid(inception_weights=str(weights)), pairs[:3], truths(pairs[:3]))
+    assert set(columns.values) == {"fid"}
+    assert set(columns.missing) == {"fid_shipped"}
+    assert columns.details["fid_rank_deficient"]

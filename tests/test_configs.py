@@ -1,0 +1,184 @@
+"""Every choice of every group composes, alone and with the others, and what it names can be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image as Pillow
+
+from vtoncompress.criterion.base import Criterion
+from vtoncompress.data.base import TryOnData
+from vtoncompress.export.base import Exporter
+from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.metric.base import PictureMetric, SubjectMetric
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.pruning.base import Pruning
+from vtoncompress.quantization.base import Quantization
+from vtoncompress.sweep import check
+
+CONF = Path(__file__).parents[1] / "conf"
+KINDS: dict[str, type] = {
+    "criterion": Criterion,
+    "data": TryOnData,
+    "export": Exporter,
+    "finetuning": Finetuning,
+    "pruning": Pruning,
+    "quantization": Quantization,
+}
+METRIC_KINDS = {"pictures": PictureMetric, "network": SubjectMetric, "clock": SubjectMetric}
+
+
+def choices(*groups: str) -> list[tuple[str, str]]:
+    return [(group, file.stem) for group in groups for file in sorted((CONF / group).glob("*.yaml"))]
+
+
+@pytest.fixture(autouse=True)
+def conf() -> Iterator[None]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+@pytest.fixture
+def viton(tmp_path: Path) -> Path:
+    """One pair in the layout of PF-AFN's test set."""
+    for folder, name in (("test_img", "a.jpg"), ("test_clothes", "b.jpg")):
+        (tmp_path / folder).mkdir()
+        Pillow.new("RGB", (96, 128)).save(tmp_path / folder / name)
+    (tmp_path / "test_pairs.txt").write_text("a.jpg b.jpg\n")
+    return tmp_path
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    found = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_every_group_is_looked_at() -> None:
+    groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
+    assert groups == {*KINDS, "model", "scope", "metric", "experiment"}
+    assert all(choices(group) for group in groups)
+
+
+@pytest.mark.parametrize("group, choice", choices(*KINDS))
+def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton: Path) -> None:
+    options = [f"data.root={viton}"] if choice == "viton" else []
+    built = instantiate(compose("config", [f"{group}={choice}", *options])[group])
+    assert isinstance(built, KINDS[group])
+    assert type(built).__module__.split(".")[:3] == ["vtoncompress", group, choice]
+
+
+@pytest.mark.parametrize("group, choice", choices("model"))
+def test_a_model_is_the_size_it_says(group: str, choice: str) -> None:
+    cfg = compose("config", [f"model={choice}"])
+    with torch.device("meta"):
+        model = instantiate(cfg.model.network)
+    assert isinstance(model, TryOnModel)
+    assert [*model.size] == cfg.model.size
+    assert cfg.model.name == choice
+    data = instantiate(cfg.data)
+    assert (data.height, data.width) == model.size
+
+
+@pytest.mark.parametrize("group, choice", choices("scope"))
+def test_a_scope_names_modules_that_hold_layers(group: str, choice: str) -> None:
+    cfg = compose("config", [f"scope={choice}"])
+    assert cfg.scope.name == choice
+    with torch.device("meta"):
+        model = instantiate(cfg.model.network)
+    for name in cfg.scope.modules:
+        assert any(isinstance(layer, torch.nn.Conv2d) for layer in model.get_submodule(name).modules()), name
+
+
+@pytest.mark.parametrize("group, choice", choices("metric"))
+def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choice: str) -> None:
+    metric = resolved(compose("config", [f"metric=[{choice}]"]))["metric"]
+    assert [*metric] == [choice]
+    kind = metric[choice].pop("kind")
+    found = get_class(metric[choice]["_target_"])
+    assert issubclass(found, METRIC_KINDS[kind])
+    assert found.columns
+    instantiate(metric[choice])
+
+
+@pytest.mark.parametrize("group", ["data", "pruning", "finetuning", "quantization", "export", "criterion", "scope"])
+def test_every_option_exists_in_every_choice_of_its_group(group: str) -> None:
+    """So that a sweep over the choices may set it: ``pruning=none,one_shot pruning.ratio=0.2``."""
+    overrides = {"viton": ["data.root=somewhere"]}
+    options = {
+        choice: set(compose("config", [f"{group}={choice}", *overrides.get(choice, [])])[group])
+        for _, choice in choices(group)
+    }
+    if group == "data":  # a folder of photos has no seed, generated pairs have no folder
+        assert set.intersection(*options.values()) >= {"pairs", "height", "width"}
+    else:
+        assert len({frozenset(names) for names in options.values()}) == 1, options
+
+
+def _rows(cfg: DictConfig) -> dict[str, Sequence[str]]:
+    return cfg.hydra.sweeper.get("variants") or {"single": []}
+
+
+@pytest.mark.parametrize("group, choice", choices("experiment"))
+def test_every_variant_of_an_experiment_can_work(group: str, choice: str, tmp_path: Path) -> None:
+    head = (CONF / "experiment" / f"{choice}.yaml").read_text().split("\nname:")[0]
+    assert f"experiment={choice}" in head, "the command that runs it is missing"
+    whole = compose("config", [f"experiment={choice}"], return_hydra_config=True)
+    assert whole.name == choice
+    for name, overrides in _rows(whole).items():
+        cfg = compose(
+            "config",
+            [f"experiment={choice}", f"variant={name}", *overrides, f"results={tmp_path}"],
+            return_hydra_config=True,
+        )
+        HydraConfig.instance().set_config(cfg)
+        check(cfg)
+        assert cfg.variant == name
+
+
+def test_the_quickstart_has_the_rows_it_promises() -> None:
+    """Dense, pruned 0.2 and 0.4 and fine-tuned, each in float32 and INT8 on OpenVINO; dense in torch and ONNX Runtime."""
+    rows = {
+        name: compose("config", ["experiment=quickstart", *overrides], return_hydra_config=True)
+        for name, overrides in _rows(compose("config", ["experiment=quickstart"], return_hydra_config=True)).items()
+    }
+
+    def described(cfg: DictConfig) -> tuple[Any, ...]:
+        chosen = cfg.hydra.runtime.choices
+        ratio = cfg.pruning.ratio if chosen.pruning != "none" else 0
+        return chosen.export, chosen.quantization, ratio, chosen.finetuning
+
+    assert sorted(described(cfg) for cfg in rows.values()) == sorted(
+        [
+            ("torch", "none", 0, "none"),
+            ("onnx", "none", 0, "none"),
+            *(
+                ("openvino", quantization, ratio, "supervised" if ratio else "none")
+                for quantization in ("none", "nncf_ptq")
+                for ratio in (0, 0.2, 0.4)
+            ),
+        ]
+    )
+    assert {cfg.data.pairs for cfg in rows.values()} == {256}
+
+
+@pytest.mark.parametrize("choice", [choice for _, choice in choices("finetuning")])
+def test_training_from_scratch_takes_every_choice(choice: str) -> None:
+    cfg = compose("train", ["out=somewhere", f"finetuning={choice}"])
+    assert isinstance(instantiate(cfg.finetuning), Finetuning)
+    assert len(instantiate(cfg.training_data)) >= cfg.finetuning.samples
+
+
+def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
+    for name in ("config", "train", "try_on", "delivery"):
+        cfg = compose(name, return_hydra_config=True)
+        assert cfg.hydra.output_subdir is None, name
+        assert cfg.hydra.run.dir == ".", name

@@ -1,0 +1,280 @@
+"""A sweep from one command to its table: every variant measured once, every failure told, no mistake half-run."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from PIL import Image as Pillow
+
+from tests.conftest import ROOT, TOY, Command, Sweep
+from vtoncompress import variant
+from vtoncompress.record import read, read_all
+from vtoncompress.store import Store
+from vtoncompress.sweep import _complete, check, sweep_name
+
+QUALITY = ["ssim_garment", "l1_garment", "flow_error_px", "gmacs", "params_m", "size_mib"]
+CHEAP = (*TOY, "export=torch", "metric=[cost]")
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "table.csv", keep_default_na=True)
+
+
+def _variants(folder: Path) -> pd.DataFrame:
+    table = _table(folder)
+    return table[table.role == "variant"].set_index(["pruning_ratio", "quantization"]).sort_index()
+
+
+def _mtimes(folder: Path) -> dict[str, int]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and "locks" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in paths}
+
+
+@pytest.fixture
+def compose_variant(tmp_path: Path) -> Callable[..., DictConfig]:
+    """The config of one variant as a job of ``experiments/run.py`` gets it."""
+
+    def make(*overrides: str) -> DictConfig:
+        places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            cfg = compose("config", [*CHEAP, *places, *overrides], return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+        return cfg
+
+    return make
+
+
+def test_a_two_by_two_sweep_ends_in_four_rows(sweep: Sweep) -> None:
+    assert sweep.code == 0
+    table = _table(sweep.folder)
+    assert set(table.status) == {"done"}
+    assert table.role.value_counts().to_dict() == {"variant": 4, "reference": 2, "oracle": 1}
+    rows = _variants(sweep.folder)
+    assert [*rows.index] == [(0.25, "nncf_ptq"), (0.25, "none"), (0.5, "nncf_ptq"), (0.5, "none")]
+    assert rows.variant.is_unique
+    assert set(rows.runtime) == {"openvino"}
+    assert set(rows.finetuning) == {"supervised"}
+    assert rows[QUALITY].notna().all(axis=None)
+    assert (rows.model == "pf_afn_small (random weights)").all()
+
+
+def test_cost_and_size_fall_with_the_ratio_and_the_precision(sweep: Sweep) -> None:
+    rows = _variants(sweep.folder)
+    for mode in ("none", "nncf_ptq"):
+        assert rows.gmacs[0.5, mode] < 0.6 * rows.gmacs[0.25, mode]
+        assert rows.params_m[0.5, mode] < 0.6 * rows.params_m[0.25, mode]
+        assert rows.size_mib[0.5, mode] < rows.size_mib[0.25, mode]
+    for ratio in (0.25, 0.5):
+        assert rows.gmacs[ratio, "none"] == rows.gmacs[ratio, "nncf_ptq"]
+        # Quantization really happened, and is another network than its float32 self.
+        assert rows.l1_garment[ratio, "none"] != rows.l1_garment[ratio, "nncf_ptq"]
+
+
+def test_int8_weights_are_small(sweep: Sweep) -> None:
+    store, sizes = Store(sweep.store), {}
+    for record in read_all(sweep.folder):
+        if record.role == "variant" and record.pruning_ratio == 0.25:
+            key = next(stage for stage in record.stages if stage.startswith("deployment/")).partition("/")[2]
+            artifact = store.find("deployment", key)
+            assert artifact is not None
+            sizes[record.quantization] = (artifact.path / "files" / "model.bin").stat().st_size
+    assert sizes["nncf_ptq"] < 0.5 * sizes["none"]  # of so narrow a network much is not convolutions
+
+
+def test_variants_share_their_stages(sweep: Sweep) -> None:
+    def built(stage: str) -> int:
+        return len([path for path in (sweep.store / stage).iterdir() if not path.name.startswith(".")])
+
+    counts = {stage: built(stage) for stage in ("model", "pruning", "finetuning", "deployment")}
+    assert counts == {"model": 1, "pruning": 2, "finetuning": 2, "deployment": 4}
+    assert not [*sweep.store.rglob("*.building")]
+
+
+def test_a_record_carries_what_is_needed_to_trust_it(sweep: Sweep) -> None:
+    records = [record for record in read_all(sweep.folder) if record.role == "variant"]
+    assert [record.order for record in records] == [0, 1, 2, 3]
+    for record in records:
+        assert (record.protocol, record.pairs, record.seed) == ("generated", 4, 0)
+        assert record.trust["config"]["model"]["network"]["width"] == 1 / 16
+        assert record.trust["config"]["pruning"]["ratio"] == record.pruning_ratio
+        assert record.trust["weights"] == "random, seed 0"
+        assert record.trust["picture_size"] == [128, 96]
+        assert len(record.trust["pair_list_hash"]) == 16
+        assert {"cpu", "instruction_set", "threads_available", "versions"} <= set(record.trust)
+        assert record.details["parity"]["parity_mean"] <= record.details["parity"]["tolerance"]
+        assert record.details["training"]["steps"] == 2
+        assert all(Store(sweep.store).find(*stage.split("/")) for stage in record.stages)
+        assert str(sweep.results.parent) not in json.dumps(record.trust)
+
+
+def test_every_row_has_its_pictures(sweep: Sweep) -> None:
+    for record in read_all(sweep.folder):
+        with Pillow.open(sweep.folder / "pictures" / f"{record.variant}.png") as grid:
+            assert grid.width > 3 * 96
+            assert grid.height > 4 * 128
+    page = (sweep.folder / "pictures.html").read_text()
+    assert all(record.variant in page for record in read_all(sweep.folder))
+
+
+def test_the_same_sweep_again_builds_nothing_and_gives_the_same_table(
+    sweep: Sweep, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a variant was run again")
+
+    monkeypatch.setattr("vtoncompress.sweep.subprocess.Popen", forbidden)
+    before, table = _mtimes(sweep.store), (sweep.folder / "table.csv").read_text()
+    done = command("run", *sweep.arguments)
+    assert done.code == 0, done.err
+    assert done.err.count("finished before") == 4
+    assert "running" not in done.err
+    assert _mtimes(sweep.store) == before
+    assert (sweep.folder / "table.csv").read_text() == table
+    assert "(reference)" in done.out
+    assert f"{sweep.folder}/table.md" in done.out
+
+
+def test_measured_anew_the_quality_columns_are_the_same(
+    sweep: Sweep, compose_variant: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    """One of the four variants in an empty store: nothing but its config and code decides its numbers."""
+    options = [argument for argument in sweep.arguments if argument.partition("=")[0] in ("pruning", "finetuning")]
+    cfg = compose_variant(
+        *options, "pruning.ratio=0.5", "export=openvino", "metric=[cost,size,garment,flow_error]", "quantization=none"
+    )
+    record = variant.run(_complete(cfg))
+    assert record.status == "done", record.traceback
+    expected = _variants(sweep.folder).loc[(0.5, "none")]
+    assert record.variant == expected.variant
+    for column in QUALITY:
+        assert record.values[column] == pytest.approx(expected[column], rel=1e-6, abs=1e-6), column
+
+
+def test_a_variant_that_fails_leaves_a_row_with_the_reason(
+    compose_variant: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    cfg = compose_variant("finetuning=supervised", "finetuning.learning_rate=1e30", "variant=doomed")
+    check(cfg)
+    record = variant.run(_complete(cfg))
+    assert record.status == "failed"
+    assert record.reason.startswith("FloatingPointError: the training loss is")
+    assert "supervised.py" in record.traceback
+    assert record.values == {}
+    assert read(tmp_path / "results" / "test" / "records" / "doomed.json").reason == record.reason
+    assert not [*(tmp_path / "store" / "finetuning").glob("[!.]*")]
+
+
+def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the kernel kills for want of memory: the child has no time to write anything."""
+    counter, child = tmp_path / "runs", tmp_path / "python"
+    child.write_text(f'#!/bin/sh\necho run >> "{counter}"\nkill -9 $$\n')
+    child.chmod(child.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr("vtoncompress.sweep.sys.executable", str(child))
+    results = tmp_path / "results"
+    done = command(
+        "run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.2,0.4", f"results={results}",
+        f"store={tmp_path / 'store'}", "name=killed",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "error: 2 of 2 variants failed:" in done.err
+    assert done.err.count("signal 9") == 2
+    assert "Traceback" not in done.err
+    assert counter.read_text() == "run\nrun\n"
+    table = _table(results / "killed")
+    assert [*table.status] == ["failed", "failed"]
+    assert [*table.pruning_ratio] == [0.2, 0.4]
+    assert table.gmacs.isna().all()
+    assert all("for want of memory" in record.reason for record in read_all(results / "killed"))
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["pruning=nothing"], "unknown pruning=nothing: choose one of iterative, none, one_shot"),
+        (["model=other"], "unknown model=other: choose one of pf_afn, pf_afn_small"),
+        (["experiment=other"], "unknown experiment=other: choose one of "),
+        (["pruning=one_shot", "pruning.ratio=1.5"], "pruning.ratio=1.5"),
+        (["pruning=one_shot", "pruning.ratio=0"], "pruning.ratio=0"),
+        (["-m", "pruning=one_shot", "pruning.ratio=0.2,1.5"], "(job 2 of 2: pruning=one_shot pruning.ratio=1.5"),
+        (["quantization=nncf_ptq", "export=torch"], "NNCFPostTraining can't run on torch: it runs on"),
+        (["-m", "quantization=none,nncf_ptq", "export=openvino,torch"], "can't run on torch"),
+        (["metric=[]"], "metric=[] measures nothing"),
+        (["pruning.rato=0.2"], "unknown option pruning.rato: pruning has ratio"),
+        (["model.checkpoint=nowhere"], "there is no checkpoint nowhere"),
+        (["data=viton", "data.root=nowhere"], "nowhere"),
+        (["data=viton"], "data.root"),
+        (["data.pairs=0"], "pairs is 0"),
+        (["model.network.width=9"], "width=9 is out of range"),
+        (["finetuning=supervised", "finetuning.samples=1", "finetuning.batch_size=2"], "a batch needs 2 pairs"),
+        (["results=a_file"], "a_file"),
+        (["results=a_file/below"], "a_file"),
+        (["results=/proc/results"], "/proc/results"),
+        (["store=a_file"], "a_file"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gives_one_line_and_nothing_is_run_or_written(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("work has begun")
+
+    monkeypatch.setattr("vtoncompress.sweep.subprocess.Popen", forbidden)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").write_text("")
+    done = command("run", "name=mistake", "metric=[cost]", *arguments)
+    assert done.code == 2
+    assert expected in done.err
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1, done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"a_file"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_results_folder_without_permission_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    done = command("run", "name=mistake", "metric=[cost]", f"results={tmp_path / 'closed' / 'results'}")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+
+
+def test_variants_of_other_settings_have_other_names(compose_variant: Callable[..., DictConfig]) -> None:
+    def name(*overrides: str) -> str:
+        return str(_complete(compose_variant(*overrides))["variant"])
+
+    names = [
+        name(),
+        name("pruning=one_shot", "pruning.ratio=0.3"),
+        name("pruning=one_shot", "pruning.ratio=0.3", "seed=1"),
+        name("pruning=iterative", "pruning.ratio=0.3"),
+        name("finetuning=supervised"),
+        name("export=openvino"),
+        name("export=openvino", "quantization=nncf_ptq"),
+        name("data.pairs=5"),
+    ]
+    assert len(set(names)) == len(names)
+    assert names[0].startswith("pf_afn_small-dense-float32-torch-")
+    assert names[1].startswith("pf_afn_small-one_shot_0.3-float32-torch-")
+    assert names[0] == name("name=elsewhere", "results=elsewhere", "store=elsewhere")
+    assert name("variant=mine") == "mine"
+
+
+def test_a_run_without_experiment_has_a_folder_of_its_own() -> None:
+    first = sweep_name(["-m", "pruning=one_shot", "pruning.ratio=0.1,0.3"])
+    assert first.startswith("adhoc/pruning.ratio_0.1_0.3_pruning_one_shot-")
+    assert first == sweep_name(["pruning.ratio=0.1,0.3", "pruning=one_shot", "results=a", "store=b", "-m"])
+    assert first != sweep_name(["-m", "pruning=one_shot", "pruning.ratio=0.1,0.4"])
+    assert sweep_name([]).startswith("adhoc/defaults-")
+    long = [sweep_name([f"metric=[{'cost,' * 60}{end}]"]) for end in ("size", "speed")]
+    assert long[0] != long[1]
+    assert all(len(Path(name).name) < 100 for name in long)
