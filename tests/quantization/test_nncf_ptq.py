@@ -101,10 +101,9 @@ def test_what_makes_coordinates_stays_float(model: PFAFN, quantized: dict[str, P
 def test_onnx_keeps_coordinates_float(model: PFAFN, quantized: dict[str, Path]) -> None:
     graph = onnx_export.read_onnx(quantized["onnxruntime"]).graph
     made_by = {output: node.op_type for node in graph.node for output in node.output}
-    rounded = {node.name for node in graph.node if made_by.get(node.input[0]) == "DequantizeLinear"}
-    assert rounded
-    assert all("Conv" in name for name in rounded)
-    assert not {name.split("/")[0] for name in rounded} & set(model.float_layers())
+    rounded = [node for node in graph.node if made_by.get(node.input[0]) == "DequantizeLinear"]
+    assert {node.op_type for node in rounded} == {"Conv"}
+    assert not {node.name.split("/")[0] for node in rounded} & set(model.float_layers())
 
 
 @pytest.mark.parametrize("scope, other", [("warp", "generator"), ("generator", "warp")])

@@ -1,0 +1,59 @@
+"""The weights that come with the package are the network that its config describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from vtoncompress.shipped import FOLDER, checkpoint_folder
+from vtoncompress.stage.model import open_model
+
+CONF = str(Path(__file__).parents[1] / "conf")
+
+
+def _model(*overrides: str) -> dict[str, object]:
+    with initialize_config_dir(CONF, version_base="1.3"):
+        cfg = compose("config", [*overrides])
+    found = OmegaConf.to_container(cfg.model, resolve=True)
+    assert isinstance(found, dict)
+    return {**found, "seed": 0}
+
+
+def test_the_small_network_opens_with_trained_weights() -> None:
+    model, origin = open_model(_model())
+    assert origin == "checkpoint pf_afn_small"
+    assert (model.size, model.arguments()["width"]) == ((128, 96), 0.25)
+    assert 4e6 < sum(p.numel() for p in model.parameters()) < 6e6
+    assert not model.training
+    with torch.inference_mode():
+        image = model(*model.example_inputs())["image"]
+    assert torch.isfinite(image).all()
+
+
+def test_random_weights_follow_the_seed_and_say_so() -> None:
+    options = _model("model.checkpoint=null", "model.network.width=0.0625")
+    first, again, other = (open_model({**options, "seed": seed}) for seed in (1, 1, 2))
+    assert (first[1], other[1]) == ("random, seed 1", "random, seed 2")
+    states = [dict(model.named_parameters())["generator.model.model.0.weight"] for model, _ in (first, again, other)]
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+def test_weights_of_another_network_than_the_config_s_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"has width=0\.25 and the config width=0\.5: change one of them"):
+        open_model(_model("model.network.width=0.5"))
+    with pytest.raises(ValueError, match=r"has convention=official and the config convention=seed"):
+        open_model(_model("model.network.convention=seed"))
+
+
+def test_names_and_folders(tmp_path: Path) -> None:
+    assert checkpoint_folder("pf_afn_small") == FOLDER / "pf_afn_small"
+    assert checkpoint_folder(str(tmp_path)) == tmp_path
+    with pytest.raises(ValueError, match=r"there is no checkpoint nothing: .* shipped weights \(.*pf_afn_small.*\)"):
+        checkpoint_folder("nothing")
+    with pytest.raises(ValueError, match="there is no checkpoint"):
+        checkpoint_folder("../weights/pf_afn_small")
