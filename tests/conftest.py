@@ -6,7 +6,7 @@ import copy
 import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,14 @@ def _toy(convention: str, inputs: list[Tensor]) -> PFAFN:
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.momentum = 0.1
     return model.eval()
+
+
+@pytest.fixture(autouse=True)
+def _no_accelerator_left() -> Iterator[None]:
+    """accelerate allows a process one precision; here every test is a process of its own to it."""
+    yield
+    if (state := sys.modules.get("accelerate.state")) is not None:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @dataclass

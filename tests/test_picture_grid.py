@@ -12,7 +12,8 @@ import pytest
 from PIL import Image as Pillow
 
 from vtoncompress.fingerprint import module_hashes
-from vtoncompress.picture_grid import GAP, HEADER, difference, grid_path, write_grid, write_page
+from vtoncompress.page import write_page
+from vtoncompress.picture_grid import GAP, HEADER, difference, grid_path, write_grid
 from vtoncompress.record import Record
 
 

@@ -207,7 +207,7 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
         (["experiment=other"], "unknown experiment=other: choose one of "),
         (["pruning=one_shot", "pruning.ratio=1.5"], "pruning.ratio=1.5"),
         (["pruning=one_shot", "pruning.ratio=0"], "pruning.ratio=0"),
-        (["-m", "pruning=one_shot", "pruning.ratio=0.2,1.5"], "(job 2 of 2: pruning=one_shot pruning.ratio=1.5"),
+        (["-m", "pruning=one_shot", "pruning.ratio=0.2,1.5"], "pruning.ratio=1.5: give the share"),
         (["quantization=nncf_ptq", "export=torch"], "NNCFPostTraining can't run on torch: it runs on"),
         (["-m", "quantization=none,nncf_ptq", "export=openvino,torch"], "can't run on torch"),
         (["metric=[]"], "metric=[] measures nothing"),

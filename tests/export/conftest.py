@@ -40,7 +40,7 @@ def toy(convention: str) -> PFAFN:
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
     for name in model.float_layers():
-        torch.nn.init.normal_(model.get_submodule(name).weight, std=0.05)
+        torch.nn.init.normal_(model.get_submodule(name).weight, std=1)
     return model
 
 
