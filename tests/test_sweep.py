@@ -157,7 +157,9 @@ def test_measured_anew_the_quality_columns_are_the_same(
     expected = _variants(sweep.folder).loc[(0.5, "none")]
     assert record.variant == expected.variant
     for column in QUALITY:
-        assert record.values[column] == pytest.approx(expected[column], rel=1e-6, abs=1e-6), column
+        # OpenVINO numbers its nodes through a process's life, so that a graph's text varies by some digits.
+        tolerance = 0.01 if column == "size_mib" else 1e-6
+        assert record.values[column] == pytest.approx(expected[column], rel=tolerance, abs=1e-6), column
 
 
 def test_a_variant_that_fails_leaves_a_row_with_the_reason(

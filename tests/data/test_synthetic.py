@@ -220,7 +220,7 @@ def test_indexing_is_that_of_a_sequence(data):
 def test_the_config_names_this_class():
     config = yaml.safe_load((Path(__file__).parents[2] / "conf/data/synthetic.yaml").read_text())
     assert config.pop("_target_") == f"{Synthetic.__module__.rsplit('.', 1)[0]}.Synthetic"
-    assert (config.pop("height"), config.pop("width")) == ("${model.height}", "${model.width}")
+    assert (config.pop("height"), config.pop("width")) == ("${model.size[0]}", "${model.size[1]}")
     assert len(Synthetic(**config, height=128, width=96)) == 256
 
 

@@ -46,18 +46,19 @@ def subject(log: list[tuple[str, float, bool]], pairs: int) -> Subject:
 
 
 def test_variant_and_baseline_take_turns_on_the_same_pairs(log: list[tuple[str, float, bool]]) -> None:
-    found = Speed(warmup=2, repetitions=6, seconds=0).measure(subject(log, 3))
-    assert [name for name, *_ in log] == ["variant", "dense"] * 8
-    shown = [picture for _, picture, _ in log]
-    assert shown[::2] == shown[1::2]
-    assert len(set(shown[4:])) == 3
+    found = Speed(warmup=2, repetitions=5, seconds=0, turn=3).measure(subject(log, 3))
+    turn = ["variant"] * 4 + ["dense"] * 4
+    assert [name for name, *_ in log] == ["variant"] * 2 + ["dense"] * 2 + turn * 2
+    shown = [picture for _, picture, _ in log[4:]]
+    assert shown[:4] == shown[4:8]
+    assert len(set(shown)) == 3
     assert not any(enabled for *_, enabled in log[4:])
     assert gc.isenabled()
     assert len(found.details["latency_ms"]) == len(found.details["baseline_latency_ms"]) == 6
 
 
 def test_numbers_follow_from_the_samples(log: list[tuple[str, float, bool]]) -> None:
-    found = Speed(warmup=0, repetitions=5, seconds=0.05).measure(subject(log, 1))
+    found = Speed(warmup=0, repetitions=5, seconds=0.05, turn=1).measure(subject(log, 1))
     samples = found.details["latency_ms"]
     assert len(samples) >= 5
     assert found.values["latency_ms_p50"] == pytest.approx(np.percentile(samples, 50), abs=1e-3)
@@ -71,6 +72,6 @@ def test_numbers_follow_from_the_samples(log: list[tuple[str, float, bool]]) -> 
 
 
 def test_no_pairs_is_a_reason_and_no_repetitions_a_mistake(log: list[tuple[str, float, bool]]) -> None:
-    assert set(Speed(1, 1, 0).measure(subject(log, 0)).missing) == set(Speed.columns)
+    assert set(Speed(1, 1, 0, 1).measure(subject(log, 0)).missing) == set(Speed.columns)
     with pytest.raises(ValueError, match="repetitions=0"):
-        Speed(1, 0, 0)
+        Speed(1, 0, 0, 1)
