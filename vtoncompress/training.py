@@ -14,19 +14,22 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.seed import set_seed
 
 SUMMARY = "training.json"
 
 
 def train(cfg: Mapping[str, Any]) -> Path:
-    """Train ``cfg["model"]["network"]`` and write the checkpoint to ``cfg["out"]``.
+    """Train ``cfg["model"]["network"]``, or the network of ``cfg["start"]`` further, to a checkpoint in ``cfg["out"]``.
 
     A run that was stopped goes on from its last checkpoint in ``<out>.work``. ``seconds`` add up over the runs that
     ended by themselves or by Ctrl-C; what a killed one took is lost.
 
     Raises:
-        ValueError: the folder holds a checkpoint already, or work of a run with other settings.
+        ValueError: the folder holds a checkpoint already, or work of a run with other settings; the start can't be
+            opened or is another network.
         FloatingPointError: the loss is not finite.
     """
     out, work = Path(cfg["out"]), Path(f"{cfg['out']}.work")
@@ -35,22 +38,38 @@ def train(cfg: Mapping[str, Any]) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     clock = _Clock(work / "seconds")
     set_seed(cfg["seed"])
-    model = instantiate(cfg["model"]["network"])
+    model, past = _start(cfg)
     with clock:
         summary = instantiate(cfg["finetuning"]).train(model, instantiate(cfg["training_data"]), work)
     unfinished = out.with_name(f".{out.name}.part")
     checkpoint.save(model, unfinished, getattr(torch, cfg["weights_dtype"]))
     description = {
-        "config": {key: cfg[key] for key in ("model", "finetuning", "training_data", "seed", "weights_dtype")},
+        "config": {key: cfg[key] for key in ("model", "start", "finetuning", "training_data", "seed", "weights_dtype")},
         "seconds": round(clock.total),
         "threads": torch.get_num_threads(),
         **summary,
         **environment(),
+        **past,
     }
     (unfinished / SUMMARY).write_text(json.dumps(description, indent=1) + "\n")
     unfinished.replace(out)
     shutil.rmtree(work)
     return out
+
+
+def _start(cfg: Mapping[str, Any]) -> tuple[TryOnModel, dict[str, Any]]:
+    """The network that training begins with, and how it was trained until then."""
+    model = instantiate(cfg["model"]["network"])
+    if cfg["start"] is None:
+        return model, {}
+    folder = checkpoint_folder(cfg["start"])
+    start = checkpoint.load(folder)
+    if (type(start), start.arguments()) != (type(model), model.arguments()):
+        raise ValueError(
+            f"start={cfg['start']} is a network with {start.arguments()}, but the config asks for {model.arguments()}"
+        )
+    summary = folder / SUMMARY
+    return start, {"start": json.loads(summary.read_text()) if summary.exists() else None}
 
 
 class _Clock:
