@@ -12,16 +12,18 @@ from omegaconf import DictConfig
 
 from vtoncompress.errors import run_main
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, finish, run_variant, sweep_name
+from vtoncompress.sweep import check, complete, finish, run_variant, sweep_name
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(cfg: DictConfig) -> Record:
     """One job: of a sweep, or alone with a table of its own."""
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return run_variant(cfg)
+    hydra_config = HydraConfig.get()
+    choices = hydra_config.runtime.choices
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return run_variant(complete(cfg, choices, hydra_config.job.num))
     check(cfg)
-    record = run_variant(cfg)
+    record = run_variant(complete(cfg, choices, 0))
     finish(cfg, [record])
     return record
 

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from PIL import Image as Pillow
 
@@ -20,7 +19,7 @@ from tests.conftest import ROOT, TOY, Command, Sweep
 from vtoncompress import variant
 from vtoncompress.record import read, read_all
 from vtoncompress.store import Store
-from vtoncompress.sweep import _complete, check, sweep_name
+from vtoncompress.sweep import check, complete, sweep_name
 
 QUALITY = ["ssim_garment", "l1_garment", "flow_error_px", "gmacs", "params_m", "size_mib"]
 CHEAP = (*TOY, "export=torch", "metric=[cost]")
@@ -40,6 +39,10 @@ def _mtimes(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in paths}
 
 
+def _config(cfg: DictConfig) -> dict[str, Any]:
+    return complete(cfg, cfg.hydra.runtime.choices, 0)
+
+
 @pytest.fixture
 def compose_variant(tmp_path: Path) -> Callable[..., DictConfig]:
     """The config of one variant as a job of ``experiments/run.py`` gets it."""
@@ -48,7 +51,6 @@ def compose_variant(tmp_path: Path) -> Callable[..., DictConfig]:
         places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("config", [*CHEAP, *places, *overrides], return_hydra_config=True)
-        HydraConfig.instance().set_config(cfg)
         return cfg
 
     return make
@@ -152,7 +154,7 @@ def test_measured_anew_the_quality_columns_are_the_same(
     cfg = compose_variant(
         *options, "pruning.ratio=0.5", "export=openvino", "metric=[cost,size,garment,flow_error]", "quantization=none"
     )
-    record = variant.run(_complete(cfg))
+    record = variant.run(_config(cfg))
     assert record.status == "done", record.traceback
     expected = _variants(sweep.folder).loc[(0.5, "none")]
     assert record.variant == expected.variant
@@ -167,7 +169,7 @@ def test_a_variant_that_fails_leaves_a_row_with_the_reason(
 ) -> None:
     cfg = compose_variant("finetuning=supervised", "finetuning.learning_rate=1e30", "variant=doomed")
     check(cfg)
-    record = variant.run(_complete(cfg))
+    record = variant.run(_config(cfg))
     assert record.status == "failed"
     assert record.reason.startswith("FloatingPointError: the training loss is")
     assert "supervised.py" in record.traceback
@@ -252,7 +254,7 @@ def test_a_results_folder_without_permission_is_refused(command: Command, tmp_pa
 
 def test_variants_of_other_settings_have_other_names(compose_variant: Callable[..., DictConfig]) -> None:
     def name(*overrides: str) -> str:
-        return str(_complete(compose_variant(*overrides))["variant"])
+        return str(_config(compose_variant(*overrides))["variant"])
 
     names = [
         name(),

@@ -9,12 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -49,9 +47,26 @@ def check(cfg: DictConfig) -> None:
     plan(_plain(cfg))
 
 
-def run_variant(cfg: DictConfig) -> Record:
-    """Run one variant in a child process, unless the store has all of it, and return its record."""
-    config = _complete(cfg)
+def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[str, Any]:
+    """The resolved config with the names of its choices, the variant's name, and what identifies its pairs.
+
+    Args:
+        cfg: of a variant, as Hydra composed it.
+        choices: config group -> name, as Hydra's ``runtime.choices``.
+        order: place in the experiment.
+    """
+    config = _plain(cfg)
+    config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(cfg)}
+    config["order"] = order
+    data = instantiate(config["data"])
+    config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
+    if config["variant"] is None:
+        config["variant"] = _variant_name(config)
+    return config
+
+
+def run_variant(config: dict[str, Any]) -> Record:
+    """Run the variant of a :func:`complete` config in a child process, unless the store has all of it; its record."""
     store = Store(Path(config["store"]))
     stages = plan(config)
     folder = Path(config["results"]) / config["name"]
@@ -101,20 +116,6 @@ def sweep_name(arguments: Sequence[str]) -> str:
     told = sorted(argument for argument in arguments if not argument.startswith(("-", "results=", "store=")))
     slug = re.sub(r"[^A-Za-z0-9.]+", "_", "+".join(told)).strip("_")[:80] or "defaults"
     return f"adhoc/{slug}-{hashlib.sha256(' '.join(told).encode()).hexdigest()[:6]}"
-
-
-def _complete(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved config with the names of its choices, the variant's name, and what identifies its pairs."""
-    config = _plain(cfg)
-    hydra = HydraConfig.get()
-    config["choices"] = {group: hydra.runtime.choices[group] for group in GROUPS}
-    config["choices"]["runtime"] = _runtime(cfg)
-    config["order"] = hydra.job.num if hydra.mode == RunMode.MULTIRUN else 0
-    data = instantiate(config["data"])
-    config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
-    if config["variant"] is None:
-        config["variant"] = _variant_name(config)
-    return config
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
