@@ -13,6 +13,10 @@ class Pruning(ABC):
     """Removes channels from a model."""
 
     @abstractmethod
+    def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
+        """ValueError where the options don't fit the network; arguments as for :meth:`prune`. Takes no time."""
+
+    @abstractmethod
     def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
         """Prune ``model`` in place.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch_pruning as tp
@@ -10,41 +10,41 @@ from torch import nn
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.pruning.ratio import Ratios, within
 
 
 def prune_channels(
-    model: TryOnModel, scope: Sequence[str], criterion: Criterion, ratio: float, steps: int, round_to: int | None
+    model: TryOnModel, scope: Sequence[str], criterion: Criterion, ratios: Ratios, steps: int, round_to: int | None
 ) -> None:
-    """Remove the share ``ratio`` of the channels of every layer in ``scope``, in ``steps`` equal steps, in place.
+    """Remove from every layer in ``scope`` its share of the channels, in ``steps`` equal steps, in place.
 
-    The importance is computed anew before every step. Output layers keep their width.
+    The importance is computed anew before every step. Output layers keep their width. Layers whose channels are tied,
+    because what they give is added or compared, lose the same ones: the smallest share that one of them is to lose, so
+    that no layer loses more than was asked; none if one of them lies outside the scope.
 
     Raises:
-        ValueError: a name in ``scope`` is not a submodule.
+        ValueError: see :meth:`vtoncompress.pruning.ratio.Ratios.check`.
     """
-    layers = dict(model.named_modules())
-    for name in scope:
-        if name not in layers:
-            raise ValueError(
-                f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}"
-            )
+    ratios.check(model, scope)
     fixed = set(model.output_layers())
-    inside = {
-        name
-        for name, layer in layers.items()
-        if isinstance(layer, nn.Conv2d) and name not in fixed and any(_within(name, part) for part in scope)
+    convolutions = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+    shares: dict[nn.Module, float] = {
+        layer: ratios.of(name) if name not in fixed and any(within(name, part) for part in scope) else 0.0
+        for name, layer in convolutions.items()
     }
     training = model.training
     pruner = tp.pruner.BasePruner(
         model,
         example_inputs=tuple(model.example_inputs()),
         importance=criterion.importance(),
-        pruning_ratio=ratio,
+        pruning_ratio=ratios.common,
+        pruning_ratio_dict={layer: share for layer, share in shares.items() if share},
         iterative_steps=steps,
         round_to=round_to,
-        ignored_layers=[layer for name, layer in layers.items() if isinstance(layer, nn.Conv2d) and name not in inside],
+        ignored_layers=[layer for layer, share in shares.items() if not share],
         forward_fn=lambda _, inputs: model.dependency_outputs(*inputs),
     )
+    _level_tied_layers(pruner, shares)
     for _ in range(steps):
         pruner.step()
     model.zero_grad(set_to_none=True)
@@ -53,15 +53,14 @@ def prune_channels(
         model(*model.example_inputs())
 
 
-def _within(name: str, part: str) -> bool:
-    return name == part or name.startswith(f"{part}.")
-
-
-def check_ratio(ratio: float) -> float:
-    """``ratio`` itself; ValueError unless it is more than 0 and less than 1."""
-    if not isinstance(ratio, int | float) or not 0 < ratio < 1:
-        raise ValueError(
-            f"pruning.ratio={ratio}: give the share of channels to remove, more than 0 and less than 1 "
-            "(pruning=none keeps all)"
-        )
-    return ratio
+def _level_tied_layers(pruner: tp.pruner.BasePruner, shares: Mapping[nn.Module, float]) -> None:
+    """torch-pruning would take the ratio of whichever tied layer it meets first."""
+    schedules = pruner.pruning_ratio_dict
+    for group in pruner.DG.get_all_groups(pruner.ignored_layers, pruner.root_module_types):
+        tied = {
+            dependency.target.module
+            for dependency, _ in group
+            if dependency.target.module in shares and pruner.DG.is_out_channel_pruning_fn(dependency.handler)
+        }
+        least = min(tied, key=lambda layer: shares[layer])
+        schedules.update(dict.fromkeys(tied, schedules[least]))

@@ -16,5 +16,8 @@ class NoPruning(Pruning):
     def __init__(self, **_: Any) -> None:
         pass
 
+    def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
+        """Nothing can be wrong."""
+
     def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
         """Nothing to do."""

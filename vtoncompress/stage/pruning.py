@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,24 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
+from vtoncompress.pruning.reached import compare, count
+from vtoncompress.pruning.ratio import flatten
 from vtoncompress.stage.seed import set_seed
+
+REACHED = "pruning.json"
 
 
 def make(config: Mapping[str, Any], dense: Path, out: Path) -> None:
-    """``config``: ``pruning``, ``scope``, ``criterion``, ``seed``."""
+    """Write the checkpoint and ``pruning.json``: what was removed of the network, of the scope's modules and of those
+    that have a ratio of their own. ``config``: ``pruning``, ``scope``, ``criterion``, ``seed``.
+    """
     set_seed(config["seed"])
     model = checkpoint.load(dense)
-    instantiate(config["pruning"]).prune(model, config["scope"], instantiate(config["criterion"]))
+    pruning, criterion = instantiate(config["pruning"]), instantiate(config["criterion"])
+    pruning.check(model, config["scope"])
+    parts = flatten(config["pruning"].get("ratios")).keys() & dict(model.named_modules()).keys()
+    modules = list(dict.fromkeys([*config["scope"], *sorted(parts)]))
+    before = count(model, modules)
+    pruning.prune(model, config["scope"], criterion)
     checkpoint.save(model, out)
+    (out / REACHED).write_text(json.dumps(compare(before, count(model, modules))))

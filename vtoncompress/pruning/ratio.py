@@ -1,0 +1,86 @@
+"""Which share of its channels each layer is to lose: a common ratio, and others for parts of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from vtoncompress.model.base import TryOnModel
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Shares of channels to remove.
+
+    Args:
+        common: of every layer of the scope that no entry of ``parts`` holds, more than 0 and less than 1.
+        parts: submodule -> ratio of its layers instead, at least 0 (its channels stay) and less than 1. Of two that
+            hold a layer the innermost counts.
+
+    Raises:
+        ValueError: a ratio out of range.
+    """
+
+    common: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.common) or not 0 < self.common < 1:
+            raise ValueError(
+                f"pruning.ratio={self.common}: give the share of channels to remove, more than 0 and less than 1 "
+                "(pruning=none keeps all)"
+            )
+        for name, ratio in self.parts.items():
+            if not _is_number(ratio) or not 0 <= ratio < 1:
+                raise ValueError(
+                    f"pruning.ratios.{name}={ratio}: give the share of channels to remove, at least 0 (which keeps "
+                    "all) and less than 1"
+                )
+
+    def of(self, layer: str) -> float:
+        """The ratio of the layer of this name."""
+        holding = [name for name in self.parts if within(layer, name)]
+        return self.parts[max(holding, key=len)] if holding else self.common
+
+    def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
+        """ValueError where the scope or a part is no submodule of ``model``, or a part lies outside the scope."""
+        layers = dict(model.named_modules())
+        for name in scope:
+            if name not in layers:
+                raise ValueError(
+                    f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}"
+                )
+        known = ", ".join(
+            [*scope, *(f"{name}.{child}" for name in scope for child, _ in layers[name].named_children())]
+        )
+        for name in self.parts:
+            if name not in layers:
+                raise ValueError(f"pruning.ratios names {name!r}, which {type(model).__name__} lacks: it has {known}")
+            if not any(within(name, part) for part in scope):
+                raise ValueError(
+                    f"pruning.ratios.{name} lies outside the scope ({', '.join(scope)}): choose one of {known}, or "
+                    "another scope"
+                )
+            if not any(isinstance(layer, nn.Conv2d) for layer in layers[name].modules()):
+                raise ValueError(f"pruning.ratios.{name} holds no convolution: choose one of {known}")
+
+
+def flatten(parts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Submodule -> ratio, from what a config holds: ``+pruning.ratios.warp.image_FPN=0.3`` there is a mapping in one."""
+    flat: dict[str, Any] = {}
+    for name, value in (parts or {}).items():
+        inner = flatten(value) if isinstance(value, Mapping) else None
+        flat |= {name: value} if inner is None else {f"{name}.{child}": ratio for child, ratio in inner.items()}
+    return flat
+
+
+def within(name: str, part: str) -> bool:
+    """Whether the module ``name`` is ``part`` or inside it."""
+    return name == part or name.startswith(f"{part}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
