@@ -3,9 +3,12 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from vtoncompress import fingerprint
-from vtoncompress.store import Artifact, Store
+from vtoncompress.store import Artifact, Store, key_of
 
 CODE = ["vtoncompress.fingerprint"]
 CONFIG = {"ratio": 0.2, "scope": {"layers": ["a", "b"]}}
@@ -266,3 +269,77 @@ def test_a_root_without_permission(store: Store) -> None:
             store.build("pruning", {}, [], CODE, forbidden)
     finally:
         (store.root / "pruning").chmod(0o700)
+
+
+def test_nothing_is_taken_away_while_it_is_being_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = build(store)
+    original = Artifact.is_whole
+    remover = threading.Thread(target=lambda: Store(store.root).discard(artifact.stage, artifact.key, artifact.path))
+
+    def meanwhile(self: Artifact) -> bool:
+        remover.start()
+        time.sleep(0.2)
+        return original(self)
+
+    monkeypatch.setattr(Artifact, "is_whole", meanwhile)
+    assert store.find(artifact.stage, artifact.key) == artifact
+    remover.join()
+    monkeypatch.undo()
+    assert store.find(artifact.stage, artifact.key) is None
+    assert left(store) == ["pruning"]
+
+
+def test_what_someone_wants_is_not_taken_away(store: Store) -> None:
+    artifact = build(store)
+    assert not store.discard(artifact.stage, artifact.key, artifact.path, unless=lambda: True)
+    assert store.find(artifact.stage, artifact.key) == artifact
+
+
+def test_a_lock_is_free_or_not(store: Store) -> None:
+    other = Store(store.root)
+    with store.lock_if_free("pruning", "0") as free:
+        assert free
+        with other.lock_if_free("pruning", "0") as free_too:
+            assert not free_too
+        with other.lock_if_free("pruning", "1") as free_too:
+            assert free_too
+    with other.lock_if_free("pruning", "0") as free:
+        assert free
+
+
+def test_the_work_folder_is_removed_within_the_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the folder may be that of a process that builds the key again."""
+    key = store.key(*ARGUMENTS)
+    work = store.work_path("pruning", key)
+    original, held = shutil.rmtree, []
+
+    def look(path: Path, *arguments: Any, **options: Any) -> None:
+        if path == work:
+            with Store(store.root).lock_if_free("pruning", key) as free:
+                held.append(not free)
+        original(path, *arguments, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look)
+    build(store, lambda folder: (whole(folder), store.work_folder("pruning", key))[0])
+    store.work_folder("pruning", key)
+    build(store, forbidden)
+    assert held == [True, True]
+    assert not work.exists()
+
+
+def test_a_store_that_may_only_be_read(store: Store) -> None:
+    """Root is never denied permission, so locks that can't be made stand for it."""
+    artifact = build(store)
+    copy = Store(store.root.with_name("copy"))
+    shutil.copytree(store.root, copy.root, ignore=shutil.ignore_patterns("locks"))
+    (copy.root / "locks").write_text("")
+    found = copy.find(artifact.stage, artifact.key)
+    assert found is not None
+    assert (found.path / "file").read_text() == "whole"
+    assert build(copy, forbidden) == found
+
+
+def test_a_key_can_be_computed_from_the_manifest(store: Store) -> None:
+    artifact = build(store)
+    manifest = artifact.manifest()
+    assert key_of(*(manifest[name] for name in ("stage", "config", "inputs", "code"))) == artifact.key

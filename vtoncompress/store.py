@@ -3,10 +3,12 @@
     root/<stage>/<key>/          an artifact: its files and manifest.json, never half-built
     root/<stage>/.<key>.building what is being built, or what a killed process left of it
     root/work/<stage>/<key>/     what a stage under way keeps to continue from, such as training checkpoints
+    root/<stage>/.<key>.removed  what is being removed, or what a killed process left of it
     root/locks/                  one lock a key; the files stay, the kernel frees a lock when its process dies
 
 So a killed sweep goes on where it stopped, variants share what they have in common, two processes never build the same
-thing twice, and a changed line of code or config never reuses an old result.
+thing twice, and a changed line of code or config never reuses an old result. Finding an artifact touches its manifest,
+which is how :mod:`vtoncompress.collection` knows what was used last.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +31,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vtoncompress import fingerprint
+from vtoncompress.durability import save, save_files, save_folder
+from vtoncompress.lease import Lease
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -54,6 +58,14 @@ class Artifact:
         manifest: dict[str, Any] = self.json(MANIFEST)
         return manifest
 
+    def is_whole(self) -> bool:
+        """Whether every file is there with all its bytes. What they hold is not looked at."""
+        try:
+            files = self.manifest()["files"]
+            return all((self.path / name).stat().st_size == file["bytes"] for name, file in files.items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
 
 class Store:
     """Finished stages in a folder, which several processes may use at once.
@@ -64,8 +76,10 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).expanduser().absolute()  # absolute: a job may change its directory
+        self.lease = Lease(self.root / "locks")
 
-    def key(self, stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Sequence[str]) -> str:
+    @staticmethod
+    def key(stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Sequence[str]) -> str:
         """The name of a stage's result, 20 hex digits.
 
         Args:
@@ -80,26 +94,33 @@ class Store:
         assert stage.isidentifier(), stage
         assert stage not in RESERVED, stage
         assert not isinstance(inputs, str), "inputs come in a list"
-        content = {"stage": stage, "config": dict(config), "inputs": list(inputs), "code": fingerprint.code_hash(code)}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
+        return key_of(stage, config, inputs, fingerprint.module_hashes(code))
 
     def find(self, stage: str, key: str) -> Artifact | None:
-        """The finished artifact; None where there is none, or where a file of it is missing or was cut short."""
-        artifact = Artifact(stage, key, self.root / stage / key)
-        try:
-            files = artifact.manifest()["files"]
-            whole = all((artifact.path / name).stat().st_size == file["bytes"] for name, file in files.items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        """The finished artifact; None where there is none, or where a file of it is missing or was cut short.
+
+        What was found is not collected as long as this object lives, unless the process may only read the store.
+        """
+        artifact = self.artifact(stage, key)
+        if not (artifact.path / MANIFEST).exists():
             return None
-        return artifact if whole else None
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(self.lease.gate())
+                self.lease.take()
+                os.utime(artifact.path / MANIFEST)
+            return artifact if artifact.is_whole() else None
+
+    def artifact(self, stage: str, key: str) -> Artifact:
+        """Where the artifact is, or would be."""
+        return Artifact(stage, key, self.root / stage / key)
 
     def work_folder(self, stage: str, key: str) -> Path:
         """A folder that outlives a kill or an error while ``key`` is built, made if missing; removed once it is built.
 
         Only the function that builds ``key`` may use it, because only that one holds its lock.
         """
-        folder = self._work(stage, key)
+        folder = self.work_path(stage, key)
         with self._explained():
             folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -126,15 +147,64 @@ class Store:
         """
         key = self.key(stage, config, inputs, code)
         artifact = self.find(stage, key)
-        if artifact is None:
+        # The process that built it may have been killed before it removed the work folder.
+        if artifact is None or self.work_path(stage, key).exists():
             with self._locked(stage, key):
                 artifact = self.find(stage, key)  # another process may have built it meanwhile
                 if artifact is None:
                     source = {"config": dict(config), "inputs": list(inputs), "code": fingerprint.module_hashes(code)}
                     artifact = self._build(stage, key, source, make)
-        # Here and not only after building: the process that built it may have been killed before it came to this.
-        shutil.rmtree(self._work(stage, key), ignore_errors=True)
+                # Within the lock: without it the folder may be that of a process that builds it again.
+                shutil.rmtree(self.work_path(stage, key), ignore_errors=True)
         return artifact
+
+    @contextmanager
+    def lock_if_free(self, stage: str, key: str) -> Iterator[bool]:
+        """Whether nobody builds ``key``; if so, nobody does within the ``with`` either.
+
+        Raises:
+            ValueError: the store can't be written.
+        """
+        lock = self._lock(stage, key)
+        with self._explained():
+            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            with suppress(Timeout):
+                lock.acquire(blocking=False)
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
+
+    def discard(self, stage: str, key: str, path: Path, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Remove a folder that belongs to ``key``, for others at once. Only for who has its lock.
+
+        Args:
+            stage, key: as in :meth:`find`.
+            path: an artifact, a work folder or what a killed process left.
+            unless: asked while nobody can find anything; where it says True the folder stays.
+
+        Returns:
+            Whether it was removed.
+
+        Raises:
+            ValueError: the store can't be written.
+        """
+        removed = self.root / stage / f".{key}.removed"
+        with self._explained():
+            if removed.exists():  # of a killed process, or what is to be removed
+                shutil.rmtree(removed)
+            if path != removed:
+                removed.parent.mkdir(parents=True, exist_ok=True)  # a work folder may be all that a stage has
+                with self.lease.gate():
+                    if unless():
+                        return False
+                    path.rename(removed)
+                shutil.rmtree(removed)
+        return True
+
+    def work_path(self, stage: str, key: str) -> Path:
+        """Where :meth:`work_folder` is, or would be."""
+        return self.root / "work" / stage / key
 
     def _build(self, stage: str, key: str, source: dict[str, Any], make: Callable[[Path], None]) -> Artifact:
         folder, building = self.root / stage / key, self.root / stage / f".{key}.building"
@@ -148,7 +218,7 @@ class Store:
             make(building)
             seconds = time.perf_counter() - start
             assert not (building / MANIFEST).exists(), f"{MANIFEST} is the store's own"
-            files = _save_files(building)
+            files = save_files(building)
             manifest = {
                 "format": FORMAT,
                 "stage": stage,
@@ -161,26 +231,28 @@ class Store:
                 "cpu": _cpu(),
             }
             (building / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-            _save(building / MANIFEST)
-            _save_folder(building)
+            save(building / MANIFEST)
+            save_folder(building)
             building.rename(folder)
         except BaseException:  # Ctrl-C and a full disk too
             shutil.rmtree(building, ignore_errors=True)
             raise
-        _save_folder(folder.parent)
+        save_folder(folder.parent)
         return Artifact(stage, key, folder)
 
-    def _work(self, stage: str, key: str) -> Path:
-        return self.root / "work" / stage / key
+    def _lock(self, stage: str, key: str) -> FileLock:
+        return FileLock(self.root / "locks" / f"{stage}.{key}.lock")
 
     @contextmanager
     def _locked(self, stage: str, key: str) -> Iterator[None]:
-        lock = FileLock(self.root / "locks" / f"{stage}.{key}.lock")
+        lock = self._lock(stage, key)
         with self._explained():
             for folder in (self.root / "locks", self.root / stage):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            with self.lease.gate():
+                self.lease.take()  # before anything is built, so that what comes out of it is safe as well
             try:
                 lock.acquire(blocking=False)
             except Timeout:
@@ -203,34 +275,12 @@ class Store:
             ) from error
 
 
-def _save_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Force what ``make`` wrote onto the disk and return {path within the folder: its bytes and sha256}."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            _save_folder(path)
-        else:
-            _save(path)
-            size = path.stat().st_size
-            files[path.relative_to(folder).as_posix()] = {"bytes": size, "sha256": fingerprint.file_hash(path)}
-    return files
-
-
-def _save(path: Path) -> None:
-    """Without this a power cut after the renaming could leave files that are there but empty."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _save_folder(folder: Path) -> None:
-    try:
-        _save(folder)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems can't do this for folders
-            raise
+def key_of(stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Mapping[str, str]) -> str:
+    """As :meth:`Store.key`, but from a manifest's fields: ``code`` holds the modules' hashes."""
+    code_hash = hashlib.sha256(json.dumps(dict(code), sort_keys=True).encode()).hexdigest()
+    content = {"stage": stage, "config": dict(config), "inputs": list(inputs), "code": code_hash}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def _cpu() -> str:
