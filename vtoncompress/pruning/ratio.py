@@ -69,7 +69,7 @@ class Ratios:
 
 
 def flatten(parts: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Submodule -> ratio, from what a config holds: ``+pruning.ratios.warp.image_FPN=0.3`` there is a mapping in one."""
+    """Submodule -> ratio, from a config, where ``+pruning.ratios.warp.image_FPN=0.3`` is a mapping in a mapping."""
     flat: dict[str, Any] = {}
     for name, value in (parts or {}).items():
         inner = flatten(value) if isinstance(value, Mapping) else None

@@ -10,8 +10,8 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.pruning.reached import compare, count
 from vtoncompress.pruning.ratio import flatten
+from vtoncompress.pruning.reached import compare, count
 from vtoncompress.stage.seed import set_seed
 
 REACHED = "pruning.json"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.search.conftest import MakeSettings
+from vtoncompress.record import Record
+from vtoncompress.search.comparison import compare, describe
+
+OBJECTIVES = {"ssim_garment": "maximize", "gmacs": "minimize"}
+
+
+def _row(name: str, ssim: float, gmacs: float, cpu: str = "a", **values: float) -> Record:
+    trust = {"cpu": cpu, "threads_available": 2}
+    figures = {"ssim_garment": ssim, "gmacs": gmacs, **values}
+    return Record(name, protocol="generated", pairs=4, values=figures, trust=trust)
+
+
+DENSE = _row("dense", 0.8, 1.0, kid_shipped=0.02)
+
+
+def test_a_frontier_is_worth_what_it_beats_of_the_box_that_both_span(settings: MakeSettings) -> None:
+    """Scaled, mine are (0, 1), (0.5, 0) and theirs (0, 1), (1, 0); the box ends at 1.1 in both."""
+    mine = [_row("a", 0.8, 1.0), _row("b", 0.7, 0.5), _row("c", 0.6, 0.9)]
+    theirs = [_row("a", 0.8, 1.0), _row("b", 0.6, 0.5)]
+    first, second = compare(settings(objectives=OBJECTIVES), mine, theirs, DENSE)
+    assert (first.rows, first.frontier, second.rows, second.frontier) == (3, 2, 2, 2)
+    assert first.hypervolume == pytest.approx((1.1 * 0.1 + 0.6 * 1.0) / 1.21)
+    assert second.hypervolume == pytest.approx((1.1 * 0.1 + 0.1 * 1.0) / 1.21)
+    assert "0.587 of this search (2 of 3 rows), 0.174 of grid (2 of 2 rows)" in describe((first, second), "grid")
+
+
+def test_both_sides_keep_the_constraints(settings: MakeSettings) -> None:
+    rows = [_row("a", 0.8, 1.0, kid_shipped=0.02), _row("b", 0.7, 0.1, kid_shipped=0.5), _row("c", 0.7, 0.5)]
+    mine = settings(objectives=OBJECTIVES, constraints={"kid_shipped": {"at_most": 0.1, "relative_to": "dense"}})
+    first, second = compare(mine, rows[:1], rows, DENSE)
+    assert (first.rows, second.rows) == (1, 1)
+    assert first.hypervolume == second.hypervolume
+    with pytest.raises(ValueError, match="no row of the other experiment has every objective and holds every constr"):
+        compare(mine, rows[:1], rows[1:], DENSE)
+
+
+@pytest.mark.parametrize(
+    "objectives, changed, message",
+    [
+        (OBJECTIVES, {"pairs": 8}, "can't be compared: pairs is 4"),
+        (
+            {"latency_ms_p50": "minimize"},
+            {"trust": {"cpu": "b"}},
+            "times of different machines",
+        ),
+    ],
+)
+def test_what_was_measured_otherwise_is_not_compared(
+    settings: MakeSettings, objectives: dict[str, Any], changed: dict[str, Any], message: str
+) -> None:
+    row, other = (_row(name, 0.8, 1.0, latency_ms_p50=5.0) for name in "ab")
+    for name, value in changed.items():
+        setattr(other, name, value)
+    with pytest.raises(ValueError, match=message):
+        compare(settings(objectives=objectives), [row], [other], DENSE)

@@ -1,0 +1,80 @@
+"""Two sets of rows held against each other: how much of what there is to win each one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vtoncompress.record import Record, check_comparable, read_all
+from vtoncompress.search.frontier import hypervolume, non_dominated
+from vtoncompress.search.objective import losses
+from vtoncompress.search.result import feasible
+from vtoncompress.search.settings import Settings
+
+CLOCK = ("latency", "fps", "speedup")
+# The reference point is this far beyond the worst of both frontiers, or their ends would count nothing.
+BEYOND = 0.1
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: ``rows`` that were compared, those of them on its ``frontier``, and its ``hypervolume``, 0..1."""
+
+    rows: int
+    frontier: int
+    hypervolume: float
+
+
+def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record], dense: Record) -> tuple[Side, Side]:
+    """Both sides under the search's objectives and constraints.
+
+    Every objective is scaled to the range of the two frontiers together; the reference point lies a tenth of it beyond
+    the worst, and the hypervolume is a share of the box from the best of everything to there.
+
+    Raises:
+        ValueError: they can't be compared: other pictures, other features, another processor; or nothing is left.
+    """
+    sides = [[rows[index] for index in feasible(settings, rows, dense)] for rows in (mine, others)]
+    for rows, whose in zip(sides, ("this search", "the other experiment"), strict=True):
+        if not rows:
+            raise ValueError(f"no row of {whose} has every objective and holds every constraint")
+    check_comparable([*sides[0], *sides[1]])
+    if any(column.startswith(CLOCK) for column in settings.objectives):
+        _check_machine([*sides[0], *sides[1]])
+    points = [[losses(record, settings.objectives) for record in rows] for rows in sides]
+    frontiers = [[side[index] for index in non_dominated(side)] for side in points]
+    axes = [*zip(*frontiers[0], *frontiers[1], strict=True)]
+    low, span = [min(axis) for axis in axes], [(max(axis) - min(axis)) or 1.0 for axis in axes]
+    reference = [1 + BEYOND] * len(axes)
+    box = (1 + BEYOND) ** len(axes)
+    volumes = [
+        hypervolume([[(v - a) / s for v, a, s in zip(point, low, span, strict=True)] for point in frontier], reference)
+        / box
+        for frontier in frontiers
+    ]
+    first, second = (Side(len(side), len(front), v) for side, front, v in zip(points, frontiers, volumes, strict=True))
+    return first, second
+
+
+def read_variants(folder: Path) -> list[Record]:
+    """The finished variants of another experiment. ValueError where it has none."""
+    records = [one for one in read_all(folder) if one.role == "variant" and one.status == "done"]
+    if not records:
+        raise ValueError(f"{folder} has no finished rows to compare with: run that experiment first")
+    return records
+
+
+def describe(sides: tuple[Side, Side], other: str) -> str:
+    """The comparison in a sentence or two."""
+    mine, theirs = sides
+    return (
+        f"Hypervolume of the frontiers, 0 to 1: {mine.hypervolume:.3f} of this search ({mine.frontier} of {mine.rows} "
+        f"rows), {theirs.hypervolume:.3f} of {other} ({theirs.frontier} of {theirs.rows} rows)."
+    )
+
+
+def _check_machine(records: Sequence[Record]) -> None:
+    told = [f"{record.trust.get('cpu')}, {record.trust.get('threads_available')} threads" for record in records]
+    if len(machines := dict.fromkeys(told)) > 1:
+        raise ValueError(f"times of different machines can't be compared ({'; '.join(machines)})")
