@@ -3,6 +3,8 @@
 python experiments/run.py [-m] [experiment=NAME] [group=choice] [key=value]
 """
 
+import os
+import re
 import sys
 
 import hydra
@@ -10,20 +12,27 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import run_main
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, run_variant, sweep_name
+from vtoncompress.sweep import check, complete, finish, run_variant, sweep_name, tables_if_stopped
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-def main(cfg: DictConfig) -> Record:
+def main(cfg: DictConfig) -> Record | None:
     """One job: of a sweep, or alone with a table of its own."""
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices
+    os.chdir(hydra_config.runtime.cwd)  # a job of a launcher may begin elsewhere
     if hydra_config.mode == RunMode.MULTIRUN:
         return run_variant(complete(cfg, choices, hydra_config.job.num))
     check(cfg)
-    record = run_variant(complete(cfg, choices, 0))
+    config = complete(cfg, choices, 0)
+    if cfg.dry_run:
+        print_plan([config])
+        return None
+    with tables_if_stopped(cfg):
+        record = run_variant(config)
     finish(cfg, [record])
     return record
 
@@ -31,5 +40,7 @@ def main(cfg: DictConfig) -> Record:
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     if not any(argument.startswith(("experiment=", "name=")) for argument in arguments):
-        sys.argv.append(f"name={sweep_name(arguments)}")
+        # Beside the other options: the parser wants them all in one place.
+        place = next((n for n, one in enumerate(sys.argv) if n and re.match(r"[+~]*\w[\w./@]*=", one)), len(sys.argv))
+        sys.argv.insert(place, f"name={sweep_name(arguments)}")
     sys.exit(run_main(main))

@@ -11,6 +11,8 @@ In an experiment's config a grid that is not a rectangle lists its rows:
 """
 
 import itertools
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +20,15 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress.sweep import check, finish
+from vtoncompress.dry_run import print_plan
+from vtoncompress.errors import explain
+from vtoncompress.sweep import check, complete, finish, tables_if_stopped
 
 
 @dataclass
@@ -54,22 +59,43 @@ class VariantSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Check every job, run them all, print the table.
+        """Check every job, run them all, print the table; with ``dry_run=true`` print the plan instead.
 
         Raises:
-            ValueError: a config can't work (nothing was run), or a variant failed (all were run).
+            ValueError: a config can't work (nothing was run), or a variant failed.
         """
+        if self.config.name is None:
+            raise ValueError("a sweep has one name and one experiment: run several experiments one after the other")
         jobs = self._jobs(arguments)
-        for number, overrides in enumerate(jobs):
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, [*overrides])
-            OmegaConf.set_struct(config, True)
-            try:
-                check(config)
-            except ValueError as error:
-                raise ValueError(f"{error} (job {number + 1} of {len(jobs)}: {' '.join(overrides)})") from error
-        returned = self.launcher.launch(jobs, initial_job_idx=0)
+        jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
+        if self.config.dry_run:
+            print_plan(configs)
+            return []
+        returned: list[JobReturn] = []
+        with tables_if_stopped(self.config):
+            for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
+                returned += self.launcher.launch(jobs[begin : begin + step], initial_job_idx=begin)
+                if self.config.on_failure == "stop" and _failed(returned):
+                    print(f"on_failure=stop: {len(jobs) - len(returned)} variants were not run", file=sys.stderr)
+                    break
         finish(self.config, [job.return_value for job in returned])
         return returned
+
+    def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
+        """The complete config of a job. ValueError, saying which job it is, where it can't work."""
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, [*overrides])
+        OmegaConf.set_struct(cfg, True)
+        try:
+            check(cfg)
+            return complete(cfg, cfg.hydra.runtime.choices, number)
+        except Exception as error:
+            if (line := explain(error)) is None:
+                raise
+            raise ValueError(f"{line} (job {number + 1} of {jobs}: {' '.join(overrides)})") from error
+
+    def _jobs_at_once(self, jobs: int) -> int:
+        """All, unless a failure must keep the next ones from starting."""
+        return jobs if self.config.on_failure == "continue" else self.config.launcher.workers
 
     def _jobs(self, arguments: list[str]) -> list[list[str]]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -81,6 +107,41 @@ class VariantSweeper(Sweeper):
             else [[f"{override.get_key_element()}={override.get_value_element_as_str()}"]]
             for override in parser.parse_overrides([*grid, *arguments])
         ]
-        rows = [[f"variant={name}", *overrides] for name, overrides in self.variants.items()]
-        product = itertools.product(*([rows] if rows else []), *axes)
-        return [[override for part in parts for override in part] for parts in product]
+        points = [[override for part in parts for override in part] for parts in itertools.product(*axes)]
+        swept = [
+            override.get_key_element()
+            for override in parser.parse_overrides([*grid, *arguments])
+            if override.is_sweep_override()
+        ]
+        if not self.variants:
+            return points
+        return [
+            [f"variant={_name(name, point, swept)}", *overrides, *point]
+            for name, overrides in self.variants.items()
+            for point in points
+        ]
+
+
+def _name(variant: str, point: Sequence[str], swept: Sequence[str]) -> str:
+    """The row's name, and what of the grid it is, where there is one."""
+    told = [re.sub(r"[^A-Za-z0-9.]+", "_", part) for part in point if part.partition("=")[0] in swept]
+    return "-".join([variant, *told])
+
+
+def _distinct(jobs: list[list[str]], configs: list[dict[str, Any]]) -> tuple[list[list[str]], list[dict[str, Any]]]:
+    """Without the jobs that differ from an earlier one in options only that neither uses.
+
+    Raises:
+        ValueError: two variants that differ have one name.
+    """
+    kept: dict[str, tuple[list[str], dict[str, Any]]] = {}
+    for overrides, config in zip(jobs, configs, strict=True):
+        _, other = kept.setdefault(config["variant"], (overrides, config))
+        if {**config, "order": 0} != {**other, "order": 0}:
+            name = config["variant"]
+            raise ValueError(f"two variants of this sweep are called {name}: leave variant=... out, or make it differ")
+    return [overrides for overrides, _ in kept.values()], [config for _, config in kept.values()]
+
+
+def _failed(returned: Sequence[JobReturn]) -> bool:
+    return any(job.return_value.status == "failed" for job in returned)

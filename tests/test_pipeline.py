@@ -36,7 +36,7 @@ def stages(*overrides: str) -> dict[str, Stage]:
 
 
 def keys(*overrides: str) -> dict[str, str]:
-    return {name: stage.key(STORE) for name, stage in stages(*overrides).items()}
+    return {name: stage.key for name, stage in stages(*overrides).items()}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_rows_that_frame_the_table_depend_on_data_and_metrics_alone() -> None:
     def key(*overrides: str) -> str:
         stage = plan_reference(config(*overrides), "pasted")
         assert stage is not None
-        return stage.key(STORE)
+        return stage.key
 
     pasted = key()
     assert key("pruning=one_shot", "seed=1", "export=onnx", "metric.speed.warmup=1") == pasted
@@ -161,13 +161,15 @@ def test_a_stage_gets_its_inputs_folders_and_is_built_once(tmp_path: Path, monke
     function, store = "vtoncompress.stage.seed:set_seed", Store(tmp_path / "store")
     first = Stage("model", function, {"step": "first", "inputs": 0})
     second = Stage("pruning", function, {"step": "second", "inputs": 1}, (first,), resumable=True)
-    artifact = second.build(store)
+    artifact, seconds = second.build(store)
+    assert 0 < seconds < 60
     assert [call[0] for call in calls] == ["first", "second"]
     _, given, _, work = calls[1]
-    assert given == store.root / "model" / first.key(store)
-    assert work == store.root / "work" / "pruning" / second.key(store)
+    assert given == store.root / "model" / first.key
+    assert work == store.root / "work" / "pruning" / second.key
     assert (artifact.path / "file").read_text() == "second"
-    assert second.build(store) == artifact == second.find(store)
+    assert second.build(store) == (artifact, 0.0)
+    assert second.find(store) == artifact
     assert len(calls) == 2
 
 
@@ -185,4 +187,4 @@ def test_planning_needs_no_torch() -> None:
 def test_a_plan_lists_every_stage_once() -> None:
     found: Plan = plan(config())
     assert found.stages[:4] == (found.model, *found.tuned.inputs, found.tuned, found.deployment)
-    assert len(found.stages) == len({stage.key(STORE) for stage in found.stages})
+    assert len(found.stages) == len({stage.key for stage in found.stages})

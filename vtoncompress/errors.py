@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +34,10 @@ NOISE = ("See https://", "Config search path", "provider=", "full_key:", "object
 def run_main(main: Callable[[], None]) -> int:
     """Call ``main``, a function under ``@hydra.main``, and return the exit code: ``sys.exit(run_main(main))``.
 
-    0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted. Anything else is
-    a bug and is raised, and so is everything where the user has set ``VTONCOMPRESS_TRACEBACK=1``.
+    0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted, by SIGTERM too.
+    Anything else is a bug and is raised, and so is everything where the user has set ``VTONCOMPRESS_TRACEBACK=1``.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A runner's own folder holds a tabulate.py, which must not stand for the library that others import by that name.
     runners = Path(sys.argv[0]).resolve().parent
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != runners]
@@ -120,6 +122,8 @@ def _check_flags() -> None:
     parser = get_args_parser()
     parser.exit_on_error = False
     _, unknown = parser.parse_known_args()
+    if unknown and not unknown[0].startswith("-"):
+        raise ValueError(f"{unknown[0]} stands apart from the other options: write flags such as -m before all of them")
     if unknown:
         option = unknown[0].lstrip("-").partition("=")[0].replace("-", "_")
         raise ValueError(f"unknown flag {unknown[0]}: options have no dashes, write {option}=VALUE")

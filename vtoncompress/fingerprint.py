@@ -55,12 +55,32 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def files_hash(paths: Iterable[Path]) -> str:
+    """One hash, 64 hex digits, of the names and contents of many files."""
+    content = [[path.name, _known_hash(path, path.stat().st_size, path.stat().st_mtime_ns)] for path in paths]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@functools.cache
+def _known_hash(path: Path, size: int, changed: int) -> str:
+    """A sweep asks for the same pictures once a variant; while size and time stay, they are not read again."""
+    return file_hash(path)
+
+
 def _read(name: str, importer: str, package: Path) -> tuple[str, frozenset[str]]:
     path = _find(name, package)
     if path is None:
         reason = f"{importer} imports it" if importer else f"looked in {package}"
         raise ValueError(f"no module {name} in {package.name} ({reason}): correct the name")
     return _parse(name, path, package)
+
+
+def read_tree(module: str) -> ast.Module:
+    """The syntax tree of a module of the package. ValueError where there is none."""
+    path = _find(module, PACKAGE)
+    if path is None or path.is_dir():
+        raise ValueError(f"no module {module} in {PACKAGE.name}: correct the name")
+    return ast.parse(path.read_bytes(), filename=str(path))
 
 
 # A process runs the code it was started with, so one reading each is right as well as fast.

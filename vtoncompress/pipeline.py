@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vtoncompress import fingerprint
+from hydra.utils import instantiate
+
+from vtoncompress import fingerprint, machine
 from vtoncompress.environment import environment
+from vtoncompress.options import TARGET, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
 
 Config = Mapping[str, Any]
+SUBJECT_PAIRS = 16
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Stage:
         inputs: stages whose folders it reads.
         files: other files it reads.
         resumable: whether it keeps checkpoints, for which it gets a folder that outlives a kill.
+        alone: whether it measures time, so that no other stage may work on this machine meanwhile.
     """
 
     name: str
@@ -37,6 +45,7 @@ class Stage:
     inputs: tuple[Stage, ...] = ()
     files: tuple[Path, ...] = ()
     resumable: bool = False
+    alone: bool = False
 
     @cached_property
     def code(self) -> list[str]:
@@ -44,27 +53,48 @@ class Stage:
             {self.function.partition(":")[0], *(target.rpartition(".")[0] for target in _targets(self.config))}
         )
 
-    def key(self, store: Store) -> str:
-        return store.key(self.name, self.config, self._input_keys(store), self.code)
+    @cached_property
+    def input_keys(self) -> list[str]:
+        return [*(stage.key for stage in self.inputs), *(fingerprint.file_hash(path) for path in self.files)]
+
+    @cached_property
+    def key(self) -> str:
+        return Store.key(self.name, self.config, self.input_keys, self.code)
+
+    @property
+    def address(self) -> str:
+        """As records name it."""
+        return f"{self.name}/{self.key}"
 
     def find(self, store: Store) -> Artifact | None:
-        return store.find(self.name, self.key(store))
+        return store.find(self.name, self.key)
 
-    def build(self, store: Store) -> Artifact:
-        """The stage's artifact, and before it those of the stages that it needs."""
+    def build(self, store: Store) -> tuple[Artifact, float]:
+        """The stage's artifact, after those of the stages that it needs, and the seconds that their work took here.
+
+        Nothing where all were found.
+        """
+        seconds = 0.0
         if (found := self.find(store)) is not None:
-            return found
-        folders = [stage.build(store).path for stage in self.inputs]
+            LOG.info("%s: found", self.address)
+            return found, seconds
+        inputs = [stage.build(store) for stage in self.inputs]
         module, _, name = self.function.partition(":")
 
         def make(out: Path) -> None:
-            work = [store.work_folder(self.name, self.key(store))] if self.resumable else []
-            getattr(importlib.import_module(module), name)(self.config, *folders, out, *work)
+            nonlocal seconds
+            work = [store.work_folder(self.name, self.key)] if self.resumable else []
+            # Within the store's lock: who waits here for the machine keeps nobody waiting who has it.
+            with machine.use(alone=self.alone):
+                LOG.info("%s: begins", self.address)
+                begun = time.perf_counter()
+                function = getattr(importlib.import_module(module), name)
+                function(self.config, *(artifact.path for artifact, _ in inputs), out, *work)
+                seconds = time.perf_counter() - begun
 
-        return store.build(self.name, self.config, self._input_keys(store), self.code, make)
-
-    def _input_keys(self, store: Store) -> list[str]:
-        return [*(stage.key(store) for stage in self.inputs), *(fingerprint.file_hash(path) for path in self.files)]
+        artifact = store.build(self.name, self.config, self.input_keys, self.code, make)
+        LOG.info("%s: built in %.1f s", self.address, seconds)
+        return artifact, seconds + sum(taken for _, taken in inputs)
 
 
 @dataclass(frozen=True)
@@ -83,8 +113,9 @@ class Plan:
 
 def plan(cfg: Config) -> Plan:
     """The stages of the variant that the resolved config ``cfg`` describes. Builds nothing, imports nothing heavy."""
-    seed = cfg["seed"]
+    cfg, seed = effective(cfg), cfg["seed"]
     weights = {"network": cfg["model"]["network"], "official": cfg["model"].get("official"), "seed": seed}
+    parity, few = _first(cfg["data"], cfg["parity_pairs"]), _first(cfg["data"], SUBJECT_PAIRS)
     model = Stage(
         "model", "vtoncompress.stage.model:make",
         {**weights, "checkpoint": cfg["model"]["checkpoint"]}, files=_weight_files(cfg["model"]),
@@ -96,21 +127,25 @@ def plan(cfg: Config) -> Plan:
     )  # fmt: skip
     tuned = Stage(
         "finetuning", "vtoncompress.stage.finetuning:make",
-        {"finetuning": cfg["finetuning"], "training_data": cfg["training_data"], "seed": seed}, (pruned,),
+        {
+            "finetuning": cfg["finetuning"], "training_data": cfg["training_data"], "seed": seed,
+            **_files("training_files", cfg["training_data"]),
+        },
+        (pruned,),
         resumable=True,
     )  # fmt: skip
     deployment = Stage(
         "deployment", "vtoncompress.stage.deployment:make",
         {
-            "quantization": cfg["quantization"], "export": cfg["export"], "calibration_data": cfg["training_data"],
-            "calibration_pairs": cfg["calibration_pairs"], "parity_data": cfg["data"],
-            "parity_pairs": cfg["parity_pairs"], "model": cfg["model"]["name"], "seed": seed,
+            "quantization": cfg["quantization"], "export": cfg["export"], **_calibration(cfg),
+            "parity_data": parity, **_files("parity_files", parity), "model": cfg["model"]["name"], "seed": seed,
         },
         (tuned,),
     )  # fmt: skip
     quality = [
         Stage(
-            "quality", "vtoncompress.stage.quality:make", {"data": cfg["data"], "metric": metrics},
+            "quality", "vtoncompress.stage.quality:make",
+            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])},
             (deployment,), files=_feature_files(metrics),
         )
         for metrics in [_metrics(cfg, "pictures")]
@@ -119,8 +154,11 @@ def plan(cfg: Config) -> Plan:
     subject = [
         Stage(
             "subject", "vtoncompress.stage.subject:make",
-            {"data": cfg["data"], "metric": {name: metric}, **({"machine": environment()} if kind == "clock" else {})},
-            (model, tuned, deployment),
+            {
+                "data": few, "metric": {name: metric}, **_files("files", few),
+                **(_machine(cfg["deployed_threads"]) if kind == "clock" else {}),
+            },
+            (model, tuned, deployment), alone=kind == "clock",
         )
         for kind in ("network", "clock")
         for name, metric in _metrics(cfg, kind).items()
@@ -131,9 +169,36 @@ def plan(cfg: Config) -> Plan:
 def plan_reference(cfg: Config, name: str) -> Stage | None:
     """The stage that measures the pictures of a row of :mod:`vtoncompress.reference`; None without picture metrics."""
     metrics = _metrics(cfg, "pictures")
-    config = {"data": cfg["data"], "metric": metrics, "reference": name}
+    config = {"data": cfg["data"], "metric": metrics, "reference": name, **_files("files", cfg["data"])}
     make = "vtoncompress.stage.quality:make_reference"
     return Stage("quality", make, config, files=_feature_files(metrics)) if metrics else None
+
+
+def _calibration(cfg: Config) -> Config:
+    """What a quantization mode without options has no need of."""
+    if cfg["quantization"].keys() == {TARGET}:
+        return {}
+    data = cfg["training_data"]
+    return {
+        "calibration_data": data, "calibration_pairs": cfg["calibration_pairs"], **_files("calibration_files", data)
+    }  # fmt: skip
+
+
+def _first(data: Config, count: int) -> Config:
+    """The data set of the first ``count`` pairs only: what looks at no more depends on no more."""
+    pairs = count if data["pairs"] is None else min(count, data["pairs"])
+    return {**data, "pairs": pairs}
+
+
+def _files(name: str, data: Config) -> dict[str, str]:
+    """The contents of a data set that is read and not drawn."""
+    paths = instantiate(data).files()
+    return {name: fingerprint.files_hash(paths)} if paths else {}
+
+
+def _machine(threads: int | None) -> Config:
+    machine = environment()
+    return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
 
 
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:

@@ -128,11 +128,19 @@ def read(path: Path) -> Record:
 def read_all(folder: Path) -> list[Record]:
     """The records of an experiment's results folder, by their order, then name; none where there is no folder.
 
+    References and oracles of pairs that no variant was measured on are left out: they frame nothing.
+
     Raises:
         ValueError: a damaged record.
     """
     records = [read(path) for path in (folder / FOLDER).glob("[!.]*.json")]
-    return sorted(records, key=lambda record: (record.order, record.variant))
+    framed = {_pair_list(record) for record in records if record.role == "variant"}
+    shown = [record for record in records if record.role == "variant" or _pair_list(record) in framed]
+    return sorted(shown, key=lambda record: (record.order, record.variant))
+
+
+def _pair_list(record: Record) -> tuple[Any, ...]:
+    return record.data, record.pairs, record.trust.get("pair_list_hash")
 
 
 def check_comparable(records: Sequence[Record]) -> None:

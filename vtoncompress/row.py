@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +12,22 @@ from vtoncompress.pipeline import Config, Plan, Stage
 from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
 
+# How and where a variant is run, which changes no number of it.
+RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure", "requested")
 MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"
 
 
 def describe(cfg: Config) -> Record:
     """The record of a variant before anything of it was measured: names of its choices and what fixes its result."""
-    choices = cfg["choices"]
+    choices, dense = cfg["choices"], cfg["choices"]["pruning"] == "none"
     return Record(
         variant=cfg["variant"],
         model=cfg["model"]["name"],
         data=choices["data"],
-        scope=cfg["scope"]["name"],
-        criterion=choices["criterion"],
+        scope="" if dense else cfg["scope"]["name"],
+        criterion="" if dense else choices["criterion"],
         pruning=choices["pruning"],
-        pruning_ratio=0.0 if choices["pruning"] == "none" else cfg["pruning"]["ratio"],
+        pruning_ratio=0.0 if dense else cfg["pruning"]["ratio"],
         finetuning=choices["finetuning"],
         quantization=choices["quantization"],
         runtime=choices["runtime"],
@@ -32,7 +36,7 @@ def describe(cfg: Config) -> Record:
         seed=cfg["seed"],
         order=cfg["order"],
         trust={
-            "config": {key: value for key, value in cfg.items() if key not in ("results", "store", "order", "choices")},
+            "config": {key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices")},
             "pair_list_hash": cfg["pair_list_hash"],
             "picture_size": cfg["model"]["size"],
             **environment(),
@@ -58,7 +62,7 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
     runtime = record.details.get("speed", {}).get("runtime")
     if runtime is not None:
         record.trust["runtime"] = runtime
-    record.stages = [f"{stage.name}/{stage.key(store)}" for stage in plan.stages]
+    record.stages = [stage.address for stage in plan.stages]
     return record
 
 
@@ -90,8 +94,10 @@ def _artifact(stage: Stage, store: Store) -> Artifact:
 
 def as_reference(record: Record, row: Any) -> Record:
     """The record of a reference row beside ``record``: same data, no network."""
+    config = record.trust["config"]
+    pictures = json.dumps([config["data"], record.trust["pair_list_hash"]], sort_keys=True)
     return Record(
-        variant=f"{row.name}_{record.pairs}",
+        variant=f"{row.name}-{hashlib.sha256(pictures.encode()).hexdigest()[:6]}",
         role=row.role,
         data=record.data,
         protocol=record.protocol,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +20,28 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import row
+from vtoncompress.failure import reason_of_death
+from vtoncompress.options import check_types, effective
 from vtoncompress.pipeline import plan
-from vtoncompress.record import Record, read, read_all, write
+from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
 from vtoncompress.store import Store
+from vtoncompress.variant import LOGS, REQUEST, THREADS
 
 GROUPS = ("data", "model", "scope", "criterion", "pruning", "finetuning", "quantization", "export")
-# What a variant's name leaves out: where things are kept changes no number.
-PLACES = ("name", "variant", "results", "store", "order")
+# What a variant's name leaves out.
+NAMING = ("name", "variant", "order", *row.RUN_OPTIONS)
+RUN_ARGUMENTS = tuple(f"{option}=" for option in row.RUN_OPTIONS) + ("launcher.",)
 
 
 def check(cfg: DictConfig) -> None:
     """Refuse, before any work, a config that can't work. ValueError says what to change."""
     import torch
 
+    from vtoncompress.stage.model import check_sources
+
+    _check_name(cfg.name, cfg.variant)
+    check_types(_plain(cfg))
+    check_sources(cfg.model)
     runtime, runtimes = _runtime(cfg), _class(cfg.quantization).runtimes
     if runtime not in runtimes:
         choice = str(cfg.quantization._target_).rpartition(".")[2]
@@ -38,6 +50,10 @@ def check(cfg: DictConfig) -> None:
         instantiate(cfg[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         instantiate(cfg.model.network)
+    if cfg.on_failure not in ("continue", "stop"):
+        raise ValueError(f"on_failure={cfg.on_failure}: choose continue or stop")
+    if cfg.threads is not None and not 1 <= cfg.threads <= (os.cpu_count() or 1):
+        raise ValueError(f"threads={cfg.threads}: use 1 to {os.cpu_count()}, or null for all")
     if not cfg.get("metric"):
         raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
     for metric in cfg.metric.values():
@@ -55,9 +71,11 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
         choices: config group -> name, as Hydra's ``runtime.choices``.
         order: place in the experiment.
     """
-    config = _plain(cfg)
+    config = effective(_plain(cfg))
     config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(cfg)}
     config["order"] = order
+    if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
+        config["threads"] = max(1, (os.cpu_count() or 1) // workers)
     data = instantiate(config["data"])
     config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
     if config["variant"] is None:
@@ -66,54 +84,136 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
 
 
 def run_variant(config: dict[str, Any]) -> Record:
-    """Run the variant of a :func:`complete` config in a child process, unless the store has all of it; its record."""
-    store = Store(Path(config["store"]))
-    stages = plan(config)
+    """Run the variant of a :func:`complete` config in a child process, unless it is known how that ends.
+
+    It is where the store has all of it, or where it failed before with the same config, inputs and code and
+    ``retry_failed`` is not set. One that was stopped is taken up again.
+
+    Returns:
+        The record, with ``total_seconds`` in its details.
+    """
+    begun = time.monotonic()
+    record = _known(config) or _run_child(config)
+    record.details["total_seconds"] = time.monotonic() - begun
+    return record
+
+
+def _known(config: dict[str, Any]) -> Record | None:
+    store, stages = Store(Path(config["store"])), plan(config)
     folder = Path(config["results"]) / config["name"]
-    path = folder / "records" / f"{config['variant']}.json"
-    if row.finished(stages, store) and _is_done(path):
+    before = _read(folder / FOLDER / f"{config['variant']}.json")
+    if before is None:
+        return None
+    if before.status == "done" and row.finished(stages, store):
         record = row.fill(row.describe(config), stages, store)
         write(record, folder)
         print(f"{config['variant']}: finished before", file=sys.stderr)
         return record
+    same = before.stages == [stage.address for stage in stages.stages]
+    if before.status == "failed" and same and not before.details.get("stopped") and not config["retry_failed"]:
+        told = f"failed before ({before.reason}); retry_failed=true tries again"
+        print(f"{config['variant']}: {told}", file=sys.stderr)
+        return before
+    return None
+
+
+def _run_child(config: dict[str, Any]) -> Record:
     print(f"{config['variant']}: running", file=sys.stderr)
-    path.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        request = Path(temporary) / "config.json"
-        request.write_text(json.dumps(config))
-        code = _wait(subprocess.Popen([sys.executable, "-m", "vtoncompress.variant", str(request)]))
-    if not path.exists():
+    threads = {} if config["threads"] is None else dict.fromkeys(THREADS, str(config["threads"]))
+    with tempfile.TemporaryDirectory() as name:
+        request = Path(name)
+        (request / REQUEST).write_text(json.dumps({**config, "requested": time.time()}))
+        command = [sys.executable, "-m", "vtoncompress.variant", name]
+        code = _wait(subprocess.Popen(command, env={**os.environ, **threads}))
+        record = _read(request / FOLDER / f"{config['variant']}.json")
+    if record is None:
         record = row.describe(config)
-        record.status, record.reason = "failed", _death(code)
-        write(record, folder)
-    return read(path)
+        record.stages = [stage.address for stage in plan(config).stages]
+        record.status, record.reason = "failed", reason_of_death(code)
+        write(record, Path(config["results"]) / config["name"])
+    return record
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """The child's exit code. What stops this process stops the child first, which then writes its record."""
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.send_signal(signal.SIGTERM)
+        child.wait()
+        raise
+
+
+def _read(path: Path) -> Record | None:
+    """The record in a file; None where there is none, or a damaged one."""
+    try:
+        return read(path)
+    except (ValueError, OSError):
+        return None
 
 
 def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
-    """Write the experiment's tables and pages and print the table. ValueError where a variant of this run failed."""
-    from vtoncompress.page import write_page
+    """Write the experiment's tables and pages, print the table, what failed, and where the time went.
+
+    Raises:
+        ValueError: a variant of this run failed.
+    """
     from vtoncompress.summary import summarise
-    from vtoncompress.table import print_table, write_tables
+    from vtoncompress.table import print_table
 
     folder = Path(cfg.results) / cfg.name
-    everything = read_all(folder)
-    write_tables(everything, folder)
-    write_page(folder, everything)
+    everything = write_results(folder)
     print_table(everything)
     for sentence in summarise(everything):
         print(sentence)
     print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
+    print(_where_time_went(records))
     failed = [record for record in records if record.status == "failed"]
-    if len(failed) == 1 and len(records) == 1:
+    if not failed:
+        return
+    for record in failed:
+        log = folder / LOGS / f"{record.variant}.log"
+        print(f"{record.variant} failed: {record.reason} ({log})", file=sys.stderr)
+    if len(failed) == len(records) == 1:
         raise ValueError(failed[0].reason)
-    if failed:
-        reasons = "; ".join(f"{record.variant}: {record.reason}" for record in failed)
-        raise ValueError(f"{len(failed)} of {len(records)} variants failed: {reasons}")
+    raise ValueError(f"{len(failed)} of {len(records)} variants failed, for the reasons above")
+
+
+@contextmanager
+def tables_if_stopped(cfg: DictConfig) -> Iterator[None]:
+    """Where the work within is interrupted, the tables still show what is there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        write_results(Path(cfg.results) / cfg.name)
+        raise
+
+
+def write_results(folder: Path) -> list[Record]:
+    """Write the tables and the page of all records of an experiment, and return these."""
+    from vtoncompress.page import write_page
+    from vtoncompress.table import write_tables
+
+    records = read_all(folder)
+    write_tables(records, folder)
+    write_page(folder, records)
+    return records
+
+
+def _where_time_went(records: Sequence[Record]) -> str:
+    total, stages, start = (
+        sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
+    )
+    own = max(0.0, total - stages - start)
+    return (
+        f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
+        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for hashing, locks, waiting and records"
+    )
 
 
 def sweep_name(arguments: Sequence[str]) -> str:
     """The folder of a run without ``experiment=``: the same command gives the same one, another never does."""
-    told = sorted(argument for argument in arguments if not argument.startswith(("-", "results=", "store=")))
+    told = sorted(argument for argument in arguments if not argument.startswith(("-", "hydra", *RUN_ARGUMENTS)))
     slug = re.sub(r"[^A-Za-z0-9.]+", "_", "+".join(told)).strip("_")[:80] or "defaults"
     return f"adhoc/{slug}-{hashlib.sha256(' '.join(told).encode()).hexdigest()[:6]}"
 
@@ -139,32 +239,16 @@ def _variant_name(config: dict[str, Any]) -> str:
     pruned = "dense" if choices["pruning"] == "none" else f"{choices['pruning']}_{config['pruning']['ratio']:g}"
     tuned = "" if choices["finetuning"] == "none" else f"-{choices['finetuning']}"
     number = "float32" if choices["quantization"] == "none" else choices["quantization"]
-    content = {key: value for key, value in config.items() if key not in PLACES}
+    content = {key: value for key, value in config.items() if key not in NAMING}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]
     return f"{config['model']['name']}-{pruned}{tuned}-{number}-{choices['runtime']}-{digest}"
 
 
-def _is_done(path: Path) -> bool:
-    try:
-        return read(path).status == "done"
-    except (ValueError, OSError):
-        return False
-
-
-def _wait(child: subprocess.Popen[bytes]) -> int:
-    """The child's exit code. An interruption reaches the child too, and ends this process after it."""
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.send_signal(signal.SIGTERM)
-        child.wait()
-        raise
-
-
-def _death(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return "the process was killed (signal 9), most likely by the kernel for want of memory: use fewer workers"
-    return f"the process ended with {f'signal {-code}' if code < 0 else f'code {code}'} before it wrote its record"
+def _check_name(name: str | None, variant: str | None) -> None:
+    """ValueError unless both can name what is within the results folder."""
+    for option, told in (("name", name), ("variant", variant)):
+        if told is not None and not all(NAME.fullmatch(part) for part in str(told).split("/")):
+            raise ValueError(f"{option}={told} can't name a folder of results: use letters, digits and . _ + = -")
 
 
 def _check_folder(option: str, folder: Path) -> None:

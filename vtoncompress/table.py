@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
+from vtoncompress.seeds import SPREAD, over_seeds
 from vtoncompress.summary import captions, group_by
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Table:
     rows: list[list[str]]
     captions: list[str]
     notes: list[str]
+    over_seeds: bool = False
 
     @property
     def headers(self) -> list[str]:
@@ -114,26 +116,41 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
     tables = []
     for group in map(in_order, split_by_protocol(records)):
         columns = tuple(column for column in SHOWN if any(column.key in record.values for record in group))
-        rows = [[_label(record), *(_format(record, column) for column in columns)] for record in group]
-        title = next((record.protocol for record in group if record.protocol), "unknown")
-        tables.append(
-            Table(
-                f"Protocol {title}",
-                group,
-                columns,
-                rows,
-                captions(group, {column.key for column in columns}),
-                _notes(group, columns),
-            )
-        )
+        tables.append(_to_table(f"Protocol {_protocol(group)}", group, columns))
     return tables
+
+
+def to_seed_tables(records: Sequence[Record]) -> list[Table]:
+    """One table a protocol of what was run with several seeds: means and spreads, which are 0 where no seed counts."""
+    tables = []
+    for group in split_by_protocol(records):
+        if means := over_seeds(group):
+            columns = [replace(column, spread=column.key + SPREAD) for column in SHOWN]
+            shown = tuple(column for column in columns if any(column.key in record.values for record in means))
+            title = f"Protocol {_protocol(group)}, mean ± standard deviation over seeds"
+            tables.append(replace(_to_table(title, means, shown), captions=[], notes=[], over_seeds=True))
+    return tables
+
+
+def _to_table(title: str, group: list[Record], columns: tuple[Column, ...]) -> Table:
+    rows = [[_label(record), *(_format(record, column) for column in columns)] for record in group]
+    return Table(
+        title, group, columns, rows, captions(group, {column.key for column in columns}), _notes(group, columns)
+    )
+
+
+def _protocol(group: Sequence[Record]) -> str:
+    return next((record.protocol for record in group if record.protocol), "unknown")
 
 
 def _label(record: Record) -> str:
     untrained = str(record.trust.get("weights", "")).startswith("random")
     told = {record.role: record.role == "reference", "random weights": untrained}
+    seeds = ", ".join(map(str, record.details.get("seeds", ())))
+    told[f"seeds {seeds}"] = bool(seeds)
     marks = [mark for mark, holds in (told | {"failed": record.status == "failed"}).items() if holds]
-    return f"{record.variant} ({', '.join(marks)})" if marks else record.variant
+    name = record.variant if record.role == "variant" else record.variant.rpartition("-")[0] or record.variant
+    return f"{name} ({', '.join(marks)})" if marks else name
 
 
 def _format(record: Record, column: Column) -> str:
@@ -179,7 +196,7 @@ def _missing(records: Sequence[Record]) -> list[tuple[list[str], list[str], str]
 
 def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:
     """Write table.csv (all columns, full precision), table.md and table.tex; each whole or not at all."""
-    tables = to_tables(records)
+    tables = [*to_tables(records), *to_seed_tables(records)]
     texts = {
         "table.csv": to_frame(records).to_csv(index=False, lineterminator="\n"),
         "table.md": "\n".join(to_markdown(table) for table in tables),
@@ -259,7 +276,7 @@ def print_table(records: Sequence[Record], console: Console | None = None) -> No
     if not console.is_terminal:
         console.width = max(console.width, PLAIN_WIDTH)
     name_width = max(24, console.width - 92)  # 92 is what all columns of numbers take at most
-    for table in to_tables(records):
+    for table in [*to_tables(records), *to_seed_tables(records)]:
         keys = [column.key for column in table.columns]
         unbounded = console.options.update(max_width=1000)  # a measure within the console's width never exceeds it
         for key in NARROW:
@@ -283,6 +300,7 @@ def _to_rich(table: Table, keys: Sequence[str], name_width: int) -> RichTable:
     for index in kept:
         view.add_column(table.headers[index].replace(" ", "\n"), justify="right", no_wrap=True, vertical="bottom")
     for row in table.rows:
-        # A spread has no room in a terminal.
-        view.add_row(Text(row[0]), *(Text(row[index].partition(" ±")[0]) for index in kept))
+        # KID's own spread has no room in a terminal.
+        cells = (row[index] if table.over_seeds else row[index].partition(" ±")[0] for index in kept)
+        view.add_row(Text(row[0]), *map(Text, cells))
     return view

@@ -1,64 +1,84 @@
-"""The child process that runs one variant: ``python -m vtoncompress.variant CONFIG.json``.
+"""The child process that runs one variant: ``python -m vtoncompress.variant FOLDER``.
 
 A process of its own, so that one that the kernel kills takes nothing with it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
+import logging
 import shutil
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
 from vtoncompress import row
-from vtoncompress.errors import explain
-from vtoncompress.pipeline import Config, plan, plan_reference
+from vtoncompress.failure import Stopped, reason, stop_on_signals
+from vtoncompress.pipeline import Config, Plan, plan, plan_reference
 from vtoncompress.record import Record, write
 from vtoncompress.store import Store
+
+REQUEST = "request.json"
+LOGS = "logs"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+LOG = logging.getLogger(__name__)
 
 
 def run(cfg: Config) -> Record:
     """Build what is not in the store, measure, and write the variant's record and pictures.
 
-    A variant that fails leaves a record that says why; only an interruption leaves none.
+    A variant that fails or is stopped leaves a record that says why.
     """
     store, folder = Store(Path(cfg["store"])), Path(cfg["results"]) / cfg["name"]
-    record = row.describe(cfg)
-    stages = plan(cfg)
+    record, stages = row.describe(cfg), plan(cfg)
+    record.stages = [stage.address for stage in stages.stages]
+    seconds = 0.0
     try:
         for stage in stages.stages:
-            stage.build(store)
+            seconds += stage.build(store)[1]
         row.fill(record, stages, store)
-        _write_references(cfg, record, store, folder)
-    except Exception as error:
-        record.status, record.reason = "failed", explain(error) or f"{type(error).__name__}: {error}"
-        record.traceback = traceback.format_exc()
+        seconds += _write_references(cfg, record, store, folder)
+    except (Exception, Stopped) as error:
+        record.status, record.reason, record.traceback = "failed", reason(error), traceback.format_exc()
+        record.details["stopped"] = isinstance(error, Stopped)
+        LOG.exception("failed")
+    record.details["stage_seconds"] = round(seconds, 3)
     write(record, folder)
-    if record.status == "done" and (grid := row.pictures(stages, store)) is not None:
-        _copy(grid, folder / "pictures" / f"{record.variant}.png")
+    if record.status == "done":
+        _copy_pictures(stages, store, record, folder)
     return record
 
 
-def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -> None:
-    """The rows that frame the table, once a data set."""
+def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -> float:
+    """The rows that frame the table, once a data set. Returns the seconds that their stages took."""
     from vtoncompress.reference import REFERENCES
 
+    total = 0.0
     for reference in REFERENCES:
         stage = plan_reference(cfg, reference.name)
         if stage is None or (reference.needs and cfg["protocol"] != "generated"):
             continue
-        artifact = stage.build(store)
+        artifact, seconds = stage.build(store)
+        total += seconds
         framed = row.as_reference(record, reference)
         framed.trust["metrics"] = {}
         row.add_measurements(framed, artifact)
         framed.values = {name: value for name, value in framed.values.items() if name not in reference.missing}
         framed.missing |= reference.missing
-        framed.stages = [f"{stage.name}/{stage.key(store)}"]
+        framed.stages = [stage.address]
         write(framed, folder)
         _copy(artifact.path / row.PICTURES, folder / "pictures" / f"{framed.variant}.png")
+    return total
+
+
+def _copy_pictures(stages: Plan, store: Store, record: Record, folder: Path) -> None:
+    grid = row.pictures(stages, store)
+    if grid is not None:
+        _copy(grid, folder / "pictures" / f"{record.variant}.png")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -66,17 +86,34 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def main(path: str) -> int:
-    """Run the variant whose config is in the JSON file ``path``: 0 done, 1 failed, 130 interrupted."""
-    cfg: dict[str, Any] = json.loads(Path(path).read_text())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return 0 if run(cfg).status == "done" else 1
-    except KeyboardInterrupt:
-        return 130
-    except OSError:
-        return 1  # the record can't be written; the parent meets the same and says so
+def main(request: Path) -> int:
+    """Run the variant whose config is in ``request``/request.json and leave its record there too: 0 done, 1 not."""
+    cfg: dict[str, Any] = json.loads((request / REQUEST).read_text())
+    _die_with_parent()
+    stop_on_signals()
+    _log_to(Path(cfg["results"]) / cfg["name"] / LOGS / f"{cfg['variant']}.log")
+    started = time.time() - cfg["requested"]
+    record = run(cfg)
+    record.details["start_seconds"] = round(started, 3)
+    write(record, request)
+    return 0 if record.status == "done" else 1
+
+
+def _die_with_parent() -> None:
+    """A sweep that is killed must not leave a variant running that nobody waits for. Linux only."""
+    if sys.platform == "linux":
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    logger = logging.getLogger("vtoncompress")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1])))

@@ -18,11 +18,15 @@ from omegaconf import OmegaConf
 
 from tests.export.conftest import EXPORTERS, toy
 from vtoncompress.export.base import Tensors
+from vtoncompress.export.onnx import open_runtime as open_onnx
+from vtoncompress.export.openvino import open_runtime as open_openvino
 from vtoncompress.export.parity import check_parity
 from vtoncompress.export.torch import TorchRuntime
+from vtoncompress.export.torch import open_runtime as open_torch
 from vtoncompress.model.pf_afn import PFAFN
 
 TIGHT = 0.01
+RUNTIMES = {"torch": open_torch, "onnx": open_onnx, "openvino": open_openvino}
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
@@ -75,10 +79,10 @@ def test_damaged_files_give_one_line(name: str, damage: str, exported: dict[str,
 
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_describes_what_a_record_needs(name: str, exported: dict[str, Path]) -> None:
-    exporter = EXPORTERS[name](threads=1)
+    exporter = EXPORTERS[name]()
     threads = torch.get_num_threads()
     try:
-        described = exporter.open(exported[name]).describe()
+        described = RUNTIMES[name](exported[name], 1).describe()
     finally:
         torch.set_num_threads(threads)
     assert described["runtime"] == exporter.runtime

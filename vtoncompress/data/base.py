@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,10 @@ class TryOnData(Sequence[Pair], ABC):
     @abstractmethod
     def pair_list(self) -> list[str]:
         """One line a pair, in order: what identifies it."""
+
+    def files(self) -> list[Path]:
+        """The files that the pairs are read from; none where code draws them."""
+        return []
 
     def pair_list_hash(self) -> str:
         """First 16 hex digits of the SHA-256 of the pair list: equal exactly when two runs used the same pairs."""

@@ -72,6 +72,11 @@ class Viton(TryOnData):
             garment_mask=fit_garment(mask, size),
         )
 
+    def files(self) -> list[Path]:
+        persons = [self.root / PERSONS / person for person, _ in self._pairs]
+        garments = [self.root / folder / garment for _, garment in self._pairs for folder in (GARMENTS, MASKS)]
+        return sorted({path for path in (*persons, *garments) if path.is_file()})
+
     def pair_list(self) -> list[str]:
         return [f"{person} {garment}" for person, garment in self._pairs]
 

@@ -129,16 +129,9 @@ def open_runtime(folder: Path, threads: int | None = None) -> ONNXRuntime:
 
 
 class ONNXExporter(Exporter):
-    """One file of fixed size, batch norms folded where a convolution precedes them.
-
-    Args:
-        threads: see :class:`ONNXRuntime`.
-    """
+    """One file of fixed size, batch norms folded where a convolution precedes them."""
 
     runtime = "onnxruntime"
-
-    def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         import torch
@@ -160,4 +153,4 @@ class ONNXExporter(Exporter):
         write_onnx(_tidy(program.model_proto), folder)
 
     def open(self, folder: Path) -> ONNXRuntime:
-        return open_runtime(folder, self.threads)
+        return open_runtime(folder)

@@ -109,16 +109,9 @@ def open_runtime(folder: Path, threads: int | None = None) -> OpenVINORuntime:
 
 
 class OpenVINOExporter(Exporter):
-    """An IR of fixed size, batch norms folded where a convolution precedes them.
-
-    Args:
-        threads: see :class:`OpenVINORuntime`.
-    """
+    """An IR of fixed size, batch norms folded where a convolution precedes them."""
 
     runtime = "openvino"
-
-    def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         disable_telemetry()
@@ -137,4 +130,4 @@ class OpenVINOExporter(Exporter):
         write_ir(graph, folder)
 
     def open(self, folder: Path) -> OpenVINORuntime:
-        return open_runtime(folder, self.threads)
+        return open_runtime(folder)

@@ -54,19 +54,12 @@ def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
 
 
 class TorchExporter(Exporter):
-    """Structure as JSON, weights as safetensors.
-
-    Args:
-        threads: see :class:`TorchRuntime`.
-    """
+    """Structure as JSON, weights as safetensors."""
 
     runtime = "torch"
-
-    def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         checkpoint.save(model, folder)
 
     def open(self, folder: Path) -> TorchRuntime:
-        return open_runtime(folder, self.threads)
+        return open_runtime(folder)

@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import os
-import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,14 +36,12 @@ class NNCFPostTraining(Quantization):
 
     Args:
         preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
-        samples: calibration pairs, drawn from those given; all of them where there are fewer.
-        seed: of that draw.
         bias_correction: take back the shift that rounding causes in the mean of a layer's results.
         scope: ``warp``, ``generator`` or ``warp_and_generator``.
         tolerance: see :class:`Quantization`.
 
     Raises:
-        ValueError: an unknown preset or scope, or fewer than one sample.
+        ValueError: an unknown preset or scope.
     """
 
     runtimes = frozenset({"openvino", "onnxruntime"})
@@ -52,8 +49,6 @@ class NNCFPostTraining(Quantization):
     def __init__(
         self,
         preset: str,
-        samples: int,
-        seed: int,
         bias_correction: bool,
         scope: str,
         tolerance: float,
@@ -62,11 +57,7 @@ class NNCFPostTraining(Quantization):
             raise ValueError(f"unknown quantization.preset={preset}: choose one of {', '.join(PRESETS)}")
         if scope not in SCOPES:
             raise ValueError(f"unknown quantization.scope={scope}: choose one of {', '.join(SCOPES)}")
-        if samples < 1:
-            raise ValueError(f"quantization.samples={samples}: at least 1 is needed, 64 are usual")
         self.preset = preset
-        self.samples = samples
-        self.seed = seed
         self.bias_correction = bias_correction
         self.scope = scope
         self.tolerance = tolerance
@@ -104,13 +95,11 @@ class NNCFPostTraining(Quantization):
         from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-        count = min(self.samples, len(calibration))
-        chosen = sorted(random.Random(self.seed).sample(range(len(calibration)), count))
         with _quiet():
             return nncf.quantize(
                 graph,
-                nncf.Dataset([calibration[index] for index in chosen]),
-                subset_size=count,
+                nncf.Dataset(list(calibration)),
+                subset_size=len(calibration),
                 preset=nncf.QuantizationPreset(self.preset),
                 ignored_scope=nncf.IgnoredScope(names=float_nodes(kinds, model, SCOPES[self.scope])),
                 advanced_parameters=AdvancedQuantizationParameters(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ PARITY = "parity.json"
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     """Write the runtime's ``files`` and ``parity.json``.
 
-    ``config``: ``quantization``, ``export``, ``calibration_data``, ``calibration_pairs``, ``parity_data``,
-    ``parity_pairs``, ``model`` (its name) and ``seed``.
+    ``config``: ``quantization``, ``export``, ``parity_data``, ``model`` (its name), ``seed``, and for a mode that
+    calibrates ``calibration_data`` and ``calibration_pairs``.
 
     Raises:
         ParityError: the exported network paints something else than the torch network.
@@ -35,11 +35,13 @@ def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     set_seed(config["seed"])
     model = checkpoint.load(tuned)
     exporter, quantization = instantiate(config["export"]), instantiate(config["quantization"])
-    calibration = _tensors(list(islice(instantiate(config["calibration_data"]), config["calibration_pairs"])))
+    calibrates = "calibration_data" in config
+    seen = islice(instantiate(config["calibration_data"]), config["calibration_pairs"]) if calibrates else ()
+    calibration = _tensors(seen)
     files = out / FILES
     exporter.export(quantization.prepare(model, calibration), files)
     quantization.convert(files, exporter.runtime, model, calibration)
-    test = _tensors(list(islice(instantiate(config["parity_data"]), config["parity_pairs"])))
+    test = _tensors(instantiate(config["parity_data"]))
     parity = check_parity(model, exporter.open(files), test, quantization.tolerance)
     (out / PARITY).write_text(json.dumps({**parity, "tolerance": quantization.tolerance, "parity_pairs": len(test)}))
     write_manifest(
@@ -52,5 +54,5 @@ def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     )
 
 
-def _tensors(pairs: Sequence[Pair]) -> list[Tensors]:
+def _tensors(pairs: Iterable[Pair]) -> list[Tensors]:
     return [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in pairs]

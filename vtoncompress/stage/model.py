@@ -31,6 +31,7 @@ def make(config: Mapping[str, Any], out: Path) -> None:
 def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
     """The dense network and, in words, where its weights come from. ValueError for weights that don't fit."""
     source = config["checkpoint"]
+    check_sources(config)
     if source is not None:
         model = checkpoint.load(checkpoint_folder(source))
         _check(model, config)
@@ -44,6 +45,16 @@ def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
         random = f"random {left[0]}, seed {config['seed']}; " if left else ""
         return model.eval(), f"{random}official checkpoint files"
     return model.eval(), f"random, seed {config['seed']}"
+
+
+def check_sources(config: Mapping[str, Any]) -> None:
+    """ValueError where both a checkpoint and published files are given."""
+    given = [part for part, file in (config.get("official") or {}).items() if part != "_target_" and file is not None]
+    if config["checkpoint"] is not None and given:
+        raise ValueError(
+            f"model.official.{given[0]} and model.checkpoint={config['checkpoint']} are both given: the published "
+            "files belong to model=pf_afn, or set model.checkpoint=null"
+        )
 
 
 def _check(model: TryOnModel, config: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,15 @@ from vtoncompress.export import torch as torch_export
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.quality import write_measurements
 
-PAIRS = 16
-
 
 def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, out: Path) -> None:
-    """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``."""
+    """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``, for time ``threads`` of both networks."""
+    threads = config.get("threads")
     subject = Subject(
         model=checkpoint.load(tuned),
         folder=deployed / FILES,
-        runtime=open_deployment(deployed / FILES).runtime,
-        baseline=torch_export.open_runtime(dense),
-        pairs=list(islice(instantiate(config["data"]), PAIRS)),
+        runtime=open_deployment(deployed / FILES, threads).runtime,
+        baseline=torch_export.open_runtime(dense, threads),
+        pairs=instantiate(config["data"])[:],
     )
     write_measurements({name: instantiate(metric).measure(subject) for name, metric in config["metric"].items()}, out)

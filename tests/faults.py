@@ -1,0 +1,120 @@
+"""Kill a sweep at random moments, again and again, and hold what is left against a sweep that nobody disturbed.
+
+python -m tests.faults --kills 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from tests.conftest import ROOT, TOY
+from vtoncompress.fingerprint import file_hash
+from vtoncompress.record import FOLDER, read
+from vtoncompress.store import RESERVED, Store
+
+TIMED = ("latency_ms_p50", "latency_ms_p95", "fps", "speedup")
+NAME = "faults"
+VARIANTS = 12
+# Pruned, trained with a checkpoint after every step, exported and looked at: every kind of stage but those of time.
+SWEEP = (
+    "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.2,0.4,0.6", "finetuning=supervised", "finetuning.samples=4,6",
+    "finetuning.checkpoint_every=1", "quantization=none,nncf_ptq", "metric=[cost,size,garment]", f"name={NAME}",
+)  # fmt: skip
+
+
+def start(folder: Path, arguments: Sequence[str] = SWEEP) -> subprocess.Popen[bytes]:
+    """The sweep, in a process group of its own, with its results and store in ``folder``."""
+    command = [sys.executable, str(ROOT / "experiments" / "run.py"), *arguments]
+    places = [f"results={folder / 'results'}", f"store={folder / 'store'}"]
+    with (folder / "output").open("ab") as output:
+        return subprocess.Popen(
+            [*command, *places], cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def run(folder: Path, arguments: Sequence[str] = SWEEP) -> float:
+    """The whole sweep; returns its seconds."""
+    begun = time.monotonic()
+    assert start(folder, arguments).wait() == 0, (folder / "output").read_text()
+    return time.monotonic() - begun
+
+
+def kill_at_random(folder: Path, kills: int, longest: float, chance: random.Random) -> int:
+    """Start the sweep and kill all its processes, ``kills`` times, looking at what is left; returns the hits.
+
+    A sweep that ended before its kill counts as no hit; its store is the next one's.
+    """
+    hits = 0
+    for _ in range(kills):
+        sweep = start(folder)
+        try:
+            sweep.wait(chance.uniform(0, longest))
+        except subprocess.TimeoutExpired:
+            hits += 1
+            os.killpg(sweep.pid, signal.SIGKILL)
+            sweep.wait()
+        check_whole(folder)
+    return hits
+
+
+def check_whole(folder: Path) -> None:
+    """Every record can be read, and every artifact is what its manifest says: nothing torn, nothing half-built."""
+    for path in (folder / "results" / NAME / FOLDER).glob("[!.]*"):
+        assert read(path).status == "done", path
+    store = Store(folder / "store")
+    for path in store.root.glob("*/[!.]*"):
+        if path.parent.name in RESERVED:
+            continue
+        artifact = store.find(path.parent.name, path.name)
+        assert artifact is not None, path
+        for name, file in artifact.manifest()["files"].items():
+            assert file_hash(path / name) == file["sha256"], path / name
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """The sweep's quality and cost columns, a row a variant; how long a call took is another matter."""
+    columns = pd.read_csv(folder / "results" / NAME / "table.csv").set_index("variant").sort_index()
+    assert columns.index.is_unique
+    return columns.drop(columns=[name for name in TIMED if name in columns])
+
+
+def built(folder: Path) -> Counter[str]:
+    """How often each stage was built, as the logs of the variants tell."""
+    logs = (folder / "results" / NAME / "logs").glob("*.log")
+    return Counter(stage for log in logs for stage in re.findall(r"(\w+/\w+): built in", log.read_text()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        undisturbed, disturbed = Path(name) / "undisturbed", Path(name) / "disturbed"
+        undisturbed.mkdir()
+        disturbed.mkdir()
+        seconds = run(undisturbed)
+        print(f"undisturbed: {VARIANTS} variants in {seconds:.0f} s")
+        longest = 1.5 * seconds / options.kills + 10  # long enough to load the libraries and get on
+        hits = kill_at_random(disturbed, options.kills, longest, random.Random(options.seed))
+        run(disturbed)
+        check_whole(disturbed)
+        pd.testing.assert_frame_equal(table(disturbed), table(undisturbed), check_exact=True)
+        print(f"killed {hits} of {options.kills} times: the table is the same, bit for bit")
+
+
+if __name__ == "__main__":
+    main()

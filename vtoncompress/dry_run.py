@@ -1,0 +1,92 @@
+"""What a sweep would do: the plan of its stages, and about how long they take."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.pipeline import Stage, plan
+from vtoncompress.store import Artifact, Store
+
+CACHED, SHARED, BUILD = "cached", "shared", "build"
+
+
+def print_plan(configs: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line a variant with what becomes of each stage, then the totals. Builds nothing.
+
+    Args:
+        configs: complete configs of the variants, in order.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    store = Store(Path(configs[0]["store"]))
+    fates, seconds, unknown = _decide(configs, store)
+    columns = list(dict.fromkeys(name for stages in fates.values() for name in stages))
+    table = Table("variant", *columns, title="dry run: nothing is built")
+    for variant, stages in fates.items():
+        table.add_row(variant, *(stages.get(name, "") for name in columns))
+    Console(width=None if Console().is_terminal else 160).print(table)
+    count = Counter(fate for stages in fates.values() for fate in stages.values())
+    print(f"stages: {count[BUILD]} to build, {count[SHARED]} shared with a variant above, {count[CACHED]} in the store")
+    hint = f", and {unknown} stages of kinds that were never built here" if unknown else ""
+    print(f"time: about {_duration(seconds)}{hint}, as like stages took on this machine")
+
+
+def _decide(configs: Sequence[Mapping[str, Any]], store: Store) -> tuple[dict[str, dict[str, str]], float, int]:
+    """Variant -> stage -> its fate; seconds of what is to be built; how many stages nothing is known of."""
+    fates: dict[str, dict[str, str]] = {}
+    planned: set[str] = set()
+    seconds, unknown = 0.0, 0
+    known = {name: list(_artifacts(name, store)) for name in {s.name for cfg in configs for s in plan(cfg).stages}}
+    for config in configs:
+        stages = fates.setdefault(config["variant"], {})
+        for stage in plan(config).stages:
+            if stage.find(store) is not None:
+                fate = CACHED
+            elif stage.address in planned:
+                fate = SHARED
+            else:
+                fate = BUILD
+                planned.add(stage.address)
+                taken = _estimate(stage, known[stage.name])
+                seconds, unknown = seconds + (taken or 0.0), unknown + (taken is None)
+            stages[_title(stage)] = fate
+    return fates, seconds, unknown
+
+
+def _title(stage: Stage) -> str:
+    """A measurement of its own is called by its metric."""
+    return next(iter(stage.config["metric"])) if stage.name == "subject" else stage.name
+
+
+def _artifacts(name: str, store: Store) -> Iterator[dict[str, Any]]:
+    for folder in (store.root / name).glob("[!.]*"):
+        if (artifact := store.find(name, folder.name)) is not None:
+            yield Artifact(name, folder.name, artifact.path).manifest()
+
+
+def _estimate(stage: Stage, known: Sequence[Mapping[str, Any]]) -> float | None:
+    """Seconds of the finished stage whose config is most like this one's; None where there is none."""
+    mine = _leaves(stage.config)
+    alike = max(known, key=lambda manifest: len(mine & _leaves(manifest["config"])), default=None)
+    return None if alike is None else float(alike["seconds"])
+
+
+def _leaves(config: Any, path: str = "") -> set[tuple[str, str]]:
+    if isinstance(config, Mapping):
+        return {leaf for key, value in config.items() for leaf in _leaves(value, f"{path}.{key}")}
+    return {(path, json.dumps(config, sort_keys=True))}
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

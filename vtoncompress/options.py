@@ -1,0 +1,92 @@
+"""Which options of a config count, and whether they are what they must be: asked of the code that takes them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hydra.utils import get_class
+
+from vtoncompress import fingerprint
+
+Config = Mapping[str, Any]
+TARGET = "_target_"
+COMMON: dict[str, Any] = {
+    "seed": int, "calibration_pairs": int, "parity_pairs": int, "deployed_threads": int | None, "threads": int | None,
+    "dry_run": bool, "retry_failed": bool,
+}  # fmt: skip
+LEAST = {"seed": 0, "calibration_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "null"}
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """``config`` without the options that its choices swallow unused, so that they don't tell equal variants apart.
+
+    Every option exists in every choice of a group, for a sweep over the group to compose; ``pruning=none`` has a ratio
+    that it does not look at, and with it scope and criterion mean nothing.
+    """
+    reduced: dict[str, Any] = {group: used(config[group]) for group in ("pruning", "finetuning", "quantization")}
+    if reduced["pruning"].keys() == {TARGET}:
+        reduced |= {"scope": {"name": "", "modules": []}, "criterion": None}
+    return {**config, **reduced}
+
+
+def used(node: Config) -> dict[str, Any]:
+    """``node`` with its target and the options that the target's constructor takes by name."""
+    names = _parameters(node[TARGET])
+    return {key: value for key, value in node.items() if names is None or key == TARGET or key in names}
+
+
+@functools.cache
+def _parameters(target: str) -> frozenset[str] | None:
+    """Read from the source, for to import a target may mean to import torch. None where it has no ``__init__``."""
+    module, _, name = target.rpartition(".")
+    for node in fingerprint.read_tree(module).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for function in node.body:
+                if isinstance(function, ast.FunctionDef) and function.name == "__init__":
+                    arguments = function.args
+                    return frozenset(one.arg for one in (*arguments.args, *arguments.kwonlyargs))
+    return None
+
+
+def check_types(config: Config) -> None:
+    """ValueError for the first option whose value is of another type than what takes it says."""
+    for name, kind in COMMON.items():
+        if name in config:
+            _check(name, config[name], kind)
+            if config[name] is not None and config[name] < LEAST.get(name, config[name]):
+                raise ValueError(f"{name}={config[name]}: use {LEAST[name]} or more")
+    for path, node in _targets(config, ""):
+        if not node[TARGET].rpartition(".")[2][0].isupper():
+            continue  # a function
+        kind = get_class(node[TARGET])
+        hints = typing.get_type_hints(vars(kind).get("__init__", object))
+        for name in inspect.signature(kind).parameters.keys() & node.keys() & hints.keys():
+            _check(f"{path}.{name}", node[name], hints[name])
+
+
+def _check(name: str, value: Any, kind: Any) -> None:
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if any(one not in WORDS for one in kinds):
+        return  # a list, a path, an object: its own constructor says more
+    if isinstance(value, bool):
+        fits = bool in kinds
+    else:
+        fits = isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))
+    if not fits:
+        raise ValueError(f"{name}={value}: {' or '.join(WORDS[one] for one in kinds)} is needed")
+
+
+def _targets(value: Any, path: str) -> Iterator[tuple[str, Config]]:
+    """Every mapping with a target, with its dotted path."""
+    if isinstance(value, Mapping):
+        if TARGET in value:
+            yield path, value
+        for key, inner in value.items():
+            yield from _targets(inner, f"{path}.{key}" if path else str(key))

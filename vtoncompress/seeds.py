@@ -1,0 +1,57 @@
+"""One recipe under several seeds: its mean, and how far the seeds lie apart."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from vtoncompress.record import Record
+
+SPREAD = "_over_seeds"
+# What a variant's name says of its seed, and the hash that tells its config from others.
+OF_ITS_SEED = re.compile(r"-seed_\d+|-[0-9a-f]{6}$")
+
+
+def over_seeds(records: Iterable[Record]) -> list[Record]:
+    """A record for each recipe that was run with two seeds or more, in order.
+
+    Its values are means over the finished runs, and beside each stands, named with ``_over_seeds``, the standard
+    deviation of one run (n - 1). ``details["seeds"]`` lists the seeds. A value that a run lacks is left out.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if record.role == "variant" and record.status == "done" and "config" in record.trust:
+            groups.setdefault(_recipe(record), []).append(record)
+    return [_mean(group) for group in groups.values() if len({record.seed for record in group}) > 1]
+
+
+def _recipe(record: Record) -> str:
+    """The config but for seeds and the name that follows from them."""
+    config = {key: value for key, value in record.trust["config"].items() if key not in ("variant", "name")}
+    return json.dumps([record.runtime, _without_seeds(config)], sort_keys=True)
+
+
+def _without_seeds(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_seeds(inner) for key, inner in value.items() if key != "seed"}
+    return [_without_seeds(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _mean(group: list[Record]) -> Record:
+    columns = [name for name in group[0].values if all(name in record.values for record in group)]
+    columns = [name for name in columns if not name.endswith("_std")]  # a spread of something else
+    runs = {name: [record.values[name] for record in group] for name in columns}
+    return replace(
+        group[0],
+        variant=OF_ITS_SEED.sub("", group[0].variant),
+        seed=None,
+        values={name: statistics.fmean(values) for name, values in runs.items()}
+        | {name + SPREAD: statistics.stdev(values) for name, values in runs.items()},
+        missing={},
+        details={"seeds": sorted(record.seed for record in group if record.seed is not None)},
+        stages=[],
+    )
