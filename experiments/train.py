@@ -1,4 +1,7 @@
-"""Train a network from scratch: ``python experiments/train.py model=NAME out=FOLDER [finetuning.samples=N]``."""
+"""Train a network from scratch: ``python experiments/train.py model=NAME out=FOLDER [finetuning.samples=N]``.
+
+On several GPUs or processes: ``finetuning.processes=N``, or under ``accelerate launch`` (``docs/distributed.md``).
+"""
 
 import sys
 from typing import Any, cast
@@ -13,9 +16,12 @@ from vtoncompress.errors import run_main
 def main(cfg: DictConfig) -> None:
     """Train, and say where the checkpoint is."""
     config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    from accelerate import PartialState
+
     from vtoncompress.training import train
 
-    print(f"checkpoint: {train(config)}")
+    out = train(config)
+    PartialState().print(f"checkpoint: {out}")  # once, where a launcher started several processes
 
 
 if __name__ == "__main__":

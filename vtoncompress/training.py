@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
+from vtoncompress.finetuning.processes import join_group
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.seed import set_seed
@@ -25,22 +27,27 @@ def train(cfg: Mapping[str, Any]) -> Path:
     """Train ``cfg["model"]["network"]``, or the network of ``cfg["start"]`` further, to a checkpoint in ``cfg["out"]``.
 
     A run that was stopped goes on from its last checkpoint in ``<out>.work``. ``seconds`` add up over the runs that
-    ended by themselves or by Ctrl-C; what a killed one took is lost.
+    ended by themselves or by Ctrl-C; what a killed one took is lost. Where a launcher started several processes all of
+    them train and the main one writes.
 
     Raises:
-        ValueError: the folder holds a checkpoint already, or work of a run with other settings; the start can't be
-            opened or is another network.
+        ValueError: the folder holds a checkpoint already, or work of a run with other settings or another start; the
+            start can't be opened or is another network.
         FloatingPointError: the loss is not finite.
+        ChildProcessError: one of several processes was killed.
     """
     out, work = Path(cfg["out"]), Path(f"{cfg['out']}.work")
     if (out / checkpoint.STRUCTURE).exists():
         raise ValueError(f"{out} holds a checkpoint already: remove it, or choose another with out=FOLDER")
     work.mkdir(parents=True, exist_ok=True)
-    clock = _Clock(work / "seconds")
+    group = join_group()
     set_seed(cfg["seed"])
     model, past = _start(cfg)
-    with clock:
+    with _Clock(work / "seconds") if group.is_main_process else nullcontext() as clock:
         summary = instantiate(cfg["finetuning"]).train(model, instantiate(cfg["training_data"]), work)
+    group.destroy_process_group()
+    if clock is None:
+        return out
     unfinished = out.with_name(f".{out.name}.part")
     checkpoint.save(model, unfinished, getattr(torch, cfg["weights_dtype"]))
     description = {
@@ -79,8 +86,9 @@ class _Clock:
         self.path = path
         self.total = float(path.read_text()) if path.exists() else 0.0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Clock:
         self.started = time.monotonic()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.total += time.monotonic() - self.started

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tests.conftest import Command
-from vtoncompress import checkpoint
-from vtoncompress.finetuning.supervised import Supervised
+from vtoncompress import checkpoint, training
+from vtoncompress.finetuning.training_state import TrainingState
+from vtoncompress.model.pf_afn import PFAFN
 
 TWO_STEPS = (
     "model.network.width=0.0625", "finetuning.samples=4", "finetuning.batch_size=2", "finetuning.workers=0",
@@ -45,21 +47,14 @@ def test_two_steps_make_a_checkpoint(command: Command, tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
-    save, resume = Supervised._save, Supervised._resume
+    load = TrainingState.load
 
-    def save_and_stop(*arguments: object) -> None:
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    def resume_and_tell(*arguments: object) -> int:
-        started.append(resume(*arguments))
+    def load_and_tell(state: TrainingState) -> int:
+        started.append(load(state))
         return started[-1]
 
-    monkeypatch.setattr(Supervised, "_resume", resume_and_tell)
-    with monkeypatch.context() as patch:
-        patch.setattr(Supervised, "_save", save_and_stop)
-        done = command("train", *TWO_STEPS, f"out={tmp_path / 'network'}")
-    assert done.code == 130
+    monkeypatch.setattr(TrainingState, "load", load_and_tell)
+    assert _interrupted(command, monkeypatch, *TWO_STEPS, f"out={tmp_path / 'network'}") == 130
     assert {path.name for path in tmp_path.iterdir()} == {"network.work"}
     assert {path.name for path in (tmp_path / "network.work").iterdir()} == {"training.pt", "seconds"}
     before = float((tmp_path / "network.work" / "seconds").read_text())
@@ -69,3 +64,69 @@ def test_an_interrupted_run_goes_on(command: Command, tmp_path: Path, monkeypatc
     told = json.loads((tmp_path / "network" / "training.json").read_text())
     assert told["steps"] == 2
     assert told["seconds"] >= int(before)
+
+
+def test_a_checkpoint_is_trained_further(
+    command: Command, toy: PFAFN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a run that began with it goes on with no other."""
+    first, out = tmp_path / "first", tmp_path / "second"
+    checkpoint.save(toy, first)
+    (first / "training.json").write_text(json.dumps({"steps": 7}))
+    options = [*TWO_STEPS, f"out={out}", "weights_dtype=float32", "finetuning.learning_rate=1e-9"]
+    assert _interrupted(command, monkeypatch, *options, f"start={first}") == 130
+    other = command("train", *options)
+    assert (other.code, other.err.count("\n")) == (2, 1)
+    assert "is of a run with other settings (initial_weights=" in other.err
+
+    assert command("train", *options, f"start={first}").code == 0
+    told = json.loads((out / "training.json").read_text())
+    assert told["start"] == {"steps": 7}
+    assert told["config"]["start"] == str(first)
+    for name, value in checkpoint.load(out).named_parameters():  # at that rate it has hardly moved
+        torch.testing.assert_close(value, toy.get_parameter(name), rtol=0, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_network_is_no_start(command: Command, toy: PFAFN, tmp_path: Path) -> None:
+    checkpoint.save(toy, tmp_path / "first")
+    arguments = ("model.network.width=0.125", f"start={tmp_path / 'first'}", f"out={tmp_path / 'second'}")
+    done = command("train", *TWO_STEPS, *arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "is a network with {'width': 0.0625" in done.err
+    assert "the config asks for {'width': 0.125" in done.err
+
+
+def test_of_several_processes_the_main_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the others see it, which a launcher started with the same command."""
+    group = SimpleNamespace(is_main_process=False, destroy_process_group=lambda: None)
+    monkeypatch.setattr(training, "join_group", lambda: group)
+    network = {"_target_": "vtoncompress.model.pf_afn.PFAFN", "width": 1 / 32, "size": [64, 64]}
+    nothing = {"_target_": "vtoncompress.finetuning.none.NoFinetuning"}
+    data = {
+        "_target_": "vtoncompress.data.synthetic.Synthetic",
+        "split": "train",
+        "pairs": 1,
+        "height": 128,
+        "width": 96,
+    }
+    out = tmp_path / "network"
+    cfg = {
+        "model": {"network": network}, "start": None, "finetuning": nothing, "training_data": data, "seed": 0,
+        "weights_dtype": "float16", "out": str(out),
+    }  # fmt: skip
+    assert training.train(cfg) == out
+    assert [path.name for path in tmp_path.iterdir()] == ["network.work"]
+    assert not [*(tmp_path / "network.work").iterdir()]
+
+
+def _interrupted(command: Command, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a training that Ctrl-C ended after its first checkpoint."""
+    save = TrainingState.save
+
+    def save_and_stop(state: TrainingState, step: int) -> None:
+        save(state, step)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "save", save_and_stop)
+        return command("train", *arguments).code

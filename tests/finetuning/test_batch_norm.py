@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -43,3 +44,17 @@ def test_every_other_pair_is_mirrored_as_in_training(toy: PFAFN, pairs: list[Pai
     first, second = ({name: tensor[i] for name, tensor in batch.items()} for i in range(2))
     assert torch.equal(seen[0][0], first["person"])
     assert torch.equal(seen[0][1], mirror(second)["person"])
+
+
+def test_pairs_follow_the_network_to_its_device(toy: PFAFN, pairs: list[Pair]) -> None:
+    """A device without values stands for a GPU, so that there is nothing to see after the first call."""
+    devices: list[str] = []
+
+    def look(_: object, arguments: tuple[Tensor, ...]) -> None:
+        devices.extend(argument.device.type for argument in arguments)
+        raise StopIteration
+
+    toy.to("meta").register_forward_pre_hook(look)
+    with pytest.raises(StopIteration):
+        reestimate(toy, pairs, 2)
+    assert devices == ["meta"] * 3

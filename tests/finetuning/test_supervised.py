@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from vtoncompress.data.base import Pair
+from vtoncompress.finetuning import supervised
+from vtoncompress.finetuning.pairs import mirror, training_tensors
 from vtoncompress.finetuning.supervised import Supervised
 from vtoncompress.model.pf_afn import PFAFN
 
@@ -70,7 +75,8 @@ def test_the_budget_is_a_number_of_new_pairs(undisturbed: tuple[PFAFN, dict[str,
     assert asked == [0, *range(12), 0, 1]  # one by which the run is known; the last two are for the batch norms
     assert summary["steps"] == 6
     terms = {"flow", "roughness", "warped", "image", "structure", "weight"}
-    assert set(summary) == {"steps", *(f"loss_{name}" for name in terms)}
+    assert summary["processes"] == 1
+    assert set(summary) == {"steps", "processes", *(f"loss_{name}" for name in terms)}
     assert all(np.isfinite(value) for value in summary.values())
     assert not model.training
 
@@ -113,8 +119,53 @@ def test_a_run_killed_at_its_end_reports_the_same_losses(pairs: list[Pair], tmp_
 def test_work_of_other_settings_is_refused(toy: PFAFN, pairs: list[Pair], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _mode(checkpoint_every=1).train(copy.deepcopy(toy), Endless(pairs, _killed_at(4)), tmp_path)
-    with pytest.raises(ValueError, match="is of a run with other settings .*: remove it or restore them"):
+    refused = r"is of a run with other settings \({} instead of {}\): remove it or restore them"
+    with pytest.raises(ValueError, match=refused.format("learning_rate=0.002", "0.0001")):
         _mode(learning_rate=1e-4).train(toy, Endless(pairs), tmp_path)
+    with torch.no_grad():
+        next(toy.parameters()).mul_(2)
+    with pytest.raises(ValueError, match=refused.format("initial_weights=[0-9a-f]{16}", "[0-9a-f]{16}")):
+        _mode().train(toy, Endless(pairs), tmp_path)
+
+
+def test_work_from_before_an_option_existed_goes_on(toy: PFAFN, pairs: list[Pair], tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _mode(checkpoint_every=1).train(copy.deepcopy(toy), Endless(pairs, _killed_at(4)), tmp_path)
+    state = torch.load(tmp_path / "training.pt", weights_only=True)
+    identity = json.loads(state["identity"])
+    del identity["accumulation"]
+    torch.save({**state, "identity": json.dumps(identity)}, tmp_path / "training.pt")
+    asked: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        _mode().train(toy, Endless(pairs, lambda index: (asked.append(index), _killed_at(5)(index))), tmp_path)
+    assert asked == [0, 2, 3, 4, 5]
+
+
+def test_accumulation_takes_the_mean_gradient_of_the_micro_batches(
+    toy: PFAFN, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against gradients computed one micro-batch at a time, before they are clipped."""
+    seen = [mirror(training_tensors(pair)) if i % 2 else training_tensors(pair) for i, pair in enumerate(pairs)]
+    expected: dict[str, Tensor] = {}
+    for half in (default_collate(seen[:2]), default_collate(seen[2:])):
+        model = copy.deepcopy(toy).train()
+        torch.stack(list(model.loss(half).values())).sum().backward()
+        for name, value in model.named_parameters():
+            expected[name] = expected.get(name, 0) + value.grad / 2
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_: None)
+    _mode(samples=4, batch_size=4, accumulation=2, clip=1e9, batch_norm_pairs=0).train(toy, Endless(pairs), tmp_path)
+    for name, value in toy.named_parameters():
+        torch.testing.assert_close(value.grad, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_process_may_train_in_one_precision_and_then_in_another(pairs: list[Pair], tmp_path: Path) -> None:
+    small, model = [_shrink(pair) for pair in pairs], PFAFN(1 / 32, (64, 64))
+    losses = {}
+    for precision in ("no", "bf16", "no"):
+        mode = _mode(samples=2, mixed_precision=precision)
+        summary = mode.train(copy.deepcopy(model), Endless(small), tmp_path / precision)
+        assert summary == losses.setdefault(precision, summary)
+    assert losses["no"] != losses["bf16"]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toy: PFAFN, pairs: list[Pair], tmp_path: Path) -> None:
@@ -134,6 +185,36 @@ def test_pairs_without_truth_are_refused(toy: PFAFN, pairs: list[Pair], tmp_path
 def test_budgets_without_a_batch_are_refused(samples: int, batch_size: int) -> None:
     with pytest.raises(ValueError, match=rf"finetuning\.samples={samples} with finetuning\.batch_size={batch_size}"):
         _mode(samples=samples, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("batch_size, accumulation, processes", [(4, 3, 1), (4, 4, 1), (4, 1, 4), (8, 2, 4), (4, 0, 1)])
+def test_batches_that_cannot_be_cut_are_refused(batch_size: int, accumulation: int, processes: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"finetuning\.accumulation={accumulation} and {processes} processes: .* equal"
+    ):
+        _mode(batch_size=batch_size, accumulation=accumulation, processes=processes)
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ValueError, match="finetuning.mixed_precision=fp16: choose one of no, bf16"):
+        _mode(mixed_precision="fp16")
+
+
+def test_other_processes_than_the_launcher_s_are_refused(
+    toy: PFAFN, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervised, "join_group", lambda: SimpleNamespace(num_processes=3))
+    with pytest.raises(ValueError, match="finetuning.processes=2, but the launcher started 3: drop one"):
+        _mode(batch_size=4, processes=2).train(toy, Endless(pairs), tmp_path)
+
+
+def test_nothing_in_the_loss_is_made_on_the_cpu(toy: PFAFN, batch: dict[str, Tensor]) -> None:
+    """A device without values stands for a GPU: neither takes part in one operation with the CPU."""
+    model = toy.train().to("meta")
+    terms = model.loss({name: tensor.to("meta") for name, tensor in batch.items()})
+    torch.stack(list(terms.values())).sum().backward()
+    assert {value.device.type for value in terms.values()} == {"meta"}
+    assert {parameter.grad.device.type for parameter in model.parameters()} == {"meta"}
 
 
 def _shrink(pair: Pair) -> Pair:

@@ -35,4 +35,5 @@ class _Call(nn.Module):
         self.model = model
 
     def forward(self, batch: Mapping[str, Tensor]) -> None:
-        self.model(batch["person"], batch["garment"], batch["garment_mask"])
+        device = next(self.model.parameters()).device
+        self.model(*(batch[name].to(device) for name in ("person", "garment", "garment_mask")))

@@ -19,17 +19,18 @@ class Progress:
         total: steps in all.
         done: steps done before.
         line_every: seconds between lines where there is no terminal.
+        shown: False for all but one of several processes that do the same.
     """
 
-    def __init__(self, title: str, total: int, done: int = 0, line_every: float = 20.0) -> None:
-        self.title, self.total, self.done, self.line_every = title, total, done, line_every
+    def __init__(self, title: str, total: int, done: int = 0, line_every: float = 20.0, shown: bool = True) -> None:
+        self.title, self.total, self.done, self.line_every, self.shown = title, total, done, line_every, shown
         self.started, self.first = time.monotonic(), done
         self.last_line = self.started
         self.bar: Bar | None = None
         self.task: TaskID | None = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if self.shown and sys.stderr.isatty():
             self.bar = Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -48,7 +49,7 @@ class Progress:
             self.bar.update(self.task, completed=self.done, description=f"{self.title} {text}")
             return
         now = time.monotonic()
-        if now - self.last_line >= self.line_every:
+        if self.shown and now - self.last_line >= self.line_every:
             self.last_line = now
             rate = (self.done - self.first) / (now - self.started)
             left = (self.total - self.done) / rate
