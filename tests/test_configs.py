@@ -64,7 +64,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    assert groups == {*KINDS, "model", "scope", "metric", "experiment", "search"}
+    assert groups == {*KINDS, "model", "scope", "metric", "experiment", "launcher", "search"}
     assert all(choices(group) for group in groups)
 
 

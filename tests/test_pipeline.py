@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from PIL import Image as Pillow
 
 from vtoncompress.pipeline import Plan, Stage, plan, plan_reference
 from vtoncompress.store import Store
@@ -54,13 +55,13 @@ def test_the_stages_come_in_the_order_of_the_flow(base: dict[str, str]) -> None:
     "overrides, same",
     [
         (["pruning=one_shot"], ["model"]),
-        (["scope=warp"], ["model"]),
+        (["pruning.ratio=0.7", "scope=warp", "calibration_pairs=9"], ALL),  # nothing of it is used
         (["finetuning=supervised"], ["model", "pruning"]),
         (["training_data.seed=1"], ["model", "pruning"]),
         (["quantization=nncf_ptq"], BEFORE_DEPLOYMENT),
         (["export=onnx"], BEFORE_DEPLOYMENT),
-        (["calibration_pairs=9"], BEFORE_DEPLOYMENT),
-        (["data.pairs=9"], BEFORE_DEPLOYMENT),
+        (["data.pairs=4"], BEFORE_DEPLOYMENT),
+        (["data.pairs=100"], [name for name in ALL if name != "quality"]),  # the others look at 16 at most
         (["metric=[cost,size,speed,ssim]"], [name for name in ALL if name != "quality"]),
         (["metric.speed.repetitions=31"], [name for name in ALL if name != "speed"]),
         (["seed=1"], []),
@@ -73,6 +74,31 @@ def test_a_change_reaches_the_stages_after_it_and_none_before(
 ) -> None:
     changed = keys(*overrides)
     assert [name for name in ALL if changed[name] == base[name]] == [name for name in ALL if name in same]
+
+
+def test_what_prunes_and_what_calibrates_depends_on_its_options() -> None:
+    both = ("pruning=one_shot", "quantization=nncf_ptq")
+    pruned, scope, pairs = keys(*both), keys(*both, "scope=warp"), keys(*both, "calibration_pairs=9")
+    assert [name for name in ALL if scope[name] == pruned[name]] == ["model"]
+    assert [name for name in ALL if pairs[name] == pruned[name]] == [*BEFORE_DEPLOYMENT]
+
+
+def test_a_changed_photo_is_other_data(tmp_path: Path) -> None:
+    """Pictures count by what they hold, not by where they lie."""
+    (tmp_path / "test_pairs.txt").write_text("a.png a.png\n")
+    for folder in ("test_img", "test_clothes"):
+        (tmp_path / folder).mkdir()
+        Pillow.new("RGB", (48, 64), (9, 9, 9)).save(tmp_path / folder / "a.png")
+    overrides = ("data=viton", f"data.root={tmp_path}")
+    before = [stage.key for stage in plan(config(*overrides)).stages]
+    assert [stage.key for stage in plan(config(*overrides)).stages] == before
+    Pillow.new("RGB", (48, 64), (9, 9, 90)).save(tmp_path / "test_img" / "a.png")
+    after = [stage.key for stage in plan(config(*overrides)).stages]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True] * 3 + [False] * 5
+    reference = plan_reference(config(*overrides), "unchanged")
+    Pillow.new("RGB", (48, 64), (9, 90, 90)).save(tmp_path / "test_img" / "a.png")
+    assert reference is not None
+    assert plan_reference(config(*overrides), "unchanged") != reference
 
 
 def test_one_stage_s_options_are_another_s_key(base: dict[str, str]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from vtoncompress.deployment import add_figures
+from vtoncompress.deployment import FILES, add_figures
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Store
 
 DEPLOYMENT = "deployment"
-FILES = "files"
 
 
 def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import json
@@ -14,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress.export.base import Exporter, Runtime
+from vtoncompress.fingerprint import file_hash
 from vtoncompress.try_on import TryOn
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+FILES = "files"  # the folder of a stage that is deployed
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def write_manifest(
         protocol=protocol,
         measured=dict(measured or {}),
         versions=dict(versions or {}),
-        files={name: _sha256(folder / name) for name in _files(folder)},
+        files={name: file_hash(folder / name) for name in _files(folder)},
         inputs={"person": picture, "garment": picture, "garment_mask": mask},
         outputs={"image": image},
     )
@@ -164,10 +165,5 @@ def _check_files(folder: Path, hashes: Mapping[str, str]) -> None:
             raise ValueError(f"{folder / MANIFEST} names a file outside its folder, {name!r}: do not use it")
         if not path.is_file():
             raise ValueError(f"{path} is missing: export the network again")
-        if _sha256(path) != expected:
+        if file_hash(path) != expected:
             raise ValueError(f"{path} was changed or damaged since it was exported: export the network again")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

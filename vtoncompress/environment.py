@@ -30,7 +30,7 @@ def environment() -> dict[str, Any]:
     flags = (cpu.get("flags") or cpu.get("Features") or "").split()
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "cpu": cpu.get("model name") or platform.processor() or platform.machine(),
+        "cpu": cpu_name(),
         "cores": _cores(),
         "threads_available": available,
         "instruction_set": [name for name in INSTRUCTION_SETS if name in flags],
@@ -39,6 +39,11 @@ def environment() -> dict[str, Any]:
         "versions": {"vtoncompress": __version__}
         | {name: version for name in LIBRARIES if (version := _version(name))},
     }
+
+
+def cpu_name() -> str:
+    """As the kernel calls it."""
+    return _cpu_info().get("model name") or platform.processor() or platform.machine()
 
 
 def _version(library: str) -> str | None:

@@ -186,8 +186,7 @@ def _calibration(cfg: Config) -> Config:
 
 def _first(data: Config, count: int) -> Config:
     """The data set of the first ``count`` pairs only: what looks at no more depends on no more."""
-    pairs = count if data["pairs"] is None else min(count, data["pairs"])
-    return {**data, "pairs": pairs}
+    return {**data, "pairs": min(count, len(instantiate(data)))}
 
 
 def _files(name: str, data: Config) -> dict[str, str]:

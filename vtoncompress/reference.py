@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.image import background_colour
 from vtoncompress.metric.base import Prediction
+from vtoncompress.metric.garment import INSIDE
 
-INSIDE = 127
 """As in :mod:`vtoncompress.metric.garment`: a pixel belongs to the garment if its share (0 to 255) is above this."""
 TORSO_SCALE, TORSO_TOP = 0.75, 0.27
 """The pasted garment's scale, and how far below the crown its top lies, for a person as high as the picture.
@@ -42,10 +42,6 @@ class Reference:
     role: Literal["reference", "oracle"] = "reference"
     needs: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
-
-    def applies_to(self, pair: Pair) -> bool:
-        """Whether the pair has what the row needs."""
-        return all(getattr(pair, name) is not None for name in self.needs)
 
 
 def unchanged(pair: Pair) -> Prediction:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress.environment import environment
+from vtoncompress.image import RESIZING_RULE
 from vtoncompress.pipeline import Config, Plan, Stage
 from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
@@ -39,6 +40,7 @@ def describe(cfg: Config) -> Record:
             "config": {key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices")},
             "pair_list_hash": cfg["pair_list_hash"],
             "picture_size": cfg["model"]["size"],
+            **({} if cfg["protocol"] == "generated" else {"picture_resizing": RESIZING_RULE}),
             **environment(),
         },
     )
@@ -56,6 +58,7 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
     if weights.startswith("random"):
         record.model = f"{record.model} (random weights)"
     record.details["parity"] = _artifact(plan.deployment, store).json("parity.json")
+    record.details["pruning"] = _artifact(plan.tuned.inputs[0], store).json("pruning.json")
     record.details["training"] = _artifact(plan.tuned, store).json("training.json")
     for stage in plan.measurements:
         add_measurements(record, _artifact(stage, store))

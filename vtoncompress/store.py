@@ -18,7 +18,6 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from filelock import FileLock, Timeout
 
 from vtoncompress import fingerprint
 from vtoncompress.durability import save, save_files, save_folder
+from vtoncompress.environment import cpu_name
 from vtoncompress.lease import Lease
 
 MANIFEST = "manifest.json"
@@ -228,7 +228,7 @@ class Store:
                 "bytes": sum(file["bytes"] for file in files.values()),
                 "files": files,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "cpu": _cpu(),
+                "cpu": cpu_name(),
             }
             (building / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
             save(building / MANIFEST)
@@ -281,13 +281,3 @@ def key_of(stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: M
     content = {"stage": stage, "config": dict(config), "inputs": list(inputs), "code": code_hash}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )

@@ -49,7 +49,8 @@ def check(cfg: DictConfig) -> None:
     for group in ("criterion", "pruning", "finetuning", "quantization", "export", "data", "training_data"):
         instantiate(cfg[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
-        instantiate(cfg.model.network)
+        network = instantiate(cfg.model.network)
+    instantiate(cfg.pruning).check(network, cfg.scope.modules)
     if cfg.on_failure not in ("continue", "stop"):
         raise ValueError(f"on_failure={cfg.on_failure}: choose continue or stop")
     if cfg.threads is not None and not 1 <= cfg.threads <= (os.cpu_count() or 1):

@@ -155,7 +155,7 @@ def test_inception_features_are_those_of_pytorch_fid(
         state = theirs.fid_inception_v3().state_dict()
     weights = tmp_path / inception.FILE_NAME
     torch.save(state, weights)
-    monkeypatch.setattr(inception, "HASH_PREFIX", inception.hash_file(weights)[:8])
+    monkeypatch.setattr(inception, "HASH_PREFIX", inception.file_hash(weights)[:8])
     files = [tmp_path / f"{pair.name}.png" for pair in pairs[:3]]
     for file, pair in zip(files, pairs, strict=False):
         Pillow.fromarray(pair.person).save(file)

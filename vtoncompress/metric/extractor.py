@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +33,6 @@ class Extractor(ABC):
     @abstractmethod
     def __call__(self, pictures: Sequence[Image]) -> Features:
         """(H, W, 3) uint8 each, of one size -> (N, D)."""
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def prediction_features(extractor: Extractor, batch: Batch) -> Features:

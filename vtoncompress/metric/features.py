@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vtoncompress.data.base import Image
-from vtoncompress.metric.extractor import Extractor, Features, hash_file
+from vtoncompress.fingerprint import file_hash
+from vtoncompress.metric.extractor import Extractor, Features
 
 WEIGHTS = Path(__file__).parent / "weights" / "features.safetensors"
 SHA256 = "05ebc5e7f3d3af7f"
@@ -108,7 +109,7 @@ class Shipped(Extractor):
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self.weights = weights
-        self.weights_hash = hash_file(weights)[:16] if weights.is_file() else ""
+        self.weights_hash = file_hash(weights)[:16] if weights.is_file() else ""
         if self.weights_hash != SHA256:
             raise ValueError(f"{weights} is not the file that this version ships: install vtoncompress again")
 

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from vtoncompress.data.base import Image
-from vtoncompress.metric.extractor import Extractor, Features, hash_file
+from vtoncompress.fingerprint import file_hash
+from vtoncompress.metric.extractor import Extractor, Features
 from vtoncompress.metric.torchvision_import import make_torchvision_importable
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
@@ -57,7 +58,7 @@ class Inception(Extractor):
     def __init__(self, weights: Path) -> None:
         if not weights.is_file():
             raise ValueError(f"no Inception weights at {weights}: correct inception_weights, or leave it out")
-        digest = hash_file(weights)
+        digest = file_hash(weights)
         if not digest.startswith(HASH_PREFIX):
             raise ValueError(f"{weights} is not {FILE_NAME}: its SHA-256 begins with {digest[:8]}, not {HASH_PREFIX}")
         self.weights = weights

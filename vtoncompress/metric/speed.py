@@ -5,10 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +60,6 @@ class Speed(SubjectMetric):
             "runtime": subject.runtime.describe(),
             "baseline_runtime": subject.baseline.describe(),
             "load_average": [round(value, 2) for value in load],
-            **describe_cpu(),
         }
         return Measurement(values, details=details)
 
@@ -96,16 +93,3 @@ def _take_turn(call: Callable[..., Any], pairs: Sequence[Pair]) -> list[float]:
         call(pair.person, pair.garment, pair.garment_mask)
         taken.append((time.perf_counter_ns() - before) / 1e6)
     return taken[1:]
-
-
-def describe_cpu() -> dict[str, Any]:
-    """The processor's name and how many of its threads this process may use."""
-    name = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = names[0] if names else name
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": name or "unknown", "cpu_threads_available": available}

@@ -12,8 +12,7 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.data.base import Pair
-from vtoncompress.delivery import FILES
-from vtoncompress.deployment import write_manifest
+from vtoncompress.deployment import FILES, write_manifest
 from vtoncompress.environment import environment
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.parity import check_parity

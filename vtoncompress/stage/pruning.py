@@ -19,7 +19,8 @@ REACHED = "pruning.json"
 
 def make(config: Mapping[str, Any], dense: Path, out: Path) -> None:
     """Write the checkpoint and ``pruning.json``: what was removed of the network, of the scope's modules and of those
-    that have a ratio of their own. ``config``: ``pruning``, ``scope``, ``criterion``, ``seed``.
+    that have a ratio of their own. ``config``: ``pruning``, ``scope``, ``criterion`` (null where nothing is
+    pruned), ``seed``.
     """
     set_seed(config["seed"])
     model = checkpoint.load(dense)

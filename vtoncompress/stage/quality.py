@@ -12,8 +12,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress.data.base import Pair, TryOnData
-from vtoncompress.delivery import FILES
-from vtoncompress.deployment import open_deployment
+from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.base import Batch, Measurement, Prediction
 from vtoncompress.picture_grid import difference, write_grid

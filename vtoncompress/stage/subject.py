@@ -9,8 +9,7 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.delivery import FILES
-from vtoncompress.deployment import open_deployment
+from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export import torch as torch_export
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.quality import write_measurements
