@@ -199,6 +199,23 @@ def test_a_stage_gets_its_inputs_folders_and_is_built_once(tmp_path: Path, monke
     assert len(calls) == 2
 
 
+def test_an_input_that_the_disk_damaged_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def make(cfg: Any, *folders: Path) -> None:
+        calls.append(cfg["step"])
+        (folders[-1] / "file").write_text(cfg["step"])
+
+    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", make)
+    function, store = "vtoncompress.stage.seed:set_seed", Store(tmp_path / "store")
+    first = Stage("model", function, {"step": "first"})
+    artifact, _ = first.build(store)
+    (artifact.path / "file").write_text("worst")  # as many bytes
+    Stage("pruning", function, {"step": "second"}, (first,)).build(store)
+    assert calls == ["first", "first", "second"]
+    assert (artifact.path / "file").read_text() == "first"
+
+
 def test_planning_needs_no_torch() -> None:
     """Keys are found by reading files, so that a sweep that is finished ends at once."""
     code = (

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,15 +190,18 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
     child.chmod(child.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr("vtoncompress.sweep.sys.executable", str(child))
     results = tmp_path / "results"
-    done = command(
-        "run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.2,0.4", f"results={results}",
-        f"store={tmp_path / 'store'}", "name=killed",
-    )  # fmt: skip
+    places = (f"results={results}", f"store={tmp_path / 'store'}")
+    done = command("run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.2,0.4", *places, "name=killed")
     assert done.code == 2
-    assert "error: 2 of 2 variants failed:" in done.err
+    assert "error: 2 of 2 variants failed" in done.err
     assert done.err.count("signal 9") == 2
     assert "Traceback" not in done.err
     assert counter.read_text() == "run\nrun\n"
+    again = ("run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.2,0.4", *places, "name=killed")
+    assert command(*again).err.count("failed before (the process was killed") == 2
+    assert counter.read_text() == "run\nrun\n"
+    assert command(*again, "retry_failed=true").code == 2
+    assert counter.read_text() == "run\n" * 4
     table = _table(results / "killed")
     assert [*table.status] == ["failed", "failed"]
     assert [*table.pruning_ratio] == [0.2, 0.4]
@@ -282,3 +288,72 @@ def test_a_run_without_experiment_has_a_folder_of_its_own() -> None:
     long = [sweep_name([f"metric=[{'cost,' * 60}{end}]"]) for end in ("size", "speed")]
     assert long[0] != long[1]
     assert all(len(Path(name).name) < 100 for name in long)
+
+
+def test_after_a_failure_the_sweep_stops_where_it_was_asked_to(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    child = tmp_path / "python"
+    child.write_text("#!/bin/sh\nkill -9 $$\n")
+    child.chmod(child.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr("vtoncompress.sweep.sys.executable", str(child))
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=stopped")
+    ratios = ("pruning=one_shot", "pruning.ratio=0.2,0.4,0.6")
+    done = command("run", "-m", *CHEAP, *ratios, *places, "on_failure=stop")
+    assert done.code == 2
+    assert "on_failure=stop: 2 variants were not run" in done.err
+    assert len(_table(tmp_path / "results" / "stopped")) == 1
+
+
+def test_a_dry_run_tells_what_would_be_built_and_builds_nothing(command: Command, sweep: Sweep, tmp_path: Path) -> None:
+    before = _mtimes(sweep.folder)
+    done = command("run", *sweep.arguments, "dry_run=true")
+    assert done.code == 0, done.err
+    assert "stages: 0 to build, 0 shared" in done.out
+    assert _mtimes(sweep.folder) == before
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}")
+    others = [argument for argument in sweep.arguments if not argument.startswith(("results=", "store="))]
+    done = command("run", *others, *places, "dry_run=true")
+    # Of 4 x 7 stages the model is built once, and each ratio's pruning and training once for both precisions.
+    assert "stages: 21 to build, 7 shared with a variant above, 0 in the store" in done.out
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_sigterm_ends_a_variant_with_that_reason_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    command = [
+        sys.executable, str(ROOT / "experiments" / "run.py"), *CHEAP, "finetuning=supervised",
+        "finetuning.samples=4000",
+        f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test", "variant=long",
+        "finetuning.checkpoint_every=1",
+    ]  # fmt: skip
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not [*tmp_path.glob("store/work/finetuning/*/training.pt")]:
+        assert time.monotonic() < deadline, "the training never got to its first checkpoint"
+        time.sleep(0.1)
+    run.terminate()
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    record = read(tmp_path / "results" / "test" / "records" / "long.json")
+    assert (record.status, record.details["stopped"]) == ("failed", True)
+    assert record.reason == "stopped by SIGTERM: the same command goes on from where it was"
+    assert "failed" in (tmp_path / "results" / "test" / "logs" / "long.log").read_text()
+    assert _table(tmp_path / "results" / "test").reason.str.contains("SIGTERM").all()
+    assert [*tmp_path.glob("store/work/finetuning/*/training.pt")], "what it goes on from is gone"
+
+
+def test_jobs_that_differ_in_unused_options_only_are_one(command: Command, tmp_path: Path) -> None:
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test", "dry_run=true")
+    done = command("run", "-m", *CHEAP, "pruning=none,one_shot", "pruning.ratio=0.2,0.4", *places)
+    assert done.code == 0, done.err
+    assert (done.out.count("dense"), done.out.count("one_shot_0.2"), done.out.count("one_shot_0.4")) == (1, 1, 1)
+
+
+def test_named_variants_times_a_grid_have_names_of_their_own(command: Command, tmp_path: Path) -> None:
+    done = command("run", "-m", "experiment=quickstart", "seed=0,1", f"store={tmp_path / 'store'}", "dry_run=true")
+    assert done.code == 0, done.err
+    assert all(f"dense_torch-seed_{seed}" in done.out for seed in (0, 1))
+    same = command("run", "-m", *CHEAP, "variant=one", "seed=0,1", f"results={tmp_path / 'results'}")
+    assert (same.code, same.err.count("\n")) == (2, 1)
+    assert "two variants of this sweep are called one" in same.err

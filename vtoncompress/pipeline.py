@@ -19,6 +19,7 @@ from vtoncompress.environment import environment
 from vtoncompress.options import TARGET, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
+from vtoncompress.verification import find_faults
 
 Config = Mapping[str, Any]
 SUBJECT_PAIRS = 16
@@ -78,7 +79,7 @@ class Stage:
         if (found := self.find(store)) is not None:
             LOG.info("%s: found", self.address)
             return found, seconds
-        inputs = [stage.build(store) for stage in self.inputs]
+        inputs = [_build_sound(stage, store) for stage in self.inputs]
         module, _, name = self.function.partition(":")
 
         def make(out: Path) -> None:
@@ -95,6 +96,17 @@ class Stage:
         artifact = store.build(self.name, self.config, self.input_keys, self.code, make)
         LOG.info("%s: built in %.1f s", self.address, seconds)
         return artifact, seconds + sum(taken for _, taken in inputs)
+
+
+def _build_sound(stage: Stage, store: Store) -> tuple[Artifact, float]:
+    """As :meth:`Stage.build` for what is about to be read: a file that a disk has damaged is built again."""
+    artifact, seconds = stage.build(store)
+    if faults := find_faults(artifact):
+        LOG.warning("%s is damaged (%s): building it again", stage.address, "; ".join(faults))
+        store.discard(artifact.stage, artifact.key, artifact.path)
+        artifact, again = stage.build(store)
+        seconds += again
+    return artifact, seconds
 
 
 @dataclass(frozen=True)
