@@ -175,6 +175,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toy: PFAFN, pairs:
     assert not list(tmp_path.iterdir())  # nothing to go on from
 
 
+def test_no_gradient_is_taken_of_a_loss_that_is_not_finite(pairs: list[Pair], tmp_path: Path) -> None:
+    """Where weights that exploded sample at no place, that would end the process by a signal."""
+    small = [_shrink(pair) for pair in pairs]
+    model = PFAFN(1 / 32, (64, 64))
+    mode = _mode(samples=16, batch_size=4, accumulation=2, learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match="the training loss is (nan|inf) at step 1 of 4"):
+        mode.train(model, Endless(small), tmp_path)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
 def test_pairs_without_truth_are_refused(toy: PFAFN, pairs: list[Pair], tmp_path: Path) -> None:
     real = [replace(pair, truth=None, region=None, flow=None) for pair in pairs]
     with pytest.raises(ValueError, match=r"supervised training needs generated data \(data=synthetic\)"):

@@ -136,10 +136,7 @@ class Supervised(Finetuning):
         with Progress("training", steps, start, shown=accelerator.is_main_process) as progress:
             for step, micro_batches in zip(range(start, steps), batches, strict=True):
                 optimizer.zero_grad()
-                terms = self._backward(accelerator, loss, micro_batches)
-                # The mean over all processes: they all stop, and none waits for one that has.
-                if not math.isfinite(total := sum(terms.values())):
-                    raise FloatingPointError(f"the training loss is {total} at step {step} of {steps}")
+                terms = self._backward(accelerator, loss, micro_batches, f"step {step} of {steps}")
                 accelerator.clip_grad_norm_(state.model.parameters(), self.clip)
                 optimizer.step()
                 state.scheduler.step()
@@ -150,18 +147,21 @@ class Supervised(Finetuning):
                     state.save(step + 1)
 
     def _backward(
-        self, accelerator: Accelerator, loss: nn.Module, micro_batches: Sequence[Mapping[str, Tensor]]
+        self, accelerator: Accelerator, loss: nn.Module, micro_batches: Sequence[Mapping[str, Tensor]], place: str
     ) -> dict[str, float]:
         """Leave the gradient of the mean over micro-batches and processes; the same mean of each term of the loss."""
-        values = []
+        means = []
         for number, batch in enumerate(micro_batches, start=1):
             last = number == len(micro_batches)
             with nullcontext() if last else accelerator.no_sync(loss):  # gradients are exchanged once a step
                 terms = loss(batch)
+                means.append(accelerator.reduce(torch.stack([term.detach() for term in terms.values()]), "mean"))
+                # Before the gradient, because grid_sample's crashes on coordinates that are not finite. And of the mean
+                # over all processes, so that all of them stop and none waits for one that has.
+                if not math.isfinite(total := means[-1].sum().item()):
+                    raise FloatingPointError(f"the training loss is {total} at {place}")
                 accelerator.backward(torch.stack(list(terms.values())).sum() / len(micro_batches))
-            values.append(torch.stack([value.detach() for value in terms.values()]))
-        means = accelerator.reduce(torch.stack(values).mean(0), "mean")
-        return dict(zip(terms, means.tolist(), strict=True))
+        return dict(zip(terms, torch.stack(means).mean(0).tolist(), strict=True))
 
     def _schedule(self, steps: int) -> Any:
         def factor(step: int) -> float:
