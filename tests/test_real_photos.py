@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from vtoncompress import checkpoint
 from vtoncompress.data.synthetic import Synthetic
@@ -18,12 +18,10 @@ from vtoncompress.export.onnx import ONNXExporter
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.export.torch import TorchExporter
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.model.pf_afn import PFAFN
-from vtoncompress.opening import open_try_on
-from vtoncompress.quantization.nncf_ptq import NNCFPostTraining
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.try_on import to_tensors
 
+INT8 = Path(__file__).parents[1] / "conf" / "quantization" / "nncf_ptq.yaml"
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "viton_test"
 pytestmark = pytest.mark.skipif(not PHOTOS.is_dir(), reason="the real photos are not part of the repository")
 
@@ -43,9 +41,7 @@ def _deploy(model: TryOnModel, exporter: Exporter, folder: Path, *, int8: bool) 
     if int8:
         pairs = Synthetic("train", 16, *model.size)
         calibration = [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in pairs]
-        NNCFPostTraining("mixed", 16, 0, True, "warp_and_generator", 8).convert(
-            folder, exporter.runtime, model, calibration
-        )
+        instantiate(OmegaConf.load(INT8)).convert(folder, exporter.runtime, model, calibration)
     write_manifest(folder, exporter, model="pf_afn_small", size=model.size)
     return folder
 
@@ -70,34 +66,3 @@ def test_runtimes_and_precisions_agree_on_real_photos(tmp_path: Path, shipped: T
                 assert 0 < difference.mean() < 8, name
             else:
                 assert difference.max() <= 1, name
-
-
-def test_a_full_size_checkpoint_in_the_official_layout_tries_on_a_real_photo(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = PFAFN(1.0, (256, 192))
-    warp = {f"module.{name}": tensor for name, tensor in network.warp.state_dict().items()}
-    torch.save(warp | {"module.aflow_net.weight": torch.zeros(4, 1, 3, 3)}, tmp_path / "warp.pth")
-    torch.save(network.generator.state_dict(), tmp_path / "generator.pth")
-    model: dict[str, Any] = {
-        "name": "pf_afn",
-        "checkpoint": None,
-        "network": {
-            "_target_": "vtoncompress.model.pf_afn.PFAFN",
-            "width": 1.0,
-            "size": [256, 192],
-            "convention": "official",
-        },
-        "official": {
-            "_target_": "vtoncompress.model.pf_afn.official.load_official",
-            "warp": str(tmp_path / "warp.pth"),
-            "generator": str(tmp_path / "generator.pth"),
-        },
-    }
-    pair = Viton(PHOTOS, "test_pairs.txt", 256, 192)[0]
-    result = open_try_on(model=model)(pair.person, pair.garment, pair.garment_mask)
-    with torch.inference_mode():
-        inputs = to_tensors(pair.person, pair.garment, pair.garment_mask)
-        expected = network.eval()(**{name: torch.from_numpy(array) for name, array in inputs.items()})["image"]
-    painted = expected[0].permute(1, 2, 0).add(1).mul(127.5).round().numpy()
-    assert result.shape == (256, 192, 3)
-    assert np.abs(result - painted).max() <= 1
