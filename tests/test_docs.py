@@ -1,0 +1,56 @@
+"""Every command that the README and the docs show is one that the runners take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from tests.conftest import ROOT
+
+CONFIGS = {
+    "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
+    "train_features": "train_features",
+}  # fmt: skip
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in BLOCK.findall(path.read_text()):
+            for line in block.replace("\\\n", " ").splitlines():
+                if found := COMMAND.search(line.split(" # ")[0]):
+                    yield path.name, found[1], found[2]
+
+
+def test_the_documents_show_commands() -> None:
+    assert {name for _, name, _ in commands()} >= {"run", "train", "try_on", "export", "store", "search"}
+
+
+@pytest.mark.parametrize("document, runner, arguments", [*commands()])
+def test_a_command_composes(document: str, runner: str, arguments: str) -> None:
+    assert (ROOT / "experiments" / f"{runner}.py").is_file()
+    if runner not in CONFIGS:
+        return
+    told = [argument for argument in shlex.split(arguments) if "=" in argument and not argument.startswith("+recipes")]
+    options = OverridesParser.create().parse_overrides(told)
+    first = [
+        f"{option.get_key_element()}={next(iter(option.sweep_string_iterator()))}"
+        if option.is_sweep_override()
+        else option.input_line
+        for option in options
+    ]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert compose(CONFIGS[runner], [one for one in first if one is not None])
+
+
+def test_documents_link_to_files_that_exist() -> None:
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / Path(target)).exists(), f"{path.name} links to {target}"
