@@ -14,6 +14,8 @@ from vtoncompress.opening import open_try_on
 @hydra.main(version_base=None, config_path="../conf", config_name="try_on")
 def main(cfg: DictConfig) -> None:
     """Read, open, call, write; what can fail cheaply comes first."""
+    if cfg.threads is not None and (not isinstance(cfg.threads, int) or cfg.threads < 1):
+        raise ValueError(f"threads={cfg.threads}: use 1 or more, or null for the runtime's own choice")
     check_writable(cfg.out)
     person, garment = read_image(cfg.person), read_image(cfg.garment)
     mask = None if cfg.mask is None else read_mask(cfg.mask)

@@ -39,6 +39,7 @@ def _variants(folder: Path) -> pd.DataFrame:
 
 def _mtimes(folder: Path) -> dict[str, int]:
     paths = (path for path in folder.rglob("*") if path.is_file() and "locks" not in path.parts)
+    paths = (path for path in paths if path.name != "manifest.json")  # its time is that of the last use
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in paths}
 
 

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hydra.utils import get_class
+from hydra.utils import get_class, instantiate
 
 from vtoncompress import fingerprint
 
@@ -69,6 +69,13 @@ def check_types(config: Config) -> None:
         hints = typing.get_type_hints(vars(kind).get("__init__", object))
         for name in inspect.signature(kind).parameters.keys() & node.keys() & hints.keys():
             _check(f"{path}.{name}", node[name], hints[name])
+
+
+def check_budget(config: Config) -> None:
+    """ValueError where training is to see more pairs than its data has."""
+    samples, pairs = used(config["finetuning"]).get("samples", 0), len(instantiate(config["training_data"]))
+    if samples > pairs:
+        raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
 
 
 def _check(name: str, value: Any, kind: Any) -> None:

@@ -94,7 +94,7 @@ class Stage:
                 seconds = time.perf_counter() - begun
 
         artifact = store.build(self.name, self.config, self.input_keys, self.code, make)
-        LOG.info("%s: built in %.1f s", self.address, seconds)
+        LOG.info("%s: %s", self.address, f"built in {seconds:.1f} s" if seconds else "found, another process built it")
         return artifact, seconds + sum(taken for _, taken in inputs)
 
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import row
 from vtoncompress.failure import reason_of_death
-from vtoncompress.options import check_types, effective
+from vtoncompress.options import check_budget, check_types, effective
 from vtoncompress.pipeline import plan
 from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
 from vtoncompress.store import Store
@@ -41,6 +41,7 @@ def check(cfg: DictConfig) -> None:
 
     _check_name(cfg.name, cfg.variant)
     check_types(_plain(cfg))
+    check_budget(_plain(cfg))
     check_sources(cfg.model)
     runtime, runtimes = _runtime(cfg), _class(cfg.quantization).runtimes
     if runtime not in runtimes:

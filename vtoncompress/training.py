@@ -17,10 +17,12 @@ from vtoncompress import checkpoint
 from vtoncompress.environment import environment
 from vtoncompress.finetuning.processes import join_group
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.options import check_budget, check_types
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.seed import set_seed
 
 SUMMARY = "training.json"
+DTYPES = ("float16", "bfloat16", "float32")
 
 
 def train(cfg: Mapping[str, Any]) -> Path:
@@ -39,6 +41,10 @@ def train(cfg: Mapping[str, Any]) -> Path:
     out, work = Path(cfg["out"]), Path(f"{cfg['out']}.work")
     if (out / checkpoint.STRUCTURE).exists():
         raise ValueError(f"{out} holds a checkpoint already: remove it, or choose another with out=FOLDER")
+    check_types(cfg)
+    check_budget(cfg)
+    if cfg["weights_dtype"] not in DTYPES:
+        raise ValueError(f"weights_dtype={cfg['weights_dtype']}: choose one of {', '.join(DTYPES)}")
     work.mkdir(parents=True, exist_ok=True)
     group = join_group()
     set_seed(cfg["seed"])

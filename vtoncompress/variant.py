@@ -25,7 +25,7 @@ from vtoncompress.store import Store
 REQUEST = "request.json"
 LOGS = "logs"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("vtoncompress.variant")  # not __main__, which it is when it is run
 
 
 def run(cfg: Config) -> Record:

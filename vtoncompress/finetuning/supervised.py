@@ -76,6 +76,13 @@ class Supervised(Finetuning):
             raise ValueError(
                 f"finetuning.mixed_precision={mixed_precision}: choose one of {', '.join(MIXED_PRECISIONS)}"
             )
+        least = {"warmup": (warmup, 0), "workers": (workers, 0), "batch_norm_pairs": (batch_norm_pairs, 0)}
+        for name, (value, lowest) in (least | {"checkpoint_every": (checkpoint_every, 1)}).items():
+            if value < lowest:
+                raise ValueError(f"finetuning.{name}={value}: use {lowest} or more")
+        for name, positive in (("learning_rate", learning_rate), ("clip", clip)):
+            if not positive > 0:
+                raise ValueError(f"finetuning.{name}={positive}: use more than 0")
         self.samples, self.batch_size = samples, batch_size
         self.learning_rate, self.warmup, self.clip = learning_rate, warmup, clip
         self.mixed_precision, self.workers, self.checkpoint_every = mixed_precision, workers, checkpoint_every
@@ -165,7 +172,7 @@ class Supervised(Finetuning):
 
     def _schedule(self, steps: int) -> Any:
         def factor(step: int) -> float:
-            return min(1.0, (step + 1) / self.warmup) * (0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1)))
+            return min(1.0, (step + 1) / max(1, self.warmup)) * (0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1)))
 
         return factor
 

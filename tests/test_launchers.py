@@ -1,0 +1,66 @@
+"""Wherever the variants of a sweep are run, the table is the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests import faults
+from tests.conftest import TOY
+
+SWEEP = (
+    "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.2,0.4", "finetuning=supervised", "export=torch", "threads=1",
+    "metric=[cost,size,garment]", f"name={faults.NAME}",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def basic(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("basic")
+    faults.run(folder, SWEEP)
+    table = faults.table(folder)
+    assert [*table.status] == ["done"] * len(table)
+    assert (table.role == "variant").sum() == 2
+    return table
+
+
+def _run(folder: Path, *launcher: str) -> pd.DataFrame:
+    faults.run(folder, (*SWEEP, *launcher))
+    faults.check_whole(folder)
+    assert set(faults.built(folder).values()) == {1}
+    return faults.table(folder)
+
+
+def test_joblib(basic: pd.DataFrame, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    table = _run(tmp_path, "launcher=joblib", "launcher.workers=2")
+    pd.testing.assert_frame_equal(table, basic, check_exact=True)
+
+
+def test_submitit_on_this_machine(basic: pd.DataFrame, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    pd.testing.assert_frame_equal(_run(tmp_path, "launcher=submitit_local"), basic, check_exact=True)
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """Address of a Ray cluster of a head, which runs nothing, and two workers, of one CPU each."""
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    memory = {"object_store_memory": 100 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **memory})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, **memory)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_ray_on_a_cluster_of_a_head_and_two_workers(basic: pd.DataFrame, cluster: str, tmp_path: Path) -> None:
+    table = _run(tmp_path, "launcher=ray", f"launcher.address='{cluster}'")
+    pd.testing.assert_frame_equal(table, basic, check_exact=True)
