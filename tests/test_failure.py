@@ -1,0 +1,62 @@
+"""Each way a variant can end without a result has a line that says what happened and what to do."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from vtoncompress.failure import Stopped, reason, reason_of_death
+
+
+def _no_memory() -> BaseException:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        (_no_memory(), "out of memory"),
+        (MemoryError(), "out of memory: use fewer workers"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/store/a"),
+            "the disk is full under /x/store/a: free some",
+        ),
+        (FloatingPointError("the training loss is nan"), "FloatingPointError: the training loss is nan"),
+        (Stopped(signal.SIGINT), "stopped by Ctrl-C: the same command goes on"),
+        (Stopped(signal.SIGTERM), "stopped by SIGTERM"),
+        (ValueError("ratio=2: use less"), "ratio=2: use less"),
+        (KeyError("x"), "KeyError: 'x'"),
+    ],
+)
+def test_an_error_in_one_line(error: BaseException, told: str) -> None:
+    assert reason(error).startswith(told)
+    assert "\n" not in reason(error)
+
+
+def test_a_death_without_words() -> None:
+    assert "killed (signal 9), most likely by the kernel for want of memory" in reason_of_death(-signal.SIGKILL)
+    assert reason_of_death(-signal.SIGSEGV).startswith("the process ended with signal 11")
+    assert reason_of_death(3).startswith("the process ended with code 3")
+
+
+def test_the_first_signal_stops_and_the_next_ones_wait_for_the_cleaning_up() -> None:
+    code = """
+import os, signal
+from vtoncompress.failure import Stopped, stop_on_signals
+stop_on_signals()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except Stopped as error:
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "stopped by SIGTERM\n"

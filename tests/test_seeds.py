@@ -1,0 +1,62 @@
+"""Several seeds of one recipe: means and spreads of exactly the runs that differ in nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vtoncompress.record import Record, read_all, write
+from vtoncompress.seeds import SPREAD, over_seeds
+from vtoncompress.table import to_markdown, to_seed_tables, write_tables
+
+
+def run(seed: int, ssim: float, ratio: float = 0.2, **fields: Any) -> Record:
+    config = {"seed": seed, "pruning": {"ratio": ratio, "nested": {"seed": seed}}, "variant": f"v{seed}"}
+    return Record(
+        f"net-{ratio}-openvino-{seed:06x}", model="net", protocol="generated", pairs=4, seed=seed, runtime="openvino",
+        values={"ssim_garment": ssim, "gmacs": 1.0, "kid": 0.1, "kid_std": 0.01}, trust={"config": config}, **fields,
+    )  # fmt: skip
+
+
+def test_mean_and_spread_by_hand() -> None:
+    [mean] = over_seeds([run(0, 0.70), run(1, 0.72), run(2, 0.77)])
+    assert mean.values["ssim_garment"] == pytest.approx(0.73)
+    assert mean.values["ssim_garment" + SPREAD] == pytest.approx(0.0360555, rel=1e-5)  # of one run, n - 1
+    assert mean.values["gmacs" + SPREAD] == 0
+    assert mean.details["seeds"] == [0, 1, 2]
+    assert (mean.variant, mean.seed) == ("net-0.2-openvino", None)
+
+
+def test_only_runs_that_differ_in_nothing_but_seeds_belong_together() -> None:
+    others = [run(0, 0.7), run(1, 0.8, ratio=0.3), run(1, 0.1, status="failed", reason="lost")]
+    assert over_seeds(others) == []
+    reference = Record("unchanged-1", role="reference", trust={"config": {}})
+    assert over_seeds([reference, reference, run(0, 0.7), run(0, 0.7)]) == []
+
+
+def test_the_table_shows_the_spread() -> None:
+    [table] = to_seed_tables([run(0, 0.70), run(1, 0.72)])
+    text = to_markdown(table)
+    assert "mean ± standard deviation over seeds" in text
+    assert "0.710 ± 0.014" in text
+    assert "net-0.2-openvino (seeds 0, 1)" in text
+    assert to_seed_tables([run(0, 0.70)]) == []
+
+
+def test_it_stands_below_the_rows(tmp_path: Path) -> None:
+    for record in (run(0, 0.70), run(1, 0.72)):
+        write(record, tmp_path)
+    write_tables(read_all(tmp_path), tmp_path)
+    assert (tmp_path / "table.md").read_text().count("### Protocol generated") == 2
+    assert "over seeds" in (tmp_path / "table.tex").read_text()
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 3
+
+
+def test_rows_that_frame_no_variant_are_left_out(tmp_path: Path) -> None:
+    """Such as those of a data set that the experiment was once run on."""
+    for variant, pairs in (("unchanged-a", 4), ("unchanged-b", 8)):
+        write(Record(variant, role="reference", protocol="generated", pairs=pairs), tmp_path)
+    write(run(0, 0.7), tmp_path)
+    assert [record.variant for record in read_all(tmp_path) if record.role == "reference"] == ["unchanged-a"]
