@@ -76,9 +76,9 @@ endef
 # Of pip's output only the large downloads and the errors are shown; all of it is in the log.
 define install_package
 set -euo pipefail; \
-echo "Installing vtoncompress[$(EXTRAS)] into .venv: one to three minutes, longer on a slow line (all of it: $(LOG))"; \
+echo "Installing vtoncompress$(if $(EXTRAS),[$(EXTRAS)]) into .venv: one to three minutes, longer on a slow line (all of it: $(LOG))"; \
 $(PY) -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt $(PIP_ARGS) \
-  -e '.[$(EXTRAS)]' 2>&1 | tee $(LOG) | while IFS= read -r line; do \
+  -e '.$(if $(EXTRAS),[$(EXTRAS)])' 2>&1 | tee $(LOG) | while IFS= read -r line; do \
   case $$line in \
     *"Downloading "*" MB)"|*"Downloading "*" GB)") echo "  $${line#"$${line%%[![:space:]]*}"}" ;; \
     "Installing collected packages:"*) echo "  Unpacking" ;; \
