@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ COMMON: dict[str, Any] = {
     "dry_run": bool, "retry_failed": bool,
 }  # fmt: skip
 LEAST = {"seed": 0, "calibration_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
+NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": types.NoneType}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "null"}
 
 
@@ -65,10 +67,17 @@ def check_types(config: Config) -> None:
     for path, node in _targets(config, ""):
         if not node[TARGET].rpartition(".")[2][0].isupper():
             continue  # a function
-        kind = get_class(node[TARGET])
-        hints = typing.get_type_hints(vars(kind).get("__init__", object))
-        for name in inspect.signature(kind).parameters.keys() & node.keys() & hints.keys():
-            _check(f"{path}.{name}", node[name], hints[name])
+        for name, parameter in inspect.signature(get_class(node[TARGET])).parameters.items():
+            if name in node and (kind := _kind(parameter.annotation)) is not None:
+                _check(f"{path}.{name}", node[name], kind)
+
+
+def _kind(annotation: Any) -> Any:
+    """The type that an annotation means; None for a list, a path or an object, whose own constructor says more."""
+    names = str(annotation).split(" | ")
+    if any(name not in NAMES for name in names):
+        return None
+    return functools.reduce(operator.or_, [NAMES[name] for name in names])
 
 
 def check_budget(config: Config) -> None:
@@ -80,8 +89,6 @@ def check_budget(config: Config) -> None:
 
 def _check(name: str, value: Any, kind: Any) -> None:
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if any(one not in WORDS for one in kinds):
-        return  # a list, a path, an object: its own constructor says more
     if isinstance(value, bool):
         fits = bool in kinds
     else:
