@@ -206,6 +206,8 @@ def _where_time_went(records: Sequence[Record]) -> str:
     total, stages, start = (
         sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
     )
+    if not stages + start:
+        return f"time: {total:.1f} s for {len(records)} variants, nothing was built"
     own = max(0.0, total - stages - start)
     return (
         f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
