@@ -231,3 +231,13 @@ def _shrink(pair: Pair) -> Pair:
     """The middle of a pair: fast, and as good as any for asking whether two runs are the same."""
     names = ("person", "garment", "garment_mask", "truth", "region", "flow")
     return replace(pair, **{name: getattr(pair, name)[32:96, 16:80].copy() for name in names})
+
+
+@pytest.mark.parametrize("content", [b"", b"torn", b"PK\x03\x04" + bytes(64)])
+def test_a_torn_checkpoint_is_one_line_with_its_remedy(
+    toy: PFAFN, pairs: list[Pair], tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "training.pt").write_bytes(content)
+    with pytest.raises(ValueError, match="training.pt is damaged: remove it, and training begins anew") as caught:
+        _mode().train(toy, Endless(pairs), tmp_path)
+    assert "\n" not in str(caught.value)

@@ -48,18 +48,24 @@ class TrainingState:
             "recent": self.recent,
         }
         unfinished = self.path.with_suffix(".new")
-        torch.save(state, unfinished)
+        with unfinished.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
         os.replace(unfinished, self.path)
 
     def load(self) -> int:
         """Restore what was saved; the steps done until then, 0 where there is no file.
 
         Raises:
-            ValueError: the file is of a run with another identity.
+            ValueError: the file is damaged, or of a run with another identity.
         """
         if not self.path.exists():
             return 0
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torn bytes make the reader fail in a dozen ways
+            raise ValueError(f"{self.path} is damaged: remove it, and training begins anew") from error
         self._check(json.loads(state["identity"]))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
