@@ -6,7 +6,7 @@ import copy
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,6 +36,15 @@ class Small:
     def __getitem__(self, index: int) -> Pair:
         pair = self.pairs[index % len(self.pairs)]
         return self.act(pair) if self.act is not None and index == self.at else pair
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As each of two processes has on two cores: another number of threads adds up in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _shrink(pair: Pair) -> Pair:
