@@ -254,18 +254,9 @@ def _escape_latex(text: str) -> str:
 
 # Left out first where a terminal is narrow; all of them are in table.md.
 NARROW = (
-    "flow_error_px",
-    "l1_garment",
-    "fps",
-    "psnr",
-    "params_m",
-    "kid",
-    "kid_shipped",
-    "ssim",
-    "gmacs",
-    "fid",
+    "flow_error_px", "l1_garment", "fps", "psnr", "params_m", "kid", "kid_shipped", "ssim", "gmacs", "fid",
     "fid_shipped",
-)
+)  # fmt: skip
 
 
 def print_table(records: Sequence[Record], console: Console | None = None) -> None:
