@@ -166,3 +166,17 @@ def test_it_is_light_to_import() -> None:
 def test_file_hash(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert fingerprint.file_hash(tmp_path / "file").startswith("ba7816bf8f01cfea")
+
+
+def test_what_another_process_has_parsed_is_taken_over_unless_the_file_has_changed(
+    write: Write,
+) -> None:
+    package = write(stage="X = 1", other="Y = 1")
+    fingerprint.code_hash(["toy.stage", "toy.other"], package)
+    known = [[source, "0" * 64, imports] for source, _, imports in fingerprint.parsed() if source[2] == str(package)]
+    (package / "other.py").write_text("Y = 1  # longer")
+    fingerprint._parse.cache_clear()
+    fingerprint.adopt(known)
+    hashes = fingerprint.module_hashes(["toy.stage", "toy.other"], package)
+    assert hashes["toy.stage"] == "0" * 64
+    assert hashes["toy.other"] != "0" * 64

@@ -11,7 +11,9 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -83,19 +85,48 @@ def read_tree(module: str) -> ast.Module:
     return ast.parse(path.read_bytes(), filename=str(path))
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A module's file as it is now: another size or time is another source."""
+
+    name: str
+    path: str
+    package: str
+    size: int
+    changed: int
+
+
+_PARSED: dict[_Source, tuple[str, frozenset[str]]] = {}
+"""What is known of sources, kept because every variant of a sweep asks for the same modules."""
+
+
+def parsed() -> list[Any]:
+    """What this process knows of sources, as JSON, for :func:`adopt`."""
+    return [[[*astuple(source)], digest, sorted(imports)] for source, (digest, imports) in _PARSED.items()]
+
+
+def adopt(known: Iterable[Any]) -> None:
+    """Take over what another process has :func:`parsed`; a file that has changed since is parsed again."""
+    _PARSED.update((_Source(*source), (digest, frozenset(imports))) for source, digest, imports in known)
+
+
 # A process runs the code it was started with, so one reading each is right as well as fast.
 @functools.cache
 def _parse(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
     """A module's hash and the modules of its package that it imports itself."""
-    # A folder without __init__.py can be imported too, and then has no code.
-    tree = _Executed().visit(ast.parse(b"" if path.is_dir() else path.read_bytes(), filename=str(path)))
-    digest = hashlib.sha256(ast.dump(tree, annotate_fields=False).encode()).hexdigest()
-    parent = name.rpartition(".")[0]
-    inside = name if path.is_dir() or path.name == "__init__.py" else parent
-    imports = set(_imports(tree, inside, package))
-    if parent:
-        imports.add(parent)  # Python runs a package's __init__ before any of its modules
-    return digest, frozenset(imports)
+    found = path.stat()
+    source = _Source(name, str(path), str(package), found.st_size, found.st_mtime_ns)
+    if source not in _PARSED:
+        # A folder without __init__.py can be imported too, and then has no code.
+        tree = _Executed().visit(ast.parse(b"" if path.is_dir() else path.read_bytes(), filename=str(path)))
+        digest = hashlib.sha256(ast.dump(tree, annotate_fields=False).encode()).hexdigest()
+        parent = name.rpartition(".")[0]
+        inside = name if path.is_dir() or path.name == "__init__.py" else parent
+        imports = set(_imports(tree, inside, package))
+        if parent:
+            imports.add(parent)  # Python runs a package's __init__ before any of its modules
+        _PARSED[source] = digest, frozenset(imports)
+    return _PARSED[source]
 
 
 def _imports(tree: ast.AST, inside: str, package: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from vtoncompress import fingerprint
 
 Config = Mapping[str, Any]
 TARGET = "_target_"
+GROUPS = ("criterion", "pruning", "finetuning", "quantization")
 COMMON: dict[str, Any] = {
     "seed": int, "calibration_pairs": int, "parity_pairs": int, "deployed_threads": int | None, "threads": int | None,
     "dry_run": bool, "retry_failed": bool,
@@ -32,7 +33,7 @@ def effective(config: Config) -> dict[str, Any]:
     Every option exists in every choice of a group, for a sweep over the group to compose; ``pruning=none`` has a ratio
     that it does not look at, and with it scope and criterion mean nothing.
     """
-    reduced: dict[str, Any] = {group: used(config[group]) for group in ("pruning", "finetuning", "quantization")}
+    reduced: dict[str, Any] = {group: config[group] and used(config[group]) for group in GROUPS}
     if reduced["pruning"].keys() == {TARGET}:
         reduced |= {"scope": {"name": "", "modules": []}, "criterion": None}
     return {**config, **reduced}
@@ -46,7 +47,10 @@ def used(node: Config) -> dict[str, Any]:
 
 @functools.cache
 def _parameters(target: str) -> frozenset[str] | None:
-    """Read from the source, for to import a target may mean to import torch. None where it has no ``__init__``."""
+    """Read from the source, for to import a target may mean to import torch. None where it is no class.
+
+    A class without an ``__init__`` of its own has one that takes the options of its group and uses none.
+    """
     module, _, name = target.rpartition(".")
     for node in fingerprint.read_tree(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
@@ -54,6 +58,7 @@ def _parameters(target: str) -> frozenset[str] | None:
                 if isinstance(function, ast.FunctionDef) and function.name == "__init__":
                     arguments = function.args
                     return frozenset(one.arg for one in (*arguments.args, *arguments.kwonlyargs))
+            return frozenset()
     return None
 
 

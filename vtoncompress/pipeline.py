@@ -134,8 +134,12 @@ def plan(cfg: Config) -> Plan:
     )  # fmt: skip
     pruned = Stage(
         "pruning", "vtoncompress.stage.pruning:make",
-        {"pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": cfg["criterion"], "seed": seed},
+        {
+            "pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": cfg["criterion"], "seed": seed,
+            **_training_of_pruning(cfg),
+        },
         (model,),
+        resumable=True,
     )  # fmt: skip
     tuned = Stage(
         "finetuning", "vtoncompress.stage.finetuning:make",
@@ -184,6 +188,16 @@ def plan_reference(cfg: Config, name: str) -> Stage | None:
     config = {"data": cfg["data"], "metric": metrics, "reference": name, **_files("files", cfg["data"])}
     make = "vtoncompress.stage.quality:make_reference"
     return Stage("quality", make, config, files=_feature_files(metrics)) if metrics else None
+
+
+def _training_of_pruning(cfg: Config) -> Config:
+    """What a criterion of the weights alone, and pruning without training between its steps, have no need of."""
+    samples = cfg["pruning"].get("recovery_samples")
+    if not samples and (cfg["criterion"] is None or cfg["criterion"].keys() == {TARGET}):
+        return {}
+    between = {"finetuning": {**cfg["finetuning"], "samples": samples}} if samples else {}
+    data = cfg["training_data"]
+    return {"training_data": data, **between, **_files("training_files", data)}
 
 
 def _calibration(cfg: Config) -> Config:

@@ -19,9 +19,9 @@ from typing import Any
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress import row
+from vtoncompress import fingerprint, row
 from vtoncompress.failure import reason_of_death
-from vtoncompress.options import check_budget, check_types, effective
+from vtoncompress.options import check_budget, check_types, effective, used
 from vtoncompress.pipeline import plan
 from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
 from vtoncompress.store import Store
@@ -52,6 +52,10 @@ def check(cfg: DictConfig) -> None:
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = instantiate(cfg.model.network)
     instantiate(cfg.pruning).check(network, cfg.scope.modules)
+    if (criterion := effective(_plain(cfg))["criterion"]) is not None:
+        instantiate(criterion).check(instantiate(cfg.training_data))
+    if cfg.pruning.get("recovery_samples") and not used(_plain(cfg)["finetuning"]).get("samples"):
+        raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")
     if cfg.on_failure not in ("continue", "stop"):
         raise ValueError(f"on_failure={cfg.on_failure}: choose continue or stop")
     if cfg.threads is not None and not 1 <= cfg.threads <= (os.cpu_count() or 1):
@@ -124,7 +128,8 @@ def _run_child(config: dict[str, Any]) -> Record:
     threads = {} if config["threads"] is None else dict.fromkeys(THREADS, str(config["threads"]))
     with tempfile.TemporaryDirectory() as name:
         request = Path(name)
-        (request / REQUEST).write_text(json.dumps({**config, "requested": time.time()}))
+        told = {"config": config, "requested": time.time(), "parsed": fingerprint.parsed()}
+        (request / REQUEST).write_text(json.dumps(told))
         command = [sys.executable, "-m", "vtoncompress.variant", name]
         code = _wait(subprocess.Popen(command, env={**os.environ, **threads}))
         record = _read(request / FOLDER / f"{config['variant']}.json")

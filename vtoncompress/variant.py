@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -16,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from vtoncompress import row
+from vtoncompress import fingerprint, row
 from vtoncompress.failure import Stopped, reason, stop_on_signals
 from vtoncompress.pipeline import Config, Plan, plan, plan_reference
 from vtoncompress.record import Record, write
@@ -88,11 +89,13 @@ def _copy(source: Path, target: Path) -> None:
 
 def main(request: Path) -> int:
     """Run the variant whose config is in ``request``/request.json and leave its record there too: 0 done, 1 not."""
-    cfg: dict[str, Any] = json.loads((request / REQUEST).read_text())
+    told: dict[str, Any] = json.loads((request / REQUEST).read_text())
+    cfg = told["config"]
+    fingerprint.adopt(told["parsed"])
     _die_with_parent()
     stop_on_signals()
     _log_to(Path(cfg["results"]) / cfg["name"] / LOGS / f"{cfg['variant']}.log")
-    started = time.time() - cfg["requested"]
+    started = time.time() - told["requested"]
     record = run(cfg)
     record.details["start_seconds"] = round(started, 3)
     write(record, request)
@@ -116,4 +119,8 @@ def _log_to(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # nothing is left to be done, and the libraries would take half a second to say goodbye

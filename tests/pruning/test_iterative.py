@@ -48,7 +48,7 @@ def test_the_importance_is_computed_before_every_step(toy: PFAFN, monkeypatch: p
             seen.append(layer.out_channels)
         return importance(group)
 
-    monkeypatch.setattr(criterion, "importance", lambda: watched)
+    monkeypatch.setattr(criterion, "importance", lambda *_: watched)
     Iterative(0.5, 2).prune(toy, ["generator"], criterion)
     assert seen == [4, 3]
     assert layer.out_channels == 2

@@ -125,7 +125,7 @@ def test_the_check_needs_no_weights_and_passes_what_can_work() -> None:
 
 def test_a_part_within_a_part_may_be_written_as_hydra_writes_it() -> None:
     nested = {"warp": {"image_FPN": 0.1, "aflow_net": {"netMain": 0.2}}, "generator": 0.3, "warp.cond_FPN": 0.4}
-    assert OneShot(0.5, ratios=nested).ratios.parts == {
+    assert OneShot(0.5, ratios=nested).budget.ratios.parts == {
         "warp.image_FPN": 0.1, "warp.aflow_net.netMain": 0.2, "generator": 0.3, "warp.cond_FPN": 0.4
     }  # fmt: skip
 

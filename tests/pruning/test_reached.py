@@ -23,7 +23,7 @@ def test_the_stage_tells_what_was_removed_of_each_part(toy: PFAFN, tmp_path: Pat
         cfg = compose("config", ["pruning=one_shot", "pruning.ratio=0.3", "+pruning.ratios.warp.image_FPN=0"])
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     config = {name: config[name] for name in ("pruning", "criterion", "seed")} | {"scope": config["scope"]["modules"]}
-    make(config, dense, out)
+    make(config, dense, out, tmp_path)
     found = json.loads((out / "pruning.json").read_text())
     assert [*found] == ["network", "warp", "generator", "warp.image_FPN"]
     left = checkpoint.load(out)

@@ -54,7 +54,7 @@ def test_recipes_name_their_choices_values_and_command_and_no_folder_of_this_mac
     assert {"override /metric": ["cost", "size", "garment"]} in recipe["defaults"]
     assert recipe["pruning"]["ratios"] == {"warp": 0.0, "generator": 0.5}
     assert recipe["variant"] == name
-    assert not {"name", "results", "store", "order", "choices", "threads"} & recipe.keys()
+    assert not {"name", "results", "store", "order", "choices"} & recipe.keys()
 
 
 def test_recipes_that_a_longer_search_beats_are_removed(settings: MakeSettings) -> None:

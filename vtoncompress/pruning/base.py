@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 from vtoncompress.criterion.base import Criterion
+from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 
 
@@ -17,13 +20,25 @@ class Pruning(ABC):
         """ValueError where the options don't fit the network; arguments as for :meth:`prune`. Takes no time."""
 
     @abstractmethod
-    def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
+    def prune(
+        self,
+        model: TryOnModel,
+        scope: Sequence[str],
+        criterion: Criterion,
+        data: TryOnData | None = None,
+        folder: Path | None = None,
+        finetuning: Finetuning | None = None,
+    ) -> None:
         """Prune ``model`` in place.
 
         Args:
             model: any widths.
             scope: names of the submodules whose layers may lose output channels.
             criterion: which channels go first.
+            data: training pairs, for a criterion that computes gradients and for training; weights alone need none.
+            folder: outlives a kill, so that training goes on from what is in it to the same result; None where nothing
+                is trained.
+            finetuning: between steps, where there are several.
 
         Raises:
             ValueError: a ratio out of range, or a scope that matches nothing.

@@ -1,36 +1,73 @@
-"""Channels removed in several steps, their importance computed anew before each."""
+"""Channels removed in several steps, their importance computed anew before each, with training between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from vtoncompress import checkpoint
 from vtoncompress.criterion.base import Criterion
+from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning
+from vtoncompress.pruning.budget import Budget
 from vtoncompress.pruning.channels import prune_channels
 from vtoncompress.pruning.ratio import Ratios, flatten
 
 
 class Iterative(Pruning):
     """Args:
-    ratio: share of each layer's channels to remove in all, more than 0 and less than 1.
+    ratio: share of the channels to remove in all, more than 0 and less than 1.
     steps: in how many steps.
-    round_to: keep channel counts multiples of this, or None.
+    recovery_samples: budget in pairs of the fine-tuning after every step but the last; 0 for none.
     ratios: submodule -> ratio of its layers instead, from 0; see :class:`vtoncompress.pruning.ratio.Ratios`.
+    ranking, max_ratio, round_to: see :class:`vtoncompress.pruning.budget.Budget`.
     """
 
     def __init__(
-        self, ratio: float, steps: int, round_to: int | None = None, ratios: Mapping[str, Any] | None = None
+        self,
+        ratio: float,
+        steps: int,
+        recovery_samples: int = 0,
+        ratios: Mapping[str, Any] | None = None,
+        ranking: str = "uniform",
+        max_ratio: float = 1.0,
+        round_to: int | None = None,
     ) -> None:
         if steps < 1:
             raise ValueError(f"pruning.steps={steps}: use 1 or more")
-        self.ratios, self.steps, self.round_to = Ratios(ratio, flatten(ratios)), steps, round_to
+        if recovery_samples < 0:
+            raise ValueError(f"pruning.recovery_samples={recovery_samples}: use 0 or more")
+        self.steps = steps
+        self.budget = Budget(Ratios(ratio, flatten(ratios)), ranking, max_ratio, round_to)
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
-        self.ratios.check(model, scope)
+        self.budget.ratios.check(model, scope)
 
-    def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
+    def prune(
+        self,
+        model: TryOnModel,
+        scope: Sequence[str],
+        criterion: Criterion,
+        data: TryOnData | None = None,
+        folder: Path | None = None,
+        finetuning: Finetuning | None = None,
+    ) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""
-        prune_channels(model, scope, criterion, self.ratios, self.steps, self.round_to)
+
+        def recover(step: int) -> None:
+            assert finetuning is not None
+            assert data is not None
+            assert folder is not None
+            done = folder / f"recovered_{step}"
+            if not (done / checkpoint.WEIGHTS).exists():
+                finetuning.train(model, data, folder / f"recovery_{step}")
+                checkpoint.save(model, unfinished := folder / f"unfinished_{step}")
+                unfinished.replace(done)
+            model.load_state_dict(checkpoint.load(done).state_dict())
+
+        step = recover if finetuning is not None else None
+        prune_channels(model, scope, criterion, self.budget, data, folder, self.steps, step)

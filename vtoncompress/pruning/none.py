@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vtoncompress.criterion.base import Criterion
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning
 
@@ -19,5 +18,5 @@ class NoPruning(Pruning):
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """Nothing can be wrong."""
 
-    def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
+    def prune(self, *_: Any, **__: Any) -> None:
         """Nothing to do."""

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from vtoncompress.criterion.base import Criterion
+from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning
+from vtoncompress.pruning.budget import Budget
 from vtoncompress.pruning.channels import prune_channels
 from vtoncompress.pruning.ratio import Ratios, flatten
 
 
 class OneShot(Pruning):
     """Args:
-    ratio: share of each layer's channels to remove, more than 0 and less than 1.
-    round_to: keep channel counts multiples of this, or None. On narrow layers this removes more than asked.
+    ratio: share of the channels to remove, more than 0 and less than 1.
     ratios: submodule -> ratio of its layers instead, from 0; see :class:`vtoncompress.pruning.ratio.Ratios`.
+    ranking, max_ratio, round_to: see :class:`vtoncompress.pruning.budget.Budget`.
     """
 
     def __init__(
-        self, ratio: float, round_to: int | None = None, ratios: Mapping[str, Any] | None = None, **_: Any
+        self,
+        ratio: float,
+        ratios: Mapping[str, Any] | None = None,
+        ranking: str = "uniform",
+        max_ratio: float = 1.0,
+        round_to: int | None = None,
+        **_: Any,
     ) -> None:
-        self.ratios, self.round_to = Ratios(ratio, flatten(ratios)), round_to
+        self.budget = Budget(Ratios(ratio, flatten(ratios)), ranking, max_ratio, round_to)
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
-        self.ratios.check(model, scope)
+        self.budget.ratios.check(model, scope)
 
-    def prune(self, model: TryOnModel, scope: Sequence[str], criterion: Criterion) -> None:
+    def prune(
+        self,
+        model: TryOnModel,
+        scope: Sequence[str],
+        criterion: Criterion,
+        data: TryOnData | None = None,
+        folder: Path | None = None,
+        finetuning: Finetuning | None = None,
+    ) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""
-        prune_channels(model, scope, criterion, self.ratios, 1, self.round_to)
+        prune_channels(model, scope, criterion, self.budget, data, folder)

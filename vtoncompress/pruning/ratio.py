@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +45,17 @@ class Ratios:
         holding = [name for name in self.parts if within(layer, name)]
         return self.parts[max(holding, key=len)] if holding else self.common
 
+    def least(self, layers: Iterable[str]) -> float:
+        """The ratio of tied layers: the smallest of theirs, so that none loses more than was asked."""
+        return min(self.of(layer) for layer in layers)
+
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """ValueError where the scope or a part is no submodule of ``model``, or a part lies outside the scope."""
         layers = dict(model.named_modules())
+        if not scope:
+            raise ValueError(
+                f"the scope is empty: name submodules of {type(model).__name__}, such as {', '.join(model.parts)}"
+            )
         for name in scope:
             if name not in layers:
                 raise ValueError(

@@ -13,8 +13,10 @@ from vtoncompress.row import RUN_OPTIONS
 from vtoncompress.sweep import GROUPS
 
 FOLDER = "recipes"
-# What `complete` adds, and the folder of the results, which is another one each time.
-ADDED = ("choices", "order", "protocol", "pair_count", "pair_list_hash", "name", "experiment")
+# What `complete` adds, and what is another one each time it is run. Not threads: they change a training's rounding.
+LEFT_OUT = {"choices", "order", "protocol", "pair_count", "pair_list_hash", "name", "experiment", *RUN_OPTIONS} - {
+    "threads"
+}
 
 
 def write_recipe(config: Config, folder: Path, figures: Mapping[str, float]) -> Path:
@@ -30,7 +32,7 @@ def write_recipe(config: Config, folder: Path, figures: Mapping[str, float]) -> 
     variant, choices = config["variant"], config["choices"]
     defaults = [{f"override /{group}": choices[group]} for group in GROUPS]
     defaults.append({"override /metric": list(config["metric"])})
-    values = {key: value for key, value in config.items() if key not in (*ADDED, *RUN_OPTIONS)}
+    values = {key: value for key, value in config.items() if key not in LEFT_OUT}
     place = folder.name if folder.is_absolute() else folder
     command = f"python experiments/run.py --config-dir {place} +{FOLDER}={variant}"
     told = ", ".join(f"{column} {figure:.4g}" for column, figure in figures.items())

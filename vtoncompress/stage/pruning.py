@@ -17,18 +17,22 @@ from vtoncompress.stage.seed import set_seed
 REACHED = "pruning.json"
 
 
-def make(config: Mapping[str, Any], dense: Path, out: Path) -> None:
+def make(config: Mapping[str, Any], dense: Path, out: Path, work: Path) -> None:
     """Write the checkpoint and ``pruning.json``: what was removed of the network, of the scope's modules and of those
-    that have a ratio of their own. ``config``: ``pruning``, ``scope``, ``criterion`` (null where nothing is
-    pruned), ``seed``.
+    that have a ratio of their own.
+
+    ``config``: ``pruning``, ``scope``, ``criterion`` (null where nothing is pruned), ``seed``; ``training_data`` where
+    the criterion looks at pairs or there is ``finetuning`` between steps. ``work`` keeps what a killed run goes on
+    from.
     """
     set_seed(config["seed"])
     model = checkpoint.load(dense)
     pruning, criterion = instantiate(config["pruning"]), instantiate(config["criterion"])
+    data, finetuning = (instantiate(config.get(name)) for name in ("training_data", "finetuning"))
     pruning.check(model, config["scope"])
     parts = flatten(config["pruning"].get("ratios")).keys() & dict(model.named_modules()).keys()
     modules = list(dict.fromkeys([*config["scope"], *sorted(parts)]))
     before = count(model, modules)
-    pruning.prune(model, config["scope"], criterion)
+    pruning.prune(model, config["scope"], criterion, data, work, finetuning)
     checkpoint.save(model, out)
     (out / REACHED).write_text(json.dumps(compare(before, count(model, modules))))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vtoncompress.criterion.gradients import mean_over_pairs
+from vtoncompress.criterion.taylor import Taylor
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.pruning.groups import find_groups, trace
+
+DATA = Synthetic("train", 2, 128, 96)
+
+
+def test_a_channel_that_nothing_depends_on_goes_first(toy: PFAFN) -> None:
+    """The generator's first layer and what takes it in: weights that give nothing have no part in the loss."""
+    group = next(g for g in find_groups(toy, trace(toy), ["generator"]) if g.name == "generator.model.model.0")
+    for item in group.tied:
+        layer = item.dep.layer
+        if isinstance(layer, torch.nn.Conv2d) and item.dep.pruning_fn.__name__.endswith("out_channels"):
+            layer.weight.data[item.idxs[1]] = 0
+        elif isinstance(layer, torch.nn.BatchNorm2d):
+            layer.weight.data[item.idxs[1]], layer.bias.data[item.idxs[1]] = 0, 0
+    importance = Taylor(2).importance(toy, DATA)(group.tied)
+    assert importance.argmin() == 1
+    assert (importance >= 0).all()
+    assert importance.mean() == pytest.approx(1)
+
+
+def test_scores_are_of_the_loss_s_own_gradients(toy: PFAFN) -> None:
+    name = "generator.model.model.0.weight"
+    weight = dict(toy.named_parameters())[name]
+    gradient = mean_over_pairs(toy, DATA, 2, 2, lambda one: one)[weight]
+    torch.testing.assert_close(Taylor(2).importance(toy, DATA).scores[weight], (weight * gradient).abs().detach())
+
+
+@pytest.mark.parametrize(
+    "pairs, data, message",
+    [
+        (0, DATA, "criterion.pairs=0: criterion=taylor ranks channels by gradients and needs pairs"),
+        (3, DATA, "criterion.pairs=3, but the training data has 2: use 2 or fewer"),
+        (2, None, "criterion=taylor computes gradients and needs training_data, which is null"),
+    ],
+)
+def test_no_data_to_compute_gradients_on_is_told(pairs: int, data: Synthetic | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Taylor(pairs).check(data)

@@ -1,0 +1,53 @@
+"""Gradients of a network's loss over some training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+
+from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.pairs import training_tensors
+from vtoncompress.model.base import TryOnModel
+
+
+def check_pairs(criterion: str, pairs: int, data: TryOnData | None) -> None:
+    """ValueError unless ``data`` has ``pairs`` pairs, 1 or more, with a truth that a loss can be computed from."""
+    if pairs < 1:
+        raise ValueError(
+            f"criterion.pairs={pairs}: criterion={criterion} ranks channels by gradients and needs pairs to compute "
+            "them on: use 1 or more"
+        )
+    if data is None:
+        raise ValueError(f"criterion={criterion} computes gradients and needs training_data, which is null")
+    if len(data) < pairs:
+        raise ValueError(f"criterion.pairs={pairs}, but the training data has {len(data)}: use {len(data)} or fewer")
+    if data[0].truth is None:
+        raise ValueError(
+            f"criterion={criterion} computes gradients of the training loss and needs pairs with a truth, which the "
+            "training data lacks: take generated pairs, or a criterion of the weights alone (magnitude_l2)"
+        )
+
+
+def mean_over_pairs(
+    model: TryOnModel, data: TryOnData, pairs: int, batch: int, of: Callable[[Tensor], Tensor]
+) -> dict[nn.Parameter, Tensor]:
+    """The mean, over the first ``pairs`` pairs in batches of ``batch``, of ``of`` of each parameter's gradient.
+
+    The network stays in evaluation mode: its batch norms use and keep their statistics. In float32.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    total = {parameter: torch.zeros_like(parameter) for parameter in model.parameters()}
+    for start in range(0, pairs, batch):
+        tensors = [training_tensors(data[index]) for index in range(start, min(start + batch, pairs))]
+        model.zero_grad()
+        loss = torch.stack([*model.loss({k: v.to(device) for k, v in default_collate(tensors).items()}).values()]).sum()
+        loss.backward()
+        for parameter, kept in total.items():
+            if parameter.grad is not None:
+                kept += of(parameter.grad) * len(tensors)
+    model.zero_grad()
+    return {parameter: kept / pairs for parameter, kept in total.items()}

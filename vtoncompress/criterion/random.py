@@ -1,0 +1,31 @@
+"""Chance: what any other criterion has to beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch_pruning as tp
+from torch import Tensor
+
+from vtoncompress.criterion.base import WeightCriterion
+
+
+class Random(WeightCriterion):
+    """Uniform random numbers, the same for the same seed of the variant.
+
+    Not from PyTorch's global generator, whose state depends on the training before: a run that was killed must go on to
+    the same network.
+    """
+
+    def importance(self, *_: Any) -> tp.importance.Importance:
+        """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
+        return _Chance(torch.initial_seed())
+
+
+class _Chance(tp.importance.Importance):
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, group: tp.Group) -> Tensor:
+        return torch.rand(len(group[0].idxs), generator=self.generator)

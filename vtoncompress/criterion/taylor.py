@@ -1,0 +1,39 @@
+"""How much the loss would change, to first order, if a channel's weights were zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch_pruning as tp
+
+from vtoncompress.criterion.base import Criterion
+from vtoncompress.criterion.gradients import check_pairs, mean_over_pairs
+from vtoncompress.criterion.saliency import Saliency
+from vtoncompress.data.base import TryOnData
+from vtoncompress.model.base import TryOnModel
+
+BATCH = 8
+
+
+class Taylor(Criterion):
+    """Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019: ``|weight * gradient|``.
+
+    Args:
+        pairs: of the training data, over which the gradient is averaged.
+    """
+
+    def __init__(self, pairs: int, **_: Any) -> None:
+        self.pairs = pairs
+
+    def check(self, data: TryOnData | None) -> None:
+        """See :meth:`vtoncompress.criterion.base.Criterion.check`."""
+        check_pairs("taylor", self.pairs, data)
+
+    def prepare(self, *_: Any) -> None:
+        """Weights are ranked as they are."""
+
+    def importance(self, model: TryOnModel, data: TryOnData | None) -> tp.importance.Importance:
+        """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
+        assert data is not None
+        gradients = mean_over_pairs(model, data, self.pairs, BATCH, lambda gradient: gradient)
+        return Saliency({weight: (weight.detach() * gradient).abs() for weight, gradient in gradients.items()})
