@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from hydra.utils import instantiate
 
 from vtoncompress import fingerprint, machine
 from vtoncompress.environment import environment
+from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.options import TARGET, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
@@ -226,11 +226,9 @@ def _weight_files(model: Config) -> tuple[Path, ...]:
 
 def _feature_files(metrics: Config) -> tuple[Path, ...]:
     """Weights that picture metrics look through: shipped, given, or found in torch hub's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "torch"
-    hub = Path(os.environ.get("TORCH_HOME", cache)) / "hub" / "checkpoints"
     shipped = Path(__file__).parent / "metric" / "weights"
     given = {Path(metric["inception_weights"]) for metric in metrics.values() if metric.get("inception_weights")}
-    return tuple(sorted({*shipped.glob("*.safetensors"), *hub.glob("pt_inception-*.pth"), *given}))
+    return tuple(sorted({*shipped.glob("*.safetensors"), *hub_checkpoints().glob("pt_inception-*.pth"), *given}))
 
 
 def _targets(value: Any) -> Iterator[str]:
