@@ -1,51 +1,61 @@
-"""Training loss of PF-AFN against a known truth: flow, warped garment, blending weight and finished picture."""
+"""What PF-AFN can be trained to minimise: terms of a known truth, and those of the paper."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from vtoncompress.model.pf_afn.pf_afn import PFAFN
+from vtoncompress.model.pf_afn.flow import GridSample
+from vtoncompress.model.pf_afn.multi_level import Distance, multi_level, warp_levels
+from vtoncompress.model.pf_afn.smoothness import second_order_smoothness, total_variation
+from vtoncompress.model.trace import Trace
 
 CHANGE_EMPHASIS = 3.0  # a pixel that goes from black to white counts 1 + 2 * 3 times
+Batch = Mapping[str, Tensor]
 
 
-def try_on_loss(model: PFAFN, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The sum's terms; ``batch`` as in :meth:`vtoncompress.model.base.TryOnModel.loss`."""
-    person, truth, region = batch["person"], batch["truth"], batch["region"]
-    warped, warped_mask, grids = model.warp_garment(person, batch["garment"], batch["garment_mask"])
-    image, weight = model.finish(person, warped, warped_mask)
-    # What must change is a small part of a picture whose rest the network can copy: the old garment would stay.
-    emphasis = 1 + CHANGE_EMPHASIS * (truth - person).abs().mean(1, keepdim=True)
-    return {
-        **flow_loss(model, grids, batch["flow"], region),
-        "warped": ((warped - truth).abs() * region).sum() / (3 * region.sum() + 1),
-        "image": ((image - truth).abs() * emphasis).mean() * 2,
-        "structure": (1 - structural_similarity(image, truth)).mean(),
-        "weight": F.l1_loss(weight, region) * 0.2,
-    }
-
-
-def flow_loss(model: PFAFN, grids: list[Tensor], flow: Tensor, region: Tensor) -> dict[str, Tensor]:
-    """Distance to the true flow where the garment is visible, in pixels, and roughness everywhere, for every level."""
-    distance, roughness = flow.new_zeros(()), flow.new_zeros(())
-    for level, grid in enumerate(grids):
-        scale = 0.5 ** (len(grids) - 1 - level)
-        visible = F.interpolate(region, size=grid.shape[-2:], mode="area") > 0.5
+def flow_distance(trace: Trace, batch: Batch) -> Tensor:
+    """Sum over levels of the distance in pixels, |x| + |y|, to the true flow where the garment is visible."""
+    flow, region = batch["flow"], batch["region"]
+    distance = flow.new_zeros(())
+    for pixels in trace.flows:
+        visible = F.interpolate(region, size=pixels.shape[-2:], mode="area") > 0.5
         # Averaging over the visible pixels only keeps coordinates of the unseen background out of coarse levels.
-        share = F.interpolate(region, size=grid.shape[-2:], mode="area").clamp_min(1e-3)
-        target = F.interpolate(flow * region, size=grid.shape[-2:], mode="area") / share
-        pixels = model.grid_to_pixels(grid)
+        share = F.interpolate(region, size=pixels.shape[-2:], mode="area").clamp_min(1e-3)
+        target = F.interpolate(flow * region, size=pixels.shape[-2:], mode="area") / share
         error = (pixels - target).abs().sum(1, keepdim=True)
         distance = distance + (error * visible).sum() / (visible.sum() + 1)
+    return distance
+
+
+def roughness(trace: Trace) -> Tensor:
+    """Sum over levels of the mean second difference of the flow along x and along y, in pixels of the level."""
+    total = trace.image.new_zeros((), dtype=torch.float32)
+    for level, pixels in enumerate(trace.flows):
+        scale = 0.5 ** (len(trace.flows) - 1 - level)
         curve_x = pixels[..., 2:] - 2 * pixels[..., 1:-1] + pixels[..., :-2]
         curve_y = pixels[..., 2:, :] - 2 * pixels[..., 1:-1, :] + pixels[..., :-2, :]
-        roughness = roughness + curve_x.abs().mean() * scale + curve_y.abs().mean() * scale
-    return {"flow": distance * 0.05, "roughness": roughness * 0.01}
+        total = total + curve_x.abs().mean() * scale + curve_y.abs().mean() * scale
+    return total
+
+
+def changed_picture(trace: Trace, batch: Batch) -> Tensor:
+    """L1 of the picture with an emphasis on what must change.
+
+    That is a small part of a picture whose rest the network can copy: the old garment would stay.
+    """
+    truth = batch["truth"]
+    emphasis = 1 + CHANGE_EMPHASIS * (truth - batch["person"]).abs().mean(1, keepdim=True)
+    return ((trace.image - truth).abs() * emphasis).mean()
+
+
+def warped_distance(trace: Trace, batch: Batch) -> Tensor:
+    """L1 of the warped garment where it is visible."""
+    region = batch["region"]
+    return ((trace.inner["warped"] - batch["truth"]).abs() * region).sum() / (3 * region.sum() + 1)
 
 
 def structural_similarity(first: Tensor, second: Tensor, window: int = 7) -> Tensor:
@@ -57,3 +67,22 @@ def structural_similarity(first: Tensor, second: Tensor, window: int = 7) -> Ten
     covariance = F.avg_pool2d(first * second, window, 1) - mean_1 * mean_2
     numerator = (2 * mean_1 * mean_2 + c1) * (2 * covariance + c2)
     return numerator / ((mean_1**2 + mean_2**2 + c1) * (variance_1 + variance_2 + c2))
+
+
+def level_warps(trace: Trace, name: str, sample: GridSample) -> list[Tensor]:
+    """The garment, or its mask, as the flow of each level warps it."""
+    return warp_levels(sample, trace.inner[name], trace.inner["grids"])
+
+
+def offsets(trace: Trace) -> list[Tensor]:
+    """How far from itself each pixel of each level looks, in pixels of that level."""
+    found = []
+    for level, pixels in enumerate(trace.flows):
+        step = 2.0 ** (len(trace.flows) - 1 - level)
+        height, width = pixels.shape[-2:]
+        y, x = torch.meshgrid(
+            torch.arange(height, device=pixels.device), torch.arange(width, device=pixels.device), indexing="ij"
+        )
+        # The centre of a level's pixel lies between those of the finest level that it covers.
+        found.append((pixels - (step - 1) / 2) / step - torch.stack([x, y]))
+    return found
