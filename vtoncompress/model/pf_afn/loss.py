@@ -1,15 +1,14 @@
-"""What PF-AFN can be trained to minimise: terms of a known truth, and those of the paper."""
+"""What PF-AFN can be trained to minimise: distances to a known truth, and the terms of its paper."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtoncompress.model.pf_afn.flow import GridSample
-from vtoncompress.model.pf_afn.multi_level import Distance, multi_level, warp_levels
+from vtoncompress.model.pf_afn.multi_level import Distance, multi_level, to_level_pixels, to_offsets, warp_levels
 from vtoncompress.model.pf_afn.smoothness import second_order_smoothness, total_variation
 from vtoncompress.model.trace import Trace
 
@@ -17,11 +16,10 @@ CHANGE_EMPHASIS = 3.0  # a pixel that goes from black to white counts 1 + 2 * 3 
 Batch = Mapping[str, Tensor]
 
 
-def flow_distance(trace: Trace, batch: Batch) -> Tensor:
-    """Sum over levels of the distance in pixels, |x| + |y|, to the true flow where the garment is visible."""
-    flow, region = batch["flow"], batch["region"]
+def flow_distance(flows: Sequence[Tensor], flow: Tensor, region: Tensor) -> Tensor:
+    """Sum over levels of the distance |x| + |y| to the true flow where the garment is visible, in pixels."""
     distance = flow.new_zeros(())
-    for pixels in trace.flows:
+    for pixels in flows:
         visible = F.interpolate(region, size=pixels.shape[-2:], mode="area") > 0.5
         # Averaging over the visible pixels only keeps coordinates of the unseen background out of coarse levels.
         share = F.interpolate(region, size=pixels.shape[-2:], mode="area").clamp_min(1e-3)
@@ -31,31 +29,29 @@ def flow_distance(trace: Trace, batch: Batch) -> Tensor:
     return distance
 
 
-def roughness(trace: Trace) -> Tensor:
-    """Sum over levels of the mean second difference of the flow along x and along y, in pixels of the level."""
-    total = trace.image.new_zeros((), dtype=torch.float32)
-    for level, pixels in enumerate(trace.flows):
-        scale = 0.5 ** (len(trace.flows) - 1 - level)
+def roughness(flows: Sequence[Tensor]) -> Tensor:
+    """Sum over levels of the mean second difference along x and along y, in pixels of the level."""
+    total = flows[-1].new_zeros(())
+    for level, pixels in enumerate(flows):
+        scale = 0.5 ** (len(flows) - 1 - level)
         curve_x = pixels[..., 2:] - 2 * pixels[..., 1:-1] + pixels[..., :-2]
         curve_y = pixels[..., 2:, :] - 2 * pixels[..., 1:-1, :] + pixels[..., :-2, :]
         total = total + curve_x.abs().mean() * scale + curve_y.abs().mean() * scale
     return total
 
 
-def changed_picture(trace: Trace, batch: Batch) -> Tensor:
-    """L1 of the picture with an emphasis on what must change.
+def warped_distance(warped: Tensor, truth: Tensor, region: Tensor) -> Tensor:
+    """L1 where the garment is visible."""
+    return ((warped - truth).abs() * region).sum() / (3 * region.sum() + 1)
+
+
+def changed_distance(image: Tensor, truth: Tensor, person: Tensor) -> Tensor:
+    """L1 with an emphasis on what must change.
 
     That is a small part of a picture whose rest the network can copy: the old garment would stay.
     """
-    truth = batch["truth"]
-    emphasis = 1 + CHANGE_EMPHASIS * (truth - batch["person"]).abs().mean(1, keepdim=True)
-    return ((trace.image - truth).abs() * emphasis).mean()
-
-
-def warped_distance(trace: Trace, batch: Batch) -> Tensor:
-    """L1 of the warped garment where it is visible."""
-    region = batch["region"]
-    return ((trace.inner["warped"] - batch["truth"]).abs() * region).sum() / (3 * region.sum() + 1)
+    emphasis = 1 + CHANGE_EMPHASIS * (truth - person).abs().mean(1, keepdim=True)
+    return ((image - truth).abs() * emphasis).mean()
 
 
 def structural_similarity(first: Tensor, second: Tensor, window: int = 7) -> Tensor:
@@ -69,20 +65,31 @@ def structural_similarity(first: Tensor, second: Tensor, window: int = 7) -> Ten
     return numerator / ((mean_1**2 + mean_2**2 + c1) * (variance_1 + variance_2 + c2))
 
 
-def level_warps(trace: Trace, name: str, sample: GridSample) -> list[Tensor]:
-    """The garment, or its mask, as the flow of each level warps it."""
-    return warp_levels(sample, trace.inner[name], trace.inner["grids"])
+def multi_level_garment(distance: Distance, trace: Trace, batch: Batch) -> Tensor:
+    """The garment warped by each level's flow, against what is seen of it in the truth."""
+    return multi_level(distance, warp_levels(trace.inner["garment"], trace.flows), batch["truth"] * batch["region"])
 
 
-def offsets(trace: Trace) -> list[Tensor]:
-    """How far from itself each pixel of each level looks, in pixels of that level."""
-    found = []
-    for level, pixels in enumerate(trace.flows):
-        step = 2.0 ** (len(trace.flows) - 1 - level)
-        height, width = pixels.shape[-2:]
-        y, x = torch.meshgrid(
-            torch.arange(height, device=pixels.device), torch.arange(width, device=pixels.device), indexing="ij"
-        )
-        # The centre of a level's pixel lies between those of the finest level that it covers.
-        found.append((pixels - (step - 1) / 2) / step - torch.stack([x, y]))
-    return found
+def multi_level_mask(trace: Trace, batch: Batch) -> Tensor:
+    """L1 of the garment's mask warped by each level's flow, against where it is seen in the truth."""
+    masks = warp_levels(trace.inner["garment_mask"], trace.flows, padding_mode="zeros")
+    return multi_level(F.l1_loss, masks, batch["region"])
+
+
+TERMS: Mapping[str, Callable[[Trace, Batch, Any], Tensor]] = {
+    "flow": lambda trace, batch, _: flow_distance(trace.flows, batch["flow"], batch["region"]),
+    "roughness": lambda trace, batch, _: roughness(trace.flows),
+    "warped": lambda trace, batch, _: warped_distance(trace.inner["warped"], batch["truth"], batch["region"]),
+    "image": lambda trace, batch, _: changed_distance(trace.image, batch["truth"], batch["person"]),
+    "structure": lambda trace, batch, _: (1 - structural_similarity(trace.image, batch["truth"])).mean(),
+    "weight": lambda trace, batch, _: F.l1_loss(trace.inner["weight"], batch["region"]),
+    # Those of Ge et al., CVPR 2021: of the warp, section 3.2, and of the result, section 3.3.
+    "multi_level_warped": lambda trace, batch, _: multi_level_garment(F.l1_loss, trace, batch),
+    "multi_level_mask": lambda trace, batch, _: multi_level_mask(trace, batch),
+    "perceptual_warped": lambda trace, batch, perceptual: multi_level_garment(perceptual, trace, batch),
+    "second_order": lambda trace, batch, _: second_order_smoothness(to_level_pixels(trace.flows)),
+    "total_variation": lambda trace, batch, _: total_variation(to_offsets(trace.flows)),
+    "result": lambda trace, batch, _: F.l1_loss(trace.image, batch["truth"]),
+    "perceptual_result": lambda trace, batch, perceptual: perceptual(trace.image, batch["truth"]),
+}
+"""Scalars by name; docs/training.md has their formulas."""

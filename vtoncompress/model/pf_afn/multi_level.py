@@ -28,9 +28,7 @@ def warp_levels(picture: Tensor, flows: Sequence[Tensor], padding_mode: str = "b
         # Counted from edge to edge, a place has the same coordinates at every size.
         grid = (2 * flow + 1) / extent - 1
         level = at_size_of(flow, picture)
-        warped.append(
-            F.grid_sample(level, grid.permute(0, 2, 3, 1), padding_mode=padding_mode, align_corners=False)
-        )
+        warped.append(F.grid_sample(level, grid.permute(0, 2, 3, 1), padding_mode=padding_mode, align_corners=False))
     return warped
 
 
