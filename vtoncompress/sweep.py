@@ -52,6 +52,7 @@ def check(cfg: DictConfig) -> None:
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = instantiate(cfg.model.network)
     instantiate(cfg.pruning).check(network, cfg.scope.modules)
+    instantiate(cfg.finetuning).check(network)
     if (criterion := effective(_plain(cfg))["criterion"]) is not None:
         instantiate(criterion).check(instantiate(cfg.training_data))
     if cfg.pruning.get("recovery_samples") and not used(_plain(cfg)["finetuning"]).get("samples"):

@@ -16,8 +16,9 @@ from hydra.utils import instantiate
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
 from vtoncompress.finetuning.processes import join_group
+from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.options import check_budget, check_types
+from vtoncompress.options import check_budget, check_types, used
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.seed import set_seed
 
@@ -45,12 +46,17 @@ def train(cfg: Mapping[str, Any]) -> Path:
     check_budget(cfg)
     if cfg["weights_dtype"] not in DTYPES:
         raise ValueError(f"weights_dtype={cfg['weights_dtype']}: choose one of {', '.join(DTYPES)}")
+    if used(cfg["finetuning"]).get("teacher") == DENSE:
+        raise ValueError(NO_DENSE)
+    finetuning = instantiate(cfg["finetuning"])
+    with torch.device("meta"):
+        finetuning.check(instantiate(cfg["model"]["network"]))
     work.mkdir(parents=True, exist_ok=True)
     group = join_group()
     set_seed(cfg["seed"])
     model, past = _start(cfg)
     with _Clock(work / "seconds") if group.is_main_process else nullcontext() as clock:
-        summary = instantiate(cfg["finetuning"]).train(model, instantiate(cfg["training_data"]), work)
+        summary = finetuning.train(model, instantiate(cfg["training_data"]), work)
     group.destroy_process_group()
     if clock is None:
         return out

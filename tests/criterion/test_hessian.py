@@ -6,10 +6,12 @@ import torch
 from vtoncompress.criterion.gradients import mean_over_pairs
 from vtoncompress.criterion.hessian import Hessian
 from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.pruning.groups import find_groups, trace
 
 DATA = Synthetic("train", 2, 128, 96)
+LOSS = {"flow": 0.05, "image": 2.0}
 
 
 def test_a_channel_that_nothing_depends_on_goes_first(toy: PFAFN) -> None:
@@ -21,7 +23,7 @@ def test_a_channel_that_nothing_depends_on_goes_first(toy: PFAFN) -> None:
             layer.weight.data[item.idxs[1]] = 0
         elif isinstance(layer, torch.nn.BatchNorm2d):
             layer.weight.data[item.idxs[1]], layer.bias.data[item.idxs[1]] = 0, 0
-    importance = Hessian(2).importance(toy, DATA)(group.tied)
+    importance = Hessian(2, LOSS).importance(toy, DATA)(group.tied)
     assert importance.argmin() == 1
     assert (importance >= 0).all()
     assert importance.mean() == pytest.approx(1)
@@ -30,8 +32,8 @@ def test_a_channel_that_nothing_depends_on_goes_first(toy: PFAFN) -> None:
 def test_scores_are_of_the_loss_s_own_gradients(toy: PFAFN) -> None:
     name = "generator.model.model.0.weight"
     weight = dict(toy.named_parameters())[name]
-    fisher = mean_over_pairs(toy, DATA, 2, 1, torch.Tensor.square)[weight]
-    torch.testing.assert_close(Hessian(2).importance(toy, DATA).scores[weight], (weight**2 * fisher / 2).detach())
+    fisher = mean_over_pairs(toy, OwnLoss(LOSS), DATA, 2, 1, torch.Tensor.square)[weight]
+    torch.testing.assert_close(Hessian(2, LOSS).importance(toy, DATA).scores[weight], (weight**2 * fisher / 2).detach())
 
 
 @pytest.mark.parametrize(
@@ -44,4 +46,4 @@ def test_scores_are_of_the_loss_s_own_gradients(toy: PFAFN) -> None:
 )
 def test_no_data_to_compute_gradients_on_is_told(pairs: int, data: Synthetic | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Hessian(pairs).check(data)
+        Hessian(pairs, LOSS).check(data)

@@ -15,7 +15,8 @@ from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.metric import inception
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric, Prediction
 from vtoncompress.metric.distribution import choose_extractor
-from vtoncompress.metric.features import WEIGHTS, Shipped
+from vtoncompress.metric.feature_network import WEIGHTS
+from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.kid import Kid
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch_pruning as tp
@@ -11,6 +12,7 @@ from vtoncompress.criterion.base import Criterion
 from vtoncompress.criterion.gradients import check_pairs, mean_over_pairs
 from vtoncompress.criterion.saliency import Saliency
 from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.model.base import TryOnModel
 
 
@@ -21,14 +23,17 @@ class Hessian(Criterion):
 
     Args:
         pairs: of the training data, one backward pass each.
+        loss, perceptual: see :class:`vtoncompress.finetuning.own_loss.OwnLoss`.
     """
 
-    def __init__(self, pairs: int, **_: Any) -> None:
-        self.pairs = pairs
+    def __init__(
+        self, pairs: int, loss: Mapping[str, Any], perceptual: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        self.pairs, self.loss = pairs, OwnLoss(loss, perceptual)
 
     def check(self, data: TryOnData | None) -> None:
         """See :meth:`vtoncompress.criterion.base.Criterion.check`."""
-        check_pairs("hessian", self.pairs, data)
+        check_pairs("hessian", "pairs", self.pairs, data)
 
     def prepare(self, *_: Any) -> None:
         """Weights are ranked as they are."""
@@ -36,5 +41,5 @@ class Hessian(Criterion):
     def importance(self, model: TryOnModel, data: TryOnData | None) -> tp.importance.Importance:
         """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
         assert data is not None
-        fisher = mean_over_pairs(model, data, self.pairs, 1, Tensor.square)
+        fisher = mean_over_pairs(model, self.loss, data, self.pairs, 1, Tensor.square)
         return Saliency({weight: weight.detach().square() * h / 2 for weight, h in fisher.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch_pruning as tp
@@ -10,6 +11,7 @@ from vtoncompress.criterion.base import Criterion
 from vtoncompress.criterion.gradients import check_pairs, mean_over_pairs
 from vtoncompress.criterion.saliency import Saliency
 from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.model.base import TryOnModel
 
 BATCH = 8
@@ -20,14 +22,17 @@ class Taylor(Criterion):
 
     Args:
         pairs: of the training data, over which the gradient is averaged.
+        loss, perceptual: see :class:`vtoncompress.finetuning.own_loss.OwnLoss`.
     """
 
-    def __init__(self, pairs: int, **_: Any) -> None:
-        self.pairs = pairs
+    def __init__(
+        self, pairs: int, loss: Mapping[str, Any], perceptual: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        self.pairs, self.loss = pairs, OwnLoss(loss, perceptual)
 
     def check(self, data: TryOnData | None) -> None:
         """See :meth:`vtoncompress.criterion.base.Criterion.check`."""
-        check_pairs("taylor", self.pairs, data)
+        check_pairs("taylor", "pairs", self.pairs, data)
 
     def prepare(self, *_: Any) -> None:
         """Weights are ranked as they are."""
@@ -35,5 +40,5 @@ class Taylor(Criterion):
     def importance(self, model: TryOnModel, data: TryOnData | None) -> tp.importance.Importance:
         """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
         assert data is not None
-        gradients = mean_over_pairs(model, data, self.pairs, BATCH, lambda gradient: gradient)
+        gradients = mean_over_pairs(model, self.loss, data, self.pairs, BATCH, lambda gradient: gradient)
         return Saliency({weight: (weight.detach() * gradient).abs() for weight, gradient in gradients.items()})

@@ -32,6 +32,7 @@ from vtoncompress.model.base import TryOnModel
 TIMEOUT = timedelta(hours=2)
 GRACE_S = 2.0  # by then a process has noticed that another one failed
 SUMMARY = "training.json"
+TEACHER = "teacher"
 
 Errors = SimpleQueue[tuple[float, Exception]]
 
@@ -47,7 +48,12 @@ def join_group() -> PartialState:
 
 
 def train_in_processes(
-    finetuning: Finetuning, processes: int, model: TryOnModel, data: TryOnData, folder: Path
+    finetuning: Finetuning,
+    processes: int,
+    model: TryOnModel,
+    data: TryOnData,
+    folder: Path,
+    teacher: TryOnModel | None = None,
 ) -> dict[str, Any]:
     """Call ``finetuning.train`` in ``processes`` new processes that are a group, each with a GPU where there are any.
 
@@ -59,7 +65,7 @@ def train_in_processes(
         processes: 2 or more.
         model: trained in place, left in evaluation mode.
         data: can be pickled, as for the workers of a data loader.
-        folder: as in :meth:`Finetuning.train`; the main process alone writes there.
+        folder, teacher: as in :meth:`Finetuning.train`; the main process alone writes in the folder.
 
     Returns:
         What ``finetuning.train`` returned in the main process.
@@ -79,6 +85,8 @@ def train_in_processes(
     with TemporaryDirectory() as temporary:
         start, end = Path(temporary) / "start", Path(temporary) / "end"
         checkpoint.save(model, start)
+        if teacher is not None:
+            checkpoint.save(teacher, start / TEACHER)
         arguments = (processes, errors, finetuning, start, data, folder, end)
         started = [spawn.Process(target=_work, args=(rank, *arguments)) for rank in range(processes)]
         with patch_environment(**_environment(processes)):
@@ -122,7 +130,8 @@ def _work(
             timeout=TIMEOUT,
         )
         model = checkpoint.load(start)
-        summary = finetuning.train(model, data, folder)
+        teacher = checkpoint.load(start / TEACHER) if (start / TEACHER).exists() else None
+        summary = finetuning.train(model, data, folder, teacher)
         if rank == 0:
             checkpoint.save(model, end)
             (end / SUMMARY).write_text(json.dumps(summary))

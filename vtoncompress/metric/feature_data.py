@@ -11,7 +11,7 @@ from torch import Tensor
 from vtoncompress.data.synthetic import Garment, Person, Synthetic, draw_person
 from vtoncompress.data.synthetic.garment import NECKLINES, PATTERNS, luminance
 from vtoncompress.data.synthetic.person import BOTTOMS, HAIRSTYLES
-from vtoncompress.metric.features import SIZE
+from vtoncompress.metric.feature_network import SIZE
 
 SLEEVES, LENGTHS, SKINS = (0.1, 1.3, 2.2), (2.5, 2.95), (0.35, 0.5, 0.65, 0.78)
 """Borders between classes: none, short, three-quarter, long sleeves; short to long tops; dark to light skin."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.feature_data import CLASSES, COLOURS, Labelled, draw
-from vtoncompress.metric.features import CHANNELS, DIMENSION, FeatureNetwork, stage
+from vtoncompress.metric.feature_network import CHANNELS, DIMENSION, FeatureNetwork, stage
 
 
 class Teacher(nn.Module):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
+
+Recovery = Callable[[TryOnModel, Path], Any]
+"""Trains a model in place, with a folder that outlives a kill."""
 
 
 class Pruning(ABC):
@@ -27,7 +30,7 @@ class Pruning(ABC):
         criterion: Criterion,
         data: TryOnData | None = None,
         folder: Path | None = None,
-        finetuning: Finetuning | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         """Prune ``model`` in place.
 
@@ -38,7 +41,7 @@ class Pruning(ABC):
             data: training pairs, for a criterion that computes gradients and for training; weights alone need none.
             folder: outlives a kill, so that training goes on from what is in it to the same result; None where nothing
                 is trained.
-            finetuning: between steps, where there are several.
+            recovery: training between steps, where there are several.
 
         Raises:
             ValueError: a ratio out of range, or a scope that matches nothing.

@@ -9,9 +9,8 @@ from typing import Any
 from vtoncompress import checkpoint
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.pruning.base import Pruning
+from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import Budget
 from vtoncompress.pruning.channels import prune_channels
 from vtoncompress.pruning.ratio import Ratios, flatten
@@ -54,20 +53,19 @@ class Iterative(Pruning):
         criterion: Criterion,
         data: TryOnData | None = None,
         folder: Path | None = None,
-        finetuning: Finetuning | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""
 
         def recover(step: int) -> None:
-            assert finetuning is not None
-            assert data is not None
+            assert recovery is not None
             assert folder is not None
             done = folder / f"recovered_{step}"
             if not (done / checkpoint.WEIGHTS).exists():
-                finetuning.train(model, data, folder / f"recovery_{step}")
+                recovery(model, folder / f"recovery_{step}")
                 checkpoint.save(model, unfinished := folder / f"unfinished_{step}")
                 unfinished.replace(done)
             model.load_state_dict(checkpoint.load(done).state_dict())
 
-        step = recover if finetuning is not None else None
-        prune_channels(model, scope, criterion, self.budget, data, folder, self.steps, step)
+        between = None if recovery is None else recover
+        prune_channels(model, scope, criterion, self.budget, data, folder, self.steps, between)

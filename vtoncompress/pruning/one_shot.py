@@ -8,9 +8,8 @@ from typing import Any
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.pruning.base import Pruning
+from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import Budget
 from vtoncompress.pruning.channels import prune_channels
 from vtoncompress.pruning.ratio import Ratios, flatten
@@ -45,7 +44,7 @@ class OneShot(Pruning):
         criterion: Criterion,
         data: TryOnData | None = None,
         folder: Path | None = None,
-        finetuning: Finetuning | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.prune`."""
         prune_channels(model, scope, criterion, self.budget, data, folder)

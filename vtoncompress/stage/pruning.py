@@ -10,6 +10,8 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
+from vtoncompress.data.base import TryOnData
+from vtoncompress.pruning.base import Recovery
 from vtoncompress.pruning.ratio import flatten
 from vtoncompress.pruning.reached import compare, count
 from vtoncompress.stage.seed import set_seed
@@ -28,11 +30,19 @@ def make(config: Mapping[str, Any], dense: Path, out: Path, work: Path) -> None:
     set_seed(config["seed"])
     model = checkpoint.load(dense)
     pruning, criterion = instantiate(config["pruning"]), instantiate(config["criterion"])
-    data, finetuning = (instantiate(config.get(name)) for name in ("training_data", "finetuning"))
+    data = instantiate(config.get("training_data"))
     pruning.check(model, config["scope"])
     parts = flatten(config["pruning"].get("ratios")).keys() & dict(model.named_modules()).keys()
     modules = list(dict.fromkeys([*config["scope"], *sorted(parts)]))
     before = count(model, modules)
-    pruning.prune(model, config["scope"], criterion, data, work, finetuning)
+    pruning.prune(model, config["scope"], criterion, data, work, _recovery(config, dense, data))
     checkpoint.save(model, out)
     (out / REACHED).write_text(json.dumps(compare(before, count(model, modules))))
+
+
+def _recovery(config: Mapping[str, Any], dense: Path, data: TryOnData | None) -> Recovery | None:
+    if "finetuning" not in config:
+        return None
+    assert data is not None
+    finetuning = instantiate(config["finetuning"])
+    return lambda model, folder: finetuning.train(model, data, folder, checkpoint.load(dense))

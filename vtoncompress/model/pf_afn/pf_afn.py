@@ -12,8 +12,10 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.convention import find_convention
 from vtoncompress.model.pf_afn.flow import GridSample
 from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator
-from vtoncompress.model.pf_afn.loss import try_on_loss
+from vtoncompress.model.pf_afn.loss import TERMS
+from vtoncompress.model.pf_afn.multi_level import Distance
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
+from vtoncompress.model.trace import Trace
 
 MULTIPLE = 2**DOWNSAMPLINGS
 LEVELS = len(ENCODER_CHANNELS)
@@ -30,6 +32,8 @@ class PFAFN(TryOnModel):
     Raises:
         ValueError: a size or a width that the network can't have.
     """
+
+    loss_terms = tuple(TERMS)
 
     def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
         super().__init__()
@@ -85,8 +89,29 @@ class PFAFN(TryOnModel):
         image, _ = self.finish(person, warped, warped_mask)
         return {"image": image, "flow": self.grid_to_pixels(grids[-1])}
 
-    def loss(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return try_on_loss(self, batch)
+    def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
+        mask = (garment_mask > 0.5).to(garment.dtype)
+        cut_out = garment * mask
+        pyramids = self.warp.pyramids(person, cut_out)
+        grids = self.warp.aflow_net(*pyramids)
+        warped, warped_mask = self.warp.sample(cut_out, grids[-1]), self.sample_mask(mask, grids[-1])
+        image, weight = self.finish(person, warped, warped_mask)
+        return Trace(
+            image=image,
+            flows=[self.grid_to_pixels(grid) for grid in grids],
+            features=[level for pyramid in pyramids for level in pyramid],
+            inner={"garment": cut_out, "garment_mask": mask, "warped": warped, "weight": weight},
+        )
+
+    def loss(
+        self,
+        trace: Trace,
+        batch: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+        perceptual: Distance | None = None,
+    ) -> dict[str, Tensor]:
+        chosen = {name: term for name, term in TERMS.items() if weights.get(name)}
+        return {name: term(trace, batch, perceptual) * weights[name] for name, term in chosen.items()}
 
     def float_layers(self) -> list[str]:
         return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]

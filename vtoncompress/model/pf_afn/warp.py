@@ -42,13 +42,17 @@ class WarpNetwork(nn.Module):
         Returns:
             The warped garment (N, 3, H, W), and the grids of :class:`AppearanceFlow`, the finest last.
         """
-        grids = self.aflow_net(self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person)))
+        grids = self.aflow_net(*self.pyramids(person, garment))
         return self.sample(garment, grids[-1]), grids
+
+    def pyramids(self, person: Tensor, garment: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Those of the garment and of the person, finest level first."""
+        return self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
 
     def dependency_outputs(self, person: Tensor, garment: Tensor) -> list[Tensor]:
         """As :meth:`forward` for tracing: correlation ties both pyramids' channels, and grids pass nothing on."""
         outputs = []
-        pyramids = self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
+        pyramids = self.pyramids(person, garment)
         flow = self.aflow_net
         for main, refine, *features in zip(flow.netMain, flow.netRefine, *map(reversed, pyramids), strict=True):
             garment_feature, person_feature = features
