@@ -20,7 +20,6 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -28,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import explain
+from vtoncompress.record import Record
 from vtoncompress.sweep import check, complete, finish, tables_if_stopped
 
 
@@ -71,15 +71,16 @@ class VariantSweeper(Sweeper):
         if self.config.dry_run:
             print_plan(configs)
             return []
-        returned: list[JobReturn] = []
+        records: list[Record] = []
         with tables_if_stopped(self.config):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
-                returned += self.launcher.launch(jobs[begin : begin + step], initial_job_idx=begin)
-                if self.config.on_failure == "stop" and _failed(returned):
-                    print(f"on_failure=stop: {len(jobs) - len(returned)} variants were not run", file=sys.stderr)
+                returned = self.launcher.launch(jobs[begin : begin + step], initial_job_idx=begin)
+                records += [job.return_value for job in returned]
+                if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
+                    print(f"on_failure=stop: {len(jobs) - len(records)} variants were not run", file=sys.stderr)
                     break
-        finish(self.config, [job.return_value for job in returned])
-        return returned
+        finish(self.config, records)
+        return records
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
         """The complete config of a job. ValueError, saying which job it is, where it can't work."""
@@ -94,8 +95,12 @@ class VariantSweeper(Sweeper):
             raise ValueError(f"{line} (job {number + 1} of {jobs}: {' '.join(overrides)})") from error
 
     def _jobs_at_once(self, jobs: int) -> int:
-        """All, unless a failure must keep the next ones from starting."""
-        return jobs if self.config.on_failure == "continue" else self.config.launcher.workers
+        """All, unless a failure must keep the next ones from starting.
+
+        Nor where they run one after the other anyway: Hydra keeps the configs of all that were launched together.
+        """
+        workers = int(self.config.launcher.workers)
+        return jobs if self.config.on_failure == "continue" and workers > 1 else workers
 
     def _jobs(self, arguments: list[str]) -> list[list[str]]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -141,7 +146,3 @@ def _distinct(jobs: list[list[str]], configs: list[dict[str, Any]]) -> tuple[lis
             name = config["variant"]
             raise ValueError(f"two variants of this sweep are called {name}: leave variant=... out, or make it differ")
     return [overrides for overrides, _ in kept.values()], [config for _, config in kept.values()]
-
-
-def _failed(returned: Sequence[JobReturn]) -> bool:
-    return any(job.return_value.status == "failed" for job in returned)
