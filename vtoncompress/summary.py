@@ -31,11 +31,11 @@ def summarise(records: Sequence[Record]) -> list[str]:
 
 
 def find_dense(records: Iterable[Record]) -> Record | None:
-    """The dense float32 row that others are compared with: in eager PyTorch if there is one."""
+    """The dense float32 row that others are compared with: not trained further, in eager PyTorch if there is one."""
     dense = [record for record in records if record.role == "variant" and record.status == "done"]
     return min(
         (record for record in dense if not _is_compressed(record)),
-        key=lambda record: record.runtime != "torch",
+        key=lambda record: (record.finetuning not in ("", "none"), record.runtime != "torch"),
         default=None,
     )
 
