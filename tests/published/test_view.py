@@ -31,10 +31,10 @@ def test_the_files(published: Path, records: list[Record], tmp_path: Path) -> No
 
 def test_a_line_a_published_cell(published: Path, records: list[Record], tmp_path: Path) -> None:
     theirs, _ = write_comparisons(records, tmp_path / "mine", published)
-    assert theirs.headers == ["published row", "column", "published", "our row", "ours", "difference (%)", "notes"]
-    assert ["half", "gflops", "4", "tuned", "3", "-25.0", "1"] in theirs.rows
-    assert ["half", "size_mb", "60", "tuned", "90", "+50.0", "2, 5"] in theirs.rows
-    assert ["half", "users", "4", "tuned", "–", "–", "4"] in theirs.rows
+    assert theirs.headers == ["published cell", "published", "our row", "ours", "difference (%)", "notes"]
+    assert ["half: gflops", "4", "tuned", "3", "-25.0", "1"] in theirs.rows
+    assert ["half: size_mb", "60", "tuned", "90", "+50.0", "2, 5"] in theirs.rows
+    assert ["half: users", "4", "tuned", "–", "–", "4"] in theirs.rows
     assert theirs.notes == [
         "(1) Erratum: GFLOPs are GMACs.",
         "(2) Erratum: 60 leaves out a part.",
@@ -65,7 +65,7 @@ def test_an_experiment_without_published_tables_gets_no_file(
 
 def test_nothing_measured_yet_is_said(published: Path, tmp_path: Path) -> None:
     (theirs,) = write_comparisons([], tmp_path / "mine", published)
-    assert {row[4] for row in theirs.rows} == {"–"}
+    assert {row[3] for row in theirs.rows} == {"–"}
     assert any("dense was not measured" in note for note in theirs.notes)
 
 
@@ -74,4 +74,4 @@ def test_a_terminal_shows_every_cell_whole(published: Path, records: list[Record
     print_tables(write_comparisons(records, tmp_path / "mine", published), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in text
-    assert ["half", "gflops", "4", "tuned", "3", "-25.0", "1"] in [line.split() for line in text.splitlines()]
+    assert ["half:", "gflops", "4", "tuned", "3", "-25.0", "1"] in [line.split() for line in text.splitlines()]

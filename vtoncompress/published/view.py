@@ -60,16 +60,16 @@ def _published(comparison: Comparison, cells: Sequence[Cell]) -> Table:
         texts = [f"Erratum: {text}" for text in cell.errata]
         texts += [_reason(cell)] if cell.reason else []
         texts += [f"Why: {cell.why}."] if cell.why else []
-        return ", ".join(str(notes.setdefault(text, len(notes) + 1)) for text in texts)
+        return ", ".join(map(str, sorted(notes.setdefault(text, len(notes) + 1) for text in texts)))
 
     rows = [
         [
-            cell.row, cell.column, f"{cell.published:.10g}", cell.variant, _number(cell.ours),
+            f"{cell.row}: {cell.column}", f"{cell.published:.10g}", cell.variant, _number(cell.ours),
             NOTHING if cell.difference_pct is None else f"{cell.difference_pct:+.1f}", numbers(cell),
         ]
         for cell in cells
     ]  # fmt: skip
-    headers = ("column", "published", "our row", "ours", "difference (%)", "notes")
+    headers = ("published", "our row", "ours", "difference (%)", "notes")
     figures, experiment = comparison.figures, comparison.experiment
     return Table(
         f"Published {figures.name} beside {experiment.name}",
@@ -78,7 +78,7 @@ def _published(comparison: Comparison, cells: Sequence[Cell]) -> Table:
         rows,
         [f"Source: {figures.source}.", *([experiment.note] if experiment.note else []), MACS],
         [f"({number}) {text}" for text, number in notes.items()],
-        labels="published row",
+        labels="published cell",
     )
 
 
