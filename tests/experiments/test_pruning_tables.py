@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ COUNTS = {
 TRAINED = [name for name in ROWS if name != "full_size_pruning"]
 
 
+@functools.cache
 def configs(experiment: str) -> dict[str, dict[str, Any]]:
     return compose_variants(ROOT / "conf", experiment, ROWS[experiment])
 

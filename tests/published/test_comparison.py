@@ -77,6 +77,28 @@ def test_figures_of_two_protocols_have_no_difference(
     assert found["half", "gflops"].difference_pct == -25.0  # a cost has no protocol
 
 
+def test_rows_of_parts_are_read_from_their_part(make: MakeRecord) -> None:
+    """Of the best pruning: a part's own ratio where it has one, and the original's size from the dense row."""
+    parts = {"warp": {"float32_mib": 60.0}, "generator": {"float32_mib": 80.0}}
+    best, dense = make("best"), make("dense")
+    best.details = {"cost": {"parts": parts}}
+    dense.details = {"cost": {"parts": {"warp": {"float32_mib": 112.0}, "generator": {"float32_mib": 168.0}}}}
+    pruning = {"ratio": 0.4, "ratios": {"generator": 0.25, "warp": {"image_FPN": 0}}}
+    for one in (best, dense):
+        one.trust = {"config": {"model": {"name": "pf_afn"}, "pruning": pruning}, "picture_size": [256, 192]}
+    comparison = next(one for one in read_comparisons("full_size_pruning") if "best" in one.figures.name)
+    found = {(cell.row, cell.column): cell for cell in compare(comparison, [dense, best])}
+    warp, generator = "cloth_warp_module", "image_generation_module"
+    ratios = [found[row, "sparsity_pct"] for row in (warp, generator)]
+    assert [(cell.published, cell.ours, cell.difference_pct) for cell in ratios] == [(40, 40, None), (25, 25, None)]
+    original = found[generator, "original_mb"]
+    assert (original.variant, original.ours) == ("dense", 168.0)
+    assert original.difference_pct == pytest.approx(100 * (168 / 167 - 1))
+    assert found[warp, "pruned_mb"].difference_pct == pytest.approx(100 * (60 / 40.97 - 1))
+    assert "both feature pyramids" in found[warp, "pruned_mb"].errata[0]
+    assert found[warp, "fps"].difference_pct is None
+
+
 def test_another_network_s_cost_has_no_difference(published: Path, records: list[Record]) -> None:
     found = cells(published, [replace(record, model="small") for record in records])
     assert found["half", "gflops"].ours == 3.0

@@ -47,7 +47,8 @@ def compare(comparison: Comparison, records: Sequence[Record]) -> list[Cell]:
 def _cell(comparison: Comparison, records: Mapping[str, Record], row_name: str, column_name: str) -> Cell:
     column, row = comparison.columns[column_name], comparison.experiment.rows[row_name]
     published = comparison.figures.rows[row_name][column_name]
-    variant, dense = row.steps[-1], comparison.experiment.dense
+    dense = comparison.experiment.dense
+    variant = dense if column.relative == "dense" else row.steps[-1]
     ours, reason = None, column.apart
     if column.ours and not (reason := _absent(records, variant, comparison) or _absent(records, dense, comparison)):
         ours, reason = _measure(column, row, records[variant], records[dense])
@@ -72,7 +73,7 @@ def _absent(records: Mapping[str, Record], variant: str, comparison: Comparison)
 def _measure(column: Column, row: Row, record: Record, dense: Record) -> tuple[float | None, str]:
     """Our number in the published unit, or None and the reason."""
     paths = [path.replace("{part}", row.part) for path in column.ours]
-    needed = {"value": [record], "dense": [dense]}.get(column.relative, [record, dense])
+    needed = [record] if column.relative in ("value", "dense") else [record, dense]
     for path in paths:
         numbers = [number for one in needed if (number := number_at(one, path)) is not None]
         if len(numbers) < len(needed):
