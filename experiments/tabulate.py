@@ -1,4 +1,4 @@
-"""Tables, best rows and the page of pictures, from the records of an experiment: conf/tabulate.yaml says how."""
+"""Tables, published ones beside them, best rows and pictures, from an experiment's records: see conf/tabulate.yaml."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ ConfigStore.instance().store("tabulate", OmegaConf.load(CONFIG))
 
 @hydra.main(version_base="1.3", config_path=None, config_name="tabulate")
 def main(config: DictConfig) -> None:
-    """Write table.csv, table.md, table.tex and pictures.html anew, and print the table and the best rows."""
-    from vtoncompress import page, record, summary, table
+    """Write the tables, pictures.html and what stands beside published tables anew; print them and the best rows."""
+    from vtoncompress import page, record, summary, table, terminal
+    from vtoncompress.published.view import write_comparisons
 
     known = ", ".join(_known(Path(config.results))) or f"none is in {config.results}"
     if OmegaConf.is_interpolation(config, "folder") and config.experiment is None:
@@ -30,7 +31,8 @@ def main(config: DictConfig) -> None:
         raise ValueError(f"{folder} has no records: run its experiment first, or choose another ({known})")
     table.write_tables(records, folder)
     page.write_page(folder, records)
-    table.print_table(records)
+    terminal.print_table(records)
+    terminal.print_tables(write_comparisons(records, folder))
     print(*summary.summarise(records), sep="\n")
 
 

@@ -76,6 +76,16 @@ def test_failed_rows_and_references_never_win() -> None:
     assert [line.partition(":")[0] for line in lines[1:]] == ["good", "1 of 3 variants failed"]
 
 
+def test_the_dense_network_trained_further_is_neither_the_measure_nor_a_winner() -> None:
+    control = dense(ssim_garment=0.70, latency_ms_p50=20.0, size_mib=19.0)
+    control.variant, control.finetuning = "dense_tuned", "supervised"
+    plain = dense()
+    plain.runtime = "openvino"  # while the control runs in eager PyTorch
+    rows = [control, plain, row("good", ssim_garment=0.67, size_mib=8.0)]
+    assert find_dense(rows) is plain
+    assert [line.partition(":")[0] for line in summarise(rows)[1:]] == ["good"]
+
+
 def test_rows_without_quality_are_not_praised_for_it() -> None:
     one = dense(size_mib=20.0)
     del one.values["ssim_garment"]

@@ -13,8 +13,8 @@ from vtoncompress.pipeline import Config, Plan, Stage
 from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
 
-# How and where a variant is run, which changes no number of it.
-RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure")
+# How and where a variant is run and why cells are left empty, which changes no number of it.
+RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure", "missing")
 MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"
 
 
@@ -36,6 +36,7 @@ def describe(cfg: Config) -> Record:
         pairs=cfg["pair_count"],
         seed=cfg["seed"],
         order=cfg["order"],
+        missing=dict(cfg["missing"]),
         trust={
             "config": {key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices")},
             "pair_list_hash": cfg["pair_list_hash"],
@@ -65,6 +66,7 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
     runtime = record.details.get("speed", {}).get("runtime")
     if runtime is not None:
         record.trust["runtime"] = runtime
+    record.missing = {name: reason for name, reason in record.missing.items() if name not in record.values}
     record.stages = [stage.address for stage in plan.stages]
     return record
 

@@ -31,11 +31,11 @@ def summarise(records: Sequence[Record]) -> list[str]:
 
 
 def find_dense(records: Iterable[Record]) -> Record | None:
-    """The dense float32 row that others are compared with: in eager PyTorch if there is one."""
+    """The dense float32 row that others are compared with: not trained further, in eager PyTorch if there is one."""
     dense = [record for record in records if record.role == "variant" and record.status == "done"]
     return min(
         (record for record in dense if not _is_compressed(record)),
-        key=lambda record: record.runtime != "torch",
+        key=lambda record: (_is_control(record), record.runtime != "torch"),
         default=None,
     )
 
@@ -45,9 +45,14 @@ def _is_compressed(record: Record) -> bool:
     return pruned or record.quantization not in ("", "none")
 
 
+def _is_control(record: Record) -> bool:
+    """The dense network trained further, which shows what training alone does; it is nobody's result."""
+    return not _is_compressed(record) and record.finetuning not in ("", "none")
+
+
 def _summarise(rows: Sequence[Record]) -> list[str]:
     dense = find_dense(rows)
-    others = [record for record in rows if record is not dense]
+    others = [record for record in rows if record is not dense and not _is_control(record)]
     if dense is None:
         return ["No dense float32 network was measured: there is nothing to compare with."]
     if not others:

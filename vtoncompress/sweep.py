@@ -167,7 +167,7 @@ def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
         ValueError: a variant of this run failed.
     """
     from vtoncompress.summary import summarise
-    from vtoncompress.table import print_table
+    from vtoncompress.terminal import print_table
 
     folder = Path(cfg.results) / cfg.name
     everything = write_results(folder)
@@ -175,6 +175,8 @@ def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
     for sentence in summarise(everything):
         print(sentence)
     print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
+    if (beside := folder / "published.md").is_file():
+        print(f"beside the published tables: {beside}")
     print(_where_time_went(records))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
@@ -198,13 +200,15 @@ def tables_if_stopped(cfg: DictConfig) -> Iterator[None]:
 
 
 def write_results(folder: Path) -> list[Record]:
-    """Write the tables and the page of all records of an experiment, and return these."""
+    """Write the tables, the page and what stands beside published tables, of all records of an experiment."""
     from vtoncompress.page import write_page
+    from vtoncompress.published.view import write_comparisons
     from vtoncompress.table import write_tables
 
     records = read_all(folder)
     write_tables(records, folder)
     write_page(folder, records)
+    write_comparisons(records, folder)
     return records
 
 

@@ -1,4 +1,4 @@
-"""Records -> table.csv with everything, and short tables to read (Markdown, LaTeX, terminal), one protocol each."""
+"""Records -> table.csv with everything, and short tables to read (Markdown, LaTeX), one protocol each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from vtoncompress.summary import captions, group_by
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
-    from rich.table import Table as RichTable
 
 CHOICES = (
     "variant", "role", "model", "data", "protocol", "scope", "criterion", "pruning_ratio", "finetuning", "quantization",
@@ -27,9 +25,10 @@ VALUES = (
 )  # fmt: skip
 # What tells rows apart that the columns above don't: same ratio by another schedule, same protocol on other pairs.
 EXTRAS = ("pruning", "pair_list_hash", "features", "reason")
+# Shares 0..1 that pruning removed, where a record has them: no ratio is met exactly.
+REACHED = ("channels_removed", "params_removed", "macs_removed")
 ROLES = ("reference", "oracle", "variant")
 NOTHING = "–"
-PLAIN_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,11 @@ SHOWN = (
 
 
 def to_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row a record, in the order of the tables: the contract's columns, then ``EXTRAS``, then further values."""
+    """One row a record, in the order of the tables: the contract's columns, ``EXTRAS``, and what else records have."""
     import pandas as pd
 
-    records = in_order(records)
-    further = dict.fromkeys(name for record in records for name in record.values if name not in VALUES)
-    rows = [_cells(record) for record in records]
+    rows = [_cells(record) for record in in_order(records)]
+    further = dict.fromkeys(name for row in rows for name in row if name not in (*CHOICES, *VALUES, *EXTRAS))
     frame = pd.DataFrame(rows, columns=[*CHOICES, *VALUES, *EXTRAS, *further])
     numbers = {"seed": "Int64", "pairs": "Int64", "pruning_ratio": float}
     return frame.astype(numbers | dict.fromkeys([*VALUES, *further], float))
@@ -84,8 +82,15 @@ def _cells(record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in (*CHOICES, "pruning", "reason")},
         "pair_list_hash": record.trust.get("pair_list_hash", ""),
         "features": "; ".join(sorted(features)),
+        **reached(record),
         **record.values,
     }
+
+
+def reached(record: Record) -> dict[str, float]:
+    """Those of ``REACHED`` that pruning told the record, 0..1."""
+    told = record.details | record.details.get("pruning", {}) | record.values
+    return {name: told[name] for name in REACHED if isinstance(told.get(name), float | int)}
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -95,7 +100,10 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be read, of one protocol. ``rows``, one a record, begin with a label; all cells are plain text."""
+    """A table to be read, of one protocol. All cells are plain text; the first of a row is its label.
+
+    ``records`` are those of the rows, in order; none where a row is no record. ``labels`` is the header of the labels.
+    """
 
     title: str
     records: list[Record]
@@ -104,11 +112,12 @@ class Table:
     captions: list[str]
     notes: list[str]
     over_seeds: bool = False
+    labels: str = "variant"
 
     @property
     def headers(self) -> list[str]:
         """One for each cell of a row."""
-        return ["variant", *(column.header for column in self.columns)]
+        return [self.labels, *(column.header for column in self.columns)]
 
 
 def to_tables(records: Sequence[Record]) -> list[Table]:
@@ -250,48 +259,3 @@ def to_latex(table: Table) -> str:
 
 def _escape_latex(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
-
-
-# Left out first where a terminal is narrow; all of them are in table.md.
-NARROW = (
-    "flow_error_px", "l1_garment", "fps", "psnr", "params_m", "kid", "kid_shipped", "ssim", "gmacs", "fid",
-    "fid_shipped",
-)  # fmt: skip
-
-
-def print_table(records: Sequence[Record], console: Console | None = None) -> None:
-    """Print the tables in 120 characters, with fewer columns in a narrower terminal; wider in a file or pipe."""
-    from rich.console import Console
-
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, PLAIN_WIDTH)
-    name_width = max(24, console.width - 92)  # 92 is what all columns of numbers take at most
-    for table in [*to_tables(records), *to_seed_tables(records)]:
-        keys = [column.key for column in table.columns]
-        unbounded = console.options.update(max_width=1000)  # a measure within the console's width never exceeds it
-        for key in NARROW:
-            if console.measure(_to_rich(table, keys, name_width), options=unbounded).maximum <= console.width:
-                break
-            keys = [one for one in keys if one != key]
-        console.print(_to_rich(table, keys, name_width))
-        if len(keys) < len(table.columns):
-            console.print("More columns in a wider terminal and in table.md.", style="dim")
-        for line in (*table.captions, *table.notes):
-            console.print(line, markup=False, style="dim")
-
-
-def _to_rich(table: Table, keys: Sequence[str], name_width: int) -> RichTable:
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    view = RichTable(title=table.title, box=None, padding=(0, 1, 0, 0), header_style="bold", title_justify="left")
-    view.add_column("variant", max_width=name_width, overflow="fold", vertical="bottom")
-    kept = [index for index, column in enumerate(table.columns, 1) if column.key in keys]
-    for index in kept:
-        view.add_column(table.headers[index].replace(" ", "\n"), justify="right", no_wrap=True, vertical="bottom")
-    for row in table.rows:
-        # KID's own spread has no room in a terminal.
-        cells = (row[index] if table.over_seeds else row[index].partition(" ±")[0] for index in kept)
-        view.add_row(Text(row[0]), *map(Text, cells))
-    return view

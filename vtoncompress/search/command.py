@@ -22,7 +22,7 @@ from vtoncompress.search.settings import Settings
 from vtoncompress.search.study import Study
 from vtoncompress.search.worker import MODULE, work
 from vtoncompress.sweep import tables_if_stopped, write_results
-from vtoncompress.table import print_table
+from vtoncompress.terminal import print_table
 
 OWN = ("search", "workers", "compare", "name", "results", "store", "hydra")
 COMMAND = (sys.executable, "-m", MODULE)

@@ -1,0 +1,77 @@
+"""What a reader gets: every cell with its erratum and reason, and our rows beside."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from vtoncompress.published.view import write_comparisons
+from vtoncompress.record import Record
+from vtoncompress.terminal import print_tables
+
+
+def test_the_files(published: Path, records: list[Record], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    theirs, ours = write_comparisons(records, folder, published)
+    assert {path.name for path in folder.iterdir()} == {"published.md", "published.tex", "published.csv"}
+    frame = pd.read_csv(folder / "published.csv").set_index(["row", "column"])
+    assert len(frame) == 12
+    assert frame.loc[("half", "fid_loss_pct"), "difference_pct"] == pytest.approx(150)
+    assert frame.loc[("half", "size_mb"), "errata"] == "60 leaves out a part."
+    assert frame.loc[("half", "users"), "reason"] == "nobody was asked"
+    markdown = (folder / "published.md").read_text()
+    assert theirs.title in markdown
+    assert ours.title in markdown
+    assert (folder / "published.tex").read_text().count(r"\begin{table}") == 2
+
+
+def test_a_line_a_published_cell(published: Path, records: list[Record], tmp_path: Path) -> None:
+    theirs, _ = write_comparisons(records, tmp_path / "mine", published)
+    assert theirs.headers == ["published cell", "published", "our row", "ours", "difference (%)", "notes"]
+    assert ["half: gflops", "4", "tuned", "3", "-25.0", "1"] in theirs.rows
+    assert ["half: size_mb", "60", "tuned", "90", "+50.0", "2, 5"] in theirs.rows
+    assert ["half: users", "4", "tuned", "–", "–", "4"] in theirs.rows
+    assert theirs.notes == [
+        "(1) Erratum: GFLOPs are GMACs.",
+        "(2) Erratum: 60 leaves out a part.",
+        "(3) No difference: per cent of 0.",
+        "(4) No number of ours: nobody was asked.",
+        "(5) Why: they forgot a part.",
+    ]
+    assert theirs.captions == ["Source: A paper.", "Read on.", "1 MAC = 2 FLOPs."]
+
+
+def test_fid_stands_beside_the_garment(published: Path, records: list[Record], tmp_path: Path) -> None:
+    _, ours = write_comparisons(records, tmp_path / "mine", published)
+    assert ours.headers == [
+        "variant", "warp GMACs", "deployed MiB", "FID", "garment SSIM", "garment L1", "FID loss (%)",
+        "garment SSIM recovered (%)",
+    ]  # fmt: skip
+    assert ours.rows[0] == ["dense", "8", "200", "10", "0.8", "0.04", "0", "–"]
+    assert ours.rows[3] == ["tuned", "3", "90", "15", "0.7", "0.06", "50", "80"]
+    assert any("FID never stands alone" in line for line in ours.captions)
+
+
+def test_an_experiment_without_published_tables_gets_no_file(
+    published: Path, records: list[Record], tmp_path: Path
+) -> None:
+    assert write_comparisons(records, tmp_path / "another", published) == []
+    assert not (tmp_path / "another").exists()
+
+
+def test_nothing_measured_yet_is_said(published: Path, tmp_path: Path) -> None:
+    (theirs,) = write_comparisons([], tmp_path / "mine", published)
+    assert {row[3] for row in theirs.rows} == {"–"}
+    assert any("dense was not measured" in note for note in theirs.notes)
+
+
+def test_a_terminal_shows_every_cell_whole(published: Path, records: list[Record], tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None, highlight=False)
+    print_tables(write_comparisons(records, tmp_path / "mine", published), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert ["half:", "gflops", "4", "tuned", "3", "-25.0", "1"] in [line.split() for line in text.splitlines()]
