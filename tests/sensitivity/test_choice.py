@@ -92,6 +92,7 @@ def test_a_search_starts_from_them(done: Done) -> None:
     settings = Settings.parse(source)
     config = row_config(settings, "row", 0, settings.space.overrides(settings.start[0]))
     assert config["pruning"]["ratio"] == 0.5
+    assert config["scope"]["modules"] == [*FIRST, *SECOND]
     assert flatten(config["pruning"]["ratios"]) == {FIRST[0]: 0.5, SECOND[0]: 0.5}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from vtoncompress.options import TARGET, used
 from vtoncompress.pruning.groups import Group
 from vtoncompress.record import write_text
-from vtoncompress.sensitivity.plan import Config, pruning_at
+from vtoncompress.sensitivity.plan import Config
 from vtoncompress.sensitivity.point import Analysis, Point
 
 RATIOS, SEARCHES = "ratios", "search"
@@ -42,15 +44,10 @@ def mean_ratio(groups: Sequence[Group], chosen: Mapping[str, float], ratios: Seq
 def write_ratios(analysis: Analysis, cfg: Config, choices: Mapping[str, str], folder: Path) -> None:
     """Write ``ratios.yaml``: the pruning with a ratio for every layer of the scope, to be added to a run."""
     groups = [*analysis.by_group()]
-    pruning = pruning_at(
-        cfg, mean_ratio(groups, analysis.chosen, analysis.ratios), by_layer(groups, analysis.chosen)
-    )  # fmt: skip
-    values = {
-        "defaults": [{f"override /{group}": choices[group]} for group in GROUPS],
-        "pruning": {key: value for key, value in pruning.items() if key != "_target_"},
-        "scope": cfg["scope"],
-        "criterion": {key: value for key, value in cfg["criterion"].items() if key != "_target_"},
-    }
+    mean = mean_ratio(groups, analysis.chosen, analysis.ratios)
+    options = _options(cfg)
+    options["pruning"] |= {"ratio": mean, "ratios": by_layer(groups, analysis.chosen)}
+    values = {"defaults": [{f"override /{group}": choices[group]} for group in GROUPS], **options}
     head = (
         "# @package _global_\n"
         f"# python experiments/run.py --config-dir {_shown(cfg['results'])} +{cfg['name']}={RATIOS} "
@@ -72,8 +69,10 @@ def write_search(analysis: Analysis, cfg: Config, choices: Mapping[str, str], co
     searched = sorted(largest, key=lambda group: -largest[group])[: cfg["search_groups"]]
     start = {_override(group): analysis.chosen[group.name] for group in largest}
     free = {_override(group) for group in searched}
+    options = {f"{group}.{key}": value for group, found in _options(cfg).items() for key, value in found.items()}
     overrides = [
         *(f"{group}={choices[group]}" for group in ("model", *GROUPS)),
+        *(f"{name}={json.dumps(value)}" for name, value in options.items()),
         f"pruning.ratio={max(analysis.ratios)}", "finetuning=supervised", "data.pairs=256",
         *(f"{name}={ratio}" for name, ratio in start.items() if name not in free),
     ]  # fmt: skip
@@ -86,8 +85,20 @@ def write_search(analysis: Analysis, cfg: Config, choices: Mapping[str, str], co
         "start": [{parameter: start[parameter] for parameter in map(_override, searched)}],
     }
     command = f"# python experiments/search.py --config-dir {_shown(cfg['results'])}/{cfg['name']} search={name}\n"
-    told = f"# Over the {len(searched)} groups that cost most; the others keep the ratio of {RATIOS}.yaml.\n"
+    told = (
+        f"# Over the {len(searched)} groups that cost most; the others keep the ratio of {RATIOS}.yaml. Options of the "
+        "model that\n# the analysis was given belong to this command as well.\n"
+    )
     write_text(folder / SEARCHES / f"{name}.yaml", command + told + yaml.safe_dump(search, sort_keys=False))
+
+
+def _options(cfg: Config) -> dict[str, dict[str, Any]]:
+    """Of the choices, in full, but for the ratios: a default that changes later must not change what was measured."""
+    choices = {group: used(cfg[group]) if TARGET in cfg[group] else cfg[group] for group in GROUPS}
+    left_out = (TARGET, "ratio", "ratios", "name")
+    return {
+        group: {key: value for key, value in choice.items() if key not in left_out} for group, choice in choices.items()
+    }
 
 
 def _override(group: Group) -> str:
