@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch_pruning as tp
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -191,6 +192,24 @@ def test_a_pruned_network_opens_by_the_widths_of_its_tensors(
         if isinstance(layer, torch.nn.Conv2d):
             assert (other.in_channels, other.out_channels) == (layer.in_channels, layer.out_channels), name
     assert all(torch.equal(*both) for both in zip(_outputs(whole), _outputs(pruned), strict=True))
+
+
+def test_a_history_that_torch_pruning_wrote_itself(tmp_path: Path, whole: PFAFN) -> None:
+    source = PFAFN(WIDTH, (64, 64), "seed")
+    pruner = tp.pruner.BasePruner(
+        source.generator,
+        torch.zeros(1, 7, 64, 64),
+        tp.importance.MagnitudeImportance(p=2),
+        pruning_ratio=0.5,
+        ignored_layers=[source.generator.model.model[-1]],
+    )
+    pruner.step()
+    assert len(pruner.pruning_history()) > 20
+    content = {"model": source.generator.state_dict(), "pruning_history": pruner.pruning_history()}
+    torch.save(content, tmp_path / "gen.pth")
+    load_official(whole, None, tmp_path / "gen.pth")
+    assert _equal(whole.generator, source.generator)
+    assert whole.generator.model.model[0].out_channels == 2
 
 
 def test_a_pruned_part_beside_a_whole_one(tmp_path: Path, pruned: PFAFN, whole: PFAFN, source: PFAFN) -> None:
