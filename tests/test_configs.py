@@ -178,7 +178,7 @@ def test_training_from_scratch_takes_every_choice(choice: str) -> None:
 
 
 def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
-    for name in ("config", "train", "try_on", "delivery"):
+    for name in ("config", "train", "try_on", "delivery", "sensitivity"):
         cfg = compose(name, return_hydra_config=True)
         assert cfg.hydra.output_subdir is None, name
         assert cfg.hydra.run.dir == ".", name

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 CONFIGS = {
     "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
-    "train_features": "train_features",
+    "train_features": "train_features", "sensitivity": "sensitivity",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")
@@ -38,7 +38,8 @@ def test_a_command_composes(document: str, runner: str, arguments: str) -> None:
     assert (ROOT / "experiments" / f"{runner}.py").is_file()
     if runner not in CONFIGS:
         return
-    told = [argument for argument in shlex.split(arguments) if "=" in argument and not argument.startswith("+recipes")]
+    words = shlex.split(arguments)
+    told = [word for word in words if "=" in word and not word.startswith("+recipes")]
     options = OverridesParser.create().parse_overrides(told)
     first = [
         f"{option.get_key_element()}={next(iter(option.sweep_string_iterator()))}"
@@ -46,6 +47,8 @@ def test_a_command_composes(document: str, runner: str, arguments: str) -> None:
         else option.input_line
         for option in options
     ]
+    if "--config-dir" in words:
+        first.append(f"hydra.searchpath=[file://{ROOT / words[words.index('--config-dir') + 1]}]")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert compose(CONFIGS[runner], [one for one in first if one is not None])
 

@@ -128,12 +128,8 @@ class Plan:
 def plan(cfg: Config) -> Plan:
     """The stages of the variant that the resolved config ``cfg`` describes. Builds nothing, imports nothing heavy."""
     cfg, seed = effective(cfg), cfg["seed"]
-    weights = {"network": cfg["model"]["network"], "official": cfg["model"].get("official"), "seed": seed}
     parity, few = _first(cfg["data"], cfg["parity_pairs"]), _first(cfg["data"], SUBJECT_PAIRS)
-    model = Stage(
-        "model", "vtoncompress.stage.model:make",
-        {**weights, "checkpoint": cfg["model"]["checkpoint"]}, files=_weight_files(cfg["model"]),
-    )  # fmt: skip
+    model = plan_model(cfg)
     pruned = Stage(
         "pruning", "vtoncompress.stage.pruning:make",
         {
@@ -174,7 +170,7 @@ def plan(cfg: Config) -> Plan:
             "subject", "vtoncompress.stage.subject:make",
             {
                 "data": few, "metric": {name: metric}, **_files("files", few),
-                **(_machine(cfg["deployed_threads"]) if kind == "clock" else {}),
+                **(timing(cfg["deployed_threads"]) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
         )
@@ -182,6 +178,16 @@ def plan(cfg: Config) -> Plan:
         for name, metric in _metrics(cfg, kind).items()
     ]  # fmt: skip
     return Plan(model, deployment, tuned, (*quality, *subject))
+
+
+def plan_model(cfg: Config) -> Stage:
+    """The stage that gives the dense network its weights; of the config it reads ``model`` and ``seed``."""
+    model = cfg["model"]
+    weights = {"network": model["network"], "official": model.get("official"), "seed": cfg["seed"]}
+    return Stage(
+        "model", "vtoncompress.stage.model:make", {**weights, "checkpoint": model["checkpoint"]},
+        files=_weight_files(model),
+    )  # fmt: skip
 
 
 def plan_reference(cfg: Config, name: str) -> Stage | None:
@@ -242,7 +248,8 @@ def _teacher_files(finetuning: Config) -> tuple[Path, ...]:
     return () if teacher in (None, DENSE) else _checkpoint_files(teacher)
 
 
-def _machine(threads: int | None) -> Config:
+def timing(threads: int | None) -> Config:
+    """What a measured time depends on besides code and network."""
     machine = environment()
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
 

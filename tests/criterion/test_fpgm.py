@@ -6,7 +6,7 @@ from torch import nn
 from tests.criterion.conftest import CHANNELS, group_of
 from vtoncompress.criterion.fpgm import FPGM
 from vtoncompress.model.pf_afn import PFAFN
-from vtoncompress.pruning.groups import find_groups, trace
+from vtoncompress.pruning.groups import find_groups
 
 
 def test_it_is_the_sum_of_the_distances_to_all_other_filters_in_units_of_the_mean(network: nn.Sequential) -> None:
@@ -31,8 +31,8 @@ def test_a_filter_and_its_negative_are_far_apart(network: nn.Sequential) -> None
 
 
 def test_tied_layers_that_give_the_channels_count_alike(toy: PFAFN) -> None:
-    group = next(one for one in find_groups(toy, trace(toy), ["warp"]) if "warp.image_FPN.smooth.4" in one.layers)
-    assert group.layers == ("warp.image_FPN.smooth.4", "warp.cond_FPN.smooth.4")
-    filters = [toy.get_submodule(name).weight.detach().flatten(1) for name in group.layers]
+    group = next(one for one in find_groups(toy, ["warp"]) if "warp.image_FPN.smooth.4" in one.members)
+    assert group.members == ("warp.image_FPN.smooth.4", "warp.cond_FPN.smooth.4")
+    filters = [toy.get_submodule(name).weight.detach().flatten(1) for name in group.members]
     sums = sum(torch.cdist(one, one).sum(1) for one in filters)
     torch.testing.assert_close(FPGM().importance()(group.tied), sums / sums.mean())

@@ -12,15 +12,15 @@ import torch_pruning as tp
 from vtoncompress.criterion.group_norm import GroupNorm, group_sparsity, squared_norms
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.model.pf_afn import PFAFN
-from vtoncompress.pruning.groups import ChannelGroup, find_groups, trace
+from vtoncompress.pruning.groups import Group, find_groups
 
 DATA = Synthetic("train", 8, 128, 96)
 LOSS = {"image": 1.0}
 
 
 @pytest.fixture
-def groups(toy: PFAFN) -> list[ChannelGroup]:
-    return find_groups(toy, trace(toy), ["warp", "generator"])
+def groups(toy: PFAFN) -> list[Group]:
+    return find_groups(toy, ["warp", "generator"])
 
 
 def _criterion(strength: float = 1e-2, samples: int = 4) -> GroupNorm:
@@ -28,7 +28,7 @@ def _criterion(strength: float = 1e-2, samples: int = 4) -> GroupNorm:
 
 
 def test_the_penalty_s_gradient_is_the_one_of_torch_pruning_s_own_sparse_training(
-    toy: PFAFN, groups: list[ChannelGroup]
+    toy: PFAFN, groups: list[Group]
 ) -> None:
     """Of the whole network, whatever its skip connections tie."""
     model = copy.deepcopy(toy)
@@ -51,24 +51,24 @@ def test_the_penalty_s_gradient_is_the_one_of_torch_pruning_s_own_sparse_trainin
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_norms_are_over_all_tied_layers(groups: list[ChannelGroup]) -> None:
+def test_norms_are_over_all_tied_layers(groups: list[Group]) -> None:
     magnitude = tp.importance.GroupMagnitudeImportance(p=2, group_reduction="sum", normalizer=None)
     for group in groups:
         torch.testing.assert_close(squared_norms(group).detach(), magnitude(group.tied), rtol=1e-4, atol=1e-6)
 
 
-def test_training_draws_the_norms_down(toy: PFAFN, groups: list[ChannelGroup], tmp_path: Path) -> None:
+def test_training_draws_the_norms_down(toy: PFAFN, groups: list[Group], tmp_path: Path) -> None:
     free = copy.deepcopy(toy)
-    _criterion(0.0).prepare(free, find_groups(free, trace(free), ["warp", "generator"]), DATA, tmp_path / "free")
+    _criterion(0.0).prepare(free, find_groups(free, ["warp", "generator"]), DATA, tmp_path / "free")
     _criterion(1.0).prepare(toy, groups, DATA, tmp_path / "drawn")
     norms = [
-        sum(squared_norms(group).sum().item() for group in find_groups(model, trace(model), ["warp", "generator"]))
+        sum(squared_norms(group).sum().item() for group in find_groups(model, ["warp", "generator"]))
         for model in (free, toy)
     ]
     assert norms[1] < norms[0]
 
 
-def test_without_samples_nothing_is_trained(toy: PFAFN, groups: list[ChannelGroup]) -> None:
+def test_without_samples_nothing_is_trained(toy: PFAFN, groups: list[Group]) -> None:
     before = {name: value.clone() for name, value in toy.state_dict().items()}
     criterion = _criterion(samples=0)
     criterion.check(None)

@@ -8,7 +8,7 @@ from vtoncompress.criterion.taylor import Taylor
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.model.pf_afn import PFAFN
-from vtoncompress.pruning.groups import find_groups, trace
+from vtoncompress.pruning.groups import find_groups
 
 DATA = Synthetic("train", 2, 128, 96)
 LOSS = {"flow": 0.05, "image": 2.0}
@@ -16,7 +16,7 @@ LOSS = {"flow": 0.05, "image": 2.0}
 
 def test_a_channel_that_nothing_depends_on_goes_first(toy: PFAFN) -> None:
     """The generator's first layer and what takes it in: weights that give nothing have no part in the loss."""
-    group = next(g for g in find_groups(toy, trace(toy), ["generator"]) if g.name == "generator.model.model.0")
+    group = next(g for g in find_groups(toy, ["generator"]) if g.name == "generator.model.model.0")
     for item in group.tied:
         layer = item.dep.layer
         if isinstance(layer, torch.nn.Conv2d) and item.dep.pruning_fn.__name__.endswith("out_channels"):

@@ -11,7 +11,7 @@ from torch_pruning.pruner.importance import Importance
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.pruning.groups import ChannelGroup
+from vtoncompress.pruning.groups import Group
 
 
 class Criterion(ABC):
@@ -22,9 +22,7 @@ class Criterion(ABC):
         """ValueError where the criterion can't work on ``data``. Takes no time."""
 
     @abstractmethod
-    def prepare(
-        self, model: TryOnModel, groups: Sequence[ChannelGroup], data: TryOnData | None, folder: Path | None
-    ) -> None:
+    def prepare(self, model: TryOnModel, groups: Sequence[Group], data: TryOnData | None, folder: Path | None) -> None:
         """Get ``model`` ready, in place, once before its first channels go. Most have nothing to do.
 
         Args:
@@ -48,7 +46,5 @@ class WeightCriterion(Criterion):
     def check(self, data: TryOnData | None) -> None:
         """Nothing can be wrong."""
 
-    def prepare(
-        self, model: TryOnModel, groups: Sequence[ChannelGroup], data: TryOnData | None, folder: Path | None
-    ) -> None:
+    def prepare(self, model: TryOnModel, groups: Sequence[Group], data: TryOnData | None, folder: Path | None) -> None:
         """Nothing to do."""

@@ -19,7 +19,7 @@ from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.pruning.groups import ChannelGroup
+from vtoncompress.pruning.groups import Group
 
 EMPHASIS = 4.0
 
@@ -77,9 +77,7 @@ class GroupNorm(Criterion):
         if self.loop:
             check_pairs("group_norm", "samples", self.loop.samples, data)
 
-    def prepare(
-        self, model: TryOnModel, groups: Sequence[ChannelGroup], data: TryOnData | None, folder: Path | None
-    ) -> None:
+    def prepare(self, model: TryOnModel, groups: Sequence[Group], data: TryOnData | None, folder: Path | None) -> None:
         """See :meth:`vtoncompress.criterion.base.Criterion.prepare`."""
         if self.loop:
             assert data is not None
@@ -94,7 +92,7 @@ class GroupNorm(Criterion):
 class _Sparse(Objective):
     """A model's own loss, and the size of its groups."""
 
-    def __init__(self, model: TryOnModel, loss: OwnLoss, groups: Sequence[ChannelGroup], strength: float) -> None:
+    def __init__(self, model: TryOnModel, loss: OwnLoss, groups: Sequence[Group], strength: float) -> None:
         super().__init__()
         self.model, self.helpers, self.groups, self.strength = model, nn.Module(), groups, strength
         self.weights, self.perceptual = loss.weights, loss.distance()
@@ -110,7 +108,7 @@ class _Sparse(Objective):
         return {**own, "sparsity": self.strength * group_sparsity(self.groups)}
 
 
-def group_sparsity(groups: Sequence[ChannelGroup]) -> Tensor:
+def group_sparsity(groups: Sequence[Group]) -> Tensor:
     """The sum over all channels of the penalty of :class:`GroupNorm`, over ``strength``."""
     total = torch.zeros(())
     for group in groups:
@@ -121,7 +119,7 @@ def group_sparsity(groups: Sequence[ChannelGroup]) -> Tensor:
     return total
 
 
-def squared_norms(group: ChannelGroup) -> Tensor:
+def squared_norms(group: Group) -> Tensor:
     """The sum of squares of all weights of each channel, over the tied layers, (channels,)."""
     total = torch.zeros(group.channels)
     for item in group.tied:

@@ -45,7 +45,7 @@ def prune_channels(
     training = model.training
     model.eval()
     graph = trace(model)
-    groups = find_groups(model, graph, scope)
+    groups = find_groups(model, scope, graph)
     if not groups:
         raise ValueError(
             f"scope ({', '.join(scope)}) has no channels that may go: its layers give the result or are tied to others "
@@ -55,11 +55,12 @@ def prune_channels(
     criterion.prepare(model, groups, data, folder)
     for step in range(steps):
         importance = criterion.importance(model, data)
-        groups = find_groups(model, graph, scope)
-        entries = [Entry(group.layers, widths[group.name], importance(group.tied)) for group in groups]
+        groups = find_groups(model, scope, graph)
+        entries = [Entry(group.members, widths[group.name], importance(group.tied)) for group in groups]
         for group, indices in zip(groups, budget.removed(entries, (step + 1) / steps), strict=True):
             if indices:
-                graph.get_pruning_group(group.root, group.tied[0].dep.handler, indices).prune()
+                root = group.tied[0].dep
+                graph.get_pruning_group(root.target.module, root.handler, indices).prune()
         model.zero_grad(set_to_none=True)
         if recover is not None and step + 1 < steps:
             recover(step)

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch_pruning as tp
 from safetensors.torch import save_file
+from torch import Tensor
 
+from vtoncompress import checkpoint
+from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.official import load_official
+from vtoncompress.pruning.one_shot import OneShot
 
 WIDTH = 1 / 16
 
@@ -129,3 +134,168 @@ def test_what_is_no_checkpoint(tmp_path: Path, source: PFAFN, model: PFAFN) -> N
         assert "save model.state_dict()" in _error(model, tmp_path / "other.pth")
     torch.save(source.warp, tmp_path / "module.pth")
     assert "would run code" in _error(model, tmp_path / "module.pth")
+
+
+HISTORY = [("encoders.0.0.block.2", True, [0, 3]), ("encoders.1.0.block.2", True, (1,))]
+
+
+@pytest.fixture(scope="module")
+def pruned() -> PFAFN:
+    """Every part with widths of its own: parts lose different shares, and one pyramid level keeps all."""
+    torch.manual_seed(1)
+    model = PFAFN(WIDTH, (64, 64), "seed").eval()
+    for scope, ratio in (("warp.image_features", 0.5), ("warp.aflow_net", 0.4), ("generator", 0.3)):
+        OneShot(ratio).prune(model, [scope], MagnitudeL2())
+    pyramids = ["warp.image_FPN", "warp.cond_FPN"]
+    OneShot(0.25, ratios={"warp.image_FPN.smooth.4": 0}).prune(model, pyramids, MagnitudeL2())
+    return model
+
+
+@pytest.fixture
+def whole() -> PFAFN:
+    torch.manual_seed(2)
+    return PFAFN(WIDTH, (64, 64), "seed")
+
+
+def _files(folder: Path, model: PFAFN, **beside: object) -> dict[str, Path]:
+    files = {part: folder / f"{part}.pth" for part in model.parts}
+    for part, file in files.items():
+        state = model.parts[part].state_dict()
+        torch.save({"model": state, **beside} if beside else state, file)
+    return files
+
+
+def _outputs(model: PFAFN) -> list[Tensor]:
+    torch.manual_seed(3)
+    with torch.inference_mode():
+        return [*model.eval()(*(torch.rand_like(one) for one in model.example_inputs())).values()]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"pruning_history": HISTORY},
+        {"pruning": HISTORY, "epoch": 3, "attributes": {"encoders.0.0.block.2": {"out_channels": 2}}},
+        {},
+    ],
+)
+def test_a_pruned_network_opens_by_the_widths_of_its_tensors(
+    tmp_path: Path, pruned: PFAFN, whole: PFAFN, beside: dict[str, object]
+) -> None:
+    load_official(whole, **_files(tmp_path, pruned, **beside))
+    assert {key: value.shape for key, value in whole.state_dict().items()} == {
+        key: value.shape for key, value in pruned.state_dict().items()
+    }
+    assert _equal(whole, pruned)
+    for name, layer in pruned.named_modules():
+        other = whole.get_submodule(name)
+        if isinstance(layer, torch.nn.Conv2d):
+            assert (other.in_channels, other.out_channels) == (layer.in_channels, layer.out_channels), name
+    assert all(torch.equal(*both) for both in zip(_outputs(whole), _outputs(pruned), strict=True))
+
+
+def test_a_history_that_torch_pruning_wrote_itself(tmp_path: Path, whole: PFAFN) -> None:
+    source = PFAFN(WIDTH, (64, 64), "seed")
+    pruner = tp.pruner.BasePruner(
+        source.generator,
+        torch.zeros(1, 7, 64, 64),
+        tp.importance.MagnitudeImportance(p=2),
+        pruning_ratio=0.5,
+        ignored_layers=[source.generator.model.model[-1]],
+    )
+    pruner.step()
+    assert len(pruner.pruning_history()) > 20
+    content = {"model": source.generator.state_dict(), "pruning_history": pruner.pruning_history()}
+    torch.save(content, tmp_path / "gen.pth")
+    load_official(whole, None, tmp_path / "gen.pth")
+    assert _equal(whole.generator, source.generator)
+    assert whole.generator.model.model[0].out_channels == 2
+
+
+def test_a_pruned_part_beside_a_whole_one(tmp_path: Path, pruned: PFAFN, whole: PFAFN, source: PFAFN) -> None:
+    files = _files(tmp_path, pruned, pruning_history=HISTORY)
+    torch.save(source.generator.state_dict(), files["generator"])
+    load_official(whole, **files)
+    assert _equal(whole.warp, pruned.warp)
+    assert _equal(whole.generator, source.generator)
+    assert all(torch.isfinite(output).all() for output in _outputs(whole))
+
+
+def test_a_pruned_network_survives_our_own_format(tmp_path: Path, pruned: PFAFN, whole: PFAFN) -> None:
+    load_official(whole, **_files(tmp_path, pruned, pruning_history=HISTORY))
+    checkpoint.save(whole, tmp_path / "network")
+    opened = checkpoint.load(tmp_path / "network")
+    assert isinstance(opened, PFAFN)
+    assert all(torch.equal(*both) for both in zip(_outputs(opened), _outputs(pruned), strict=True))
+
+
+def test_a_pruned_network_s_old_batch_norms_may_lack_their_counters(
+    tmp_path: Path, pruned: PFAFN, whole: PFAFN
+) -> None:
+    state = {key: value for key, value in pruned.warp.state_dict().items() if "num_batches" not in key}
+    torch.save({"model": state, "pruning_history": HISTORY}, tmp_path / "warp.pth")
+    load_official(whole, tmp_path / "warp.pth", None)
+    assert _equal(whole.warp, pruned.warp)
+
+
+def test_all_narrower_alike_is_another_width_unless_the_file_says_that_it_is_pruned(
+    tmp_path: Path, whole: PFAFN
+) -> None:
+    """Of a smaller network the correlation has another divisor, which no tensor shows."""
+    narrow = PFAFN(1 / 32, (64, 64), "seed")
+    assert "set model.network.width=0.03125" in _error(whole, _files(tmp_path, narrow)["warp"])
+    load_official(whole, _files(tmp_path, narrow, pruning_history=HISTORY)["warp"], None)
+    assert _equal(whole.warp, narrow.warp)
+
+
+@pytest.mark.parametrize(
+    "layer, told",
+    [
+        ("cond_FPN.smooth.2", "image_FPN.smooth.2 has 16, cond_FPN.smooth.2 has 15"),
+        ("image_FPN.adaptive.3", "image_FPN.adaptive.3 has 15, cond_FPN.adaptive.3 has 16"),
+        ("image_FPN.adaptive.0", "widths disagree at image_FPN.smooth.0"),
+        ("cond_features.encoders.1.0.block.2", "widths disagree at cond_features.encoders.1.1.block.0"),
+        ("aflow_net.netRefine.1.2", "widths disagree at aflow_net.netRefine.1.4"),
+    ],
+)
+def test_tied_widths_that_disagree_are_named(tmp_path: Path, whole: PFAFN, layer: str, told: str) -> None:
+    state = PFAFN(WIDTH, (64, 64), "seed").warp.state_dict()
+    for key in (f"{layer}.weight", f"{layer}.bias"):
+        if key in state:
+            state[key] = state[key][:-1].clone()
+    torch.save({"model": state, "pruning_history": HISTORY}, tmp_path / "warp.pth")
+    assert told in _error(whole, tmp_path / "warp.pth")
+
+
+def test_both_pyramids_narrower_than_what_joins_them_is_told(tmp_path: Path, whole: PFAFN) -> None:
+    state = PFAFN(WIDTH, (64, 64), "seed").warp.state_dict()
+    for side in ("image", "cond"):
+        for key in ("weight", "bias"):
+            name = f"{side}_FPN.smooth.4.{key}"
+            state[name] = state[name][:-2].clone()
+    torch.save({"model": state}, tmp_path / "warp.pth")
+    assert "widths disagree at aflow_net.netRefine.4.0 (Given" in _error(whole, tmp_path / "warp.pth")
+
+
+def test_a_wider_layer_is_of_no_pruned_network(tmp_path: Path, whole: PFAFN) -> None:
+    state = whole.generator.state_dict()
+    state["model.model.0.weight"] = torch.zeros(5, 7, 3, 3)
+    torch.save({"model": state, "pruning_history": HISTORY}, tmp_path / "gen.pth")
+    assert "1 shapes differ (model.model.0.weight is [5, 7, 3, 3], not [4, 7, 3, 3])" in _error(
+        whole, None, tmp_path / "gen.pth"
+    )
+
+
+@pytest.mark.parametrize("where", ["model", "history"])
+def test_a_pruned_file_of_objects_is_refused_with_a_remedy(
+    tmp_path: Path, pruned: PFAFN, whole: PFAFN, where: str
+) -> None:
+    trap = tmp_path / "executed"
+    content = {
+        "model": {"model": pruned.warp, "pruning_history": HISTORY},
+        "history": {"model": pruned.warp.state_dict(), "pruning_history": _Malicious(trap)},
+    }[where]
+    torch.save(content, tmp_path / "warp.pth")
+    message = _error(whole, tmp_path / "warp.pth")
+    assert "would run code: where it was made, save its state dict alone, torch.save(network.state_dict(), " in message
+    assert not trap.exists()

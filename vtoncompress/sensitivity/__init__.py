@@ -1,0 +1,10 @@
+"""Which layers bear pruning: each group of tied channels pruned alone, at some ratios, in the dense network.
+
+plan      the stages, one a point, kept in the store
+check     what is refused before any work
+command   from the config to the files
+point     what one point found, held against the dense network
+choice    ratios within a budget, as a config to run and as a search
+report    CSV and Markdown
+plot      the points as a picture
+"""
