@@ -116,7 +116,7 @@ def _protocol(cfg: Config, choices: Mapping[str, str], dense: Artifact) -> list[
     again = f"estimated again from {pairs} training pairs, the dense network's too" if pairs else "left as they are"
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in LIBRARIES)
     return [
-        f"Protocol {data.protocol}: pictures {width}x{height}, {len(data)} pairs (list {data.pair_list_hash()}); "
+        f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}); "
         "eager PyTorch in float32.",
         f"Network: {cfg['model']['name']}, {dense.json(WEIGHTS)['weights']}.",
         f"Scope {cfg['scope']['name']} ({', '.join(cfg['scope']['modules'])}), criterion {choices['criterion']}, "

@@ -50,11 +50,14 @@ def _row(point: Point, chosen: float) -> dict[str, object]:
 
 
 def rank(analysis: Analysis) -> list[tuple[Group, dict[float, Point]]]:
-    """Groups by what they cost for each MAC saved at the largest ratio, the cheapest first; last what saves none."""
+    """Groups by what they cost for each MAC saved at the largest ratio, the cheapest first; last what saves none.
 
-    def price(found: dict[float, Point]) -> float:
-        per_gmac = found[max(found)].loss_per_gmac
-        return float("inf") if per_gmac is None else per_gmac
+    Those that cost nothing by what they save: how far below 0 a loss lies says nothing.
+    """
+
+    def price(found: dict[float, Point]) -> tuple[float, int]:
+        last = found[max(found)]
+        return (float("inf") if last.loss_per_gmac is None else max(0.0, last.loss_per_gmac), -last.macs_saved)
 
     return sorted(analysis.by_group().items(), key=lambda item: price(item[1]))
 
@@ -94,7 +97,7 @@ def _together(analysis: Analysis) -> list[str]:
     return [
         "Loss: garment SSIM of the dense network less that of the network with this group pruned and nothing else "
         "done. Chosen: the largest ratio that costs "
-        f"{analysis.budget:g} at most, or 0; ranked by loss per MAC saved.",
+        f"{analysis.budget:g} at most, or 0. Ranked by loss per MAC saved, those that cost nothing by MACs.",
         f"Losses of several groups add up and more: with all chosen ratios at once garment SSIM is "
         f"{all_chosen.values[SSIM]:.3f} (dense {dense.values[SSIM]:.3f}), {all_chosen.macs / 1e9:.3f} of "
         f"{dense.macs / 1e9:.3f} GMACs and {all_chosen.parameters / 1e6:.2f} of {dense.parameters / 1e6:.2f} M "
