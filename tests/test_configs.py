@@ -177,6 +177,17 @@ def test_training_from_scratch_takes_every_choice(choice: str) -> None:
     assert len(instantiate(cfg.training_data)) >= cfg.finetuning.samples
 
 
+@pytest.mark.parametrize("group, choice", choices("finetuning/loss"))
+@pytest.mark.parametrize("mode", [choice for _, choice in choices("finetuning")])
+def test_every_mode_takes_every_loss(mode: str, group: str, choice: str) -> None:
+    for name in ("config", "train"):
+        cfg = compose(
+            name, [f"finetuning={mode}", f"{group}={choice}", *(["out=somewhere"] if name == "train" else [])]
+        )
+        with torch.device("meta"):
+            instantiate(cfg.finetuning).check(instantiate(cfg.model.network))
+
+
 def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
     for name in ("config", "train", "try_on", "delivery", "sensitivity"):
         cfg = compose(name, return_hydra_config=True)

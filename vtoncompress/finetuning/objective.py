@@ -16,24 +16,15 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         model: what is trained.
-        helpers: what learns beside it and is thrown away at the end.
         settings: what a run must share with the one that it goes on from, as JSON values.
         record: of these, what a record should know: networks that had a part beside the model.
         told: names of values that are told and not minimised.
     """
 
     model: TryOnModel
-    helpers: nn.Module
     settings: dict[str, Any]
     record: dict[str, Any]
     told: tuple[str, ...] = ()
-
-    @abstractmethod
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Set the helpers up, before the first step and with pairs of it; not called where a run goes on.
-
-        Of several processes each does, and that of the main one counts.
-        """
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
