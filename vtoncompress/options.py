@@ -86,7 +86,11 @@ def _kind(annotation: Any) -> Any:
 
 
 def check_budget(config: Config) -> None:
-    """ValueError where training is to see more pairs than its data has."""
+    """ValueError where there is no training data, or training is to see more pairs than it has."""
+    if config["training_data"] is None:
+        raise ValueError(
+            "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
+        )
     samples, pairs = used(config["finetuning"]).get("samples", 0), len(instantiate(config["training_data"]))
     if samples > pairs:
         raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")

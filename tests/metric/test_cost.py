@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.correlation import Correlation
 from vtoncompress.model.pf_afn.flow import GridSample
 from vtoncompress.pruning.one_shot import OneShot
+from vtoncompress.pruning.reached import compare, count
 
 
 def measure(model: TryOnModel, tmp_path: Path) -> Measurement:
@@ -125,3 +127,17 @@ def test_what_runs_inside_a_correlation_is_not_counted_twice(monkeypatch: pytest
     assert "bmm" not in macs.operations
     assert macs.modules["correlation"] == macs.operations["correlation"] == 4 * 49 * 8 * 6
     assert macs.modules[""] == macs.total
+
+
+def test_the_ratios_that_pruning_reached(toy: PFAFN, tmp_path: Path) -> None:
+    dense, model = copy.deepcopy(toy), toy
+    OneShot(0.5).prune(model, ["generator"], MagnitudeL2())
+    found = Cost().measure(Subject(model, tmp_path, None, None, [], dense)).values  # type: ignore[arg-type]
+    whole, half = (measure(one, tmp_path).values for one in (dense, model))
+    assert found["macs_removed"] == pytest.approx(1 - half["gmacs"] / whole["gmacs"])
+    assert found["params_removed"] == pytest.approx(1 - half["params_m"] / whole["params_m"])
+    assert found["channels_removed"] == compare(count(dense, []), count(model, []))["network"]["channels"]["removed"]
+    assert 0 < found["channels_removed"] < 0.5
+    assert 0.3 < found["params_removed"] < 0.5
+    unpruned = Cost().measure(Subject(dense, tmp_path, None, None, [], dense)).values  # type: ignore[arg-type]
+    assert [unpruned[f"{name}_removed"] for name in ("channels", "params", "macs")] == [0, 0, 0]

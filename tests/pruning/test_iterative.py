@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from torch import Tensor, nn
 
 from tests.pruning.conftest import Pruned
 from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
+from vtoncompress.criterion.random import Random
 from vtoncompress.metric.macs import count_macs
+from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.pruning.iterative import Iterative
 
@@ -68,3 +72,42 @@ def test_no_steps_are_refused() -> None:
 def test_an_unknown_scope_is_refused(toy: PFAFN) -> None:
     with pytest.raises(ValueError, match="scope names 'decoder'"):
         Iterative(0.5, 2).prune(toy, ["decoder"], MagnitudeL2())
+
+
+def test_every_step_but_the_last_is_trained_after(toy: PFAFN, tmp_path: Path) -> None:
+    layer, seen = toy.generator.model.model[0], []
+
+    def recovery(model: TryOnModel, folder: Path) -> None:
+        assert model is toy
+        seen.append((layer.out_channels, folder.name))
+
+    Iterative(0.5, 3, 4).prune(toy, ["generator"], MagnitudeL2(), None, tmp_path, recovery)
+    assert seen == [(3, "recovery_0"), (2, "recovery_1")]
+    assert layer.out_channels == 2
+
+
+def test_one_that_is_killed_between_steps_goes_on_to_the_same_network(toy: PFAFN, tmp_path: Path) -> None:
+    def recovery(model: TryOnModel, folder: Path) -> None:
+        """As a training does: from the weights that are there."""
+        model.generator.model.model[0].weight.data.mul_(1.5).add_(0.01)
+        model.warp.aflow_net.netMain[0][0].weight.data.mul_(-0.5)
+        done.append(folder.name)
+        if len(done) == stop_after:
+            raise KeyboardInterrupt
+
+    def run(model: PFAFN, folder: Path) -> PFAFN:
+        Iterative(0.5, 3, 4).prune(model, ["warp", "generator"], Random(), None, folder, recovery)
+        return model
+
+    done: list[str] = []
+    stop_after = 0
+    torch.manual_seed(5)
+    undisturbed = run(copy.deepcopy(toy), tmp_path / "undisturbed")
+    stop_after, done[:] = 2, []
+    with pytest.raises(KeyboardInterrupt):
+        run(copy.deepcopy(toy), tmp_path / "killed")
+    torch.rand(7)
+    again = run(copy.deepcopy(toy), tmp_path / "killed")
+    assert done == ["recovery_0", "recovery_1", "recovery_1"]
+    expected, found = undisturbed.state_dict(), again.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())

@@ -73,6 +73,7 @@ class Subject:
         runtime: those files, opened.
         baseline: the dense float32 network in eager PyTorch, opened through the same interface.
         pairs: some pairs to run.
+        dense: the torch network before pruning; None where nobody asks what was removed.
     """
 
     model: TryOnModel
@@ -80,6 +81,7 @@ class Subject:
     runtime: Runtime
     baseline: Runtime
     pairs: Sequence[Pair]
+    dense: TryOnModel | None = None
 
 
 class SubjectMetric(ABC):

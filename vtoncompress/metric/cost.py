@@ -18,13 +18,22 @@ class Cost(SubjectMetric):
     """MACs of one try-on call at batch 1 and the model's size, and parameters.
 
     ``gmacs`` in units of 10^9, ``gflops`` twice that; ``params_m`` in units of 10^6; ``gmacs_torch_pruning`` is what
-    torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products. The
-    details hold ``operations`` (GMACs by kind) and ``parts``: GMACs, parameters and float32 MiB (batch norm's
-    statistics included) of each part and of its children. All are the torch network's: what an exporter folds or a
-    runtime skips isn't known here.
+    torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products.
+    ``channels_removed``, ``params_removed`` and ``macs_removed`` are the shares of the dense network, 0..1, that
+    pruning took: output channels of convolutions, parameters, MACs. The details hold ``operations`` (GMACs by kind) and
+    ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children.
+    All are the torch network's: what an exporter folds or a runtime skips isn't known here.
     """
 
-    columns = ("gmacs", "gflops", "params_m", "gmacs_torch_pruning")
+    columns = (
+        "gmacs",
+        "gflops",
+        "params_m",
+        "gmacs_torch_pruning",
+        "channels_removed",
+        "params_removed",
+        "macs_removed",
+    )
 
     def measure(self, subject: Subject) -> Measurement:
         model = subject.model
@@ -36,6 +45,8 @@ class Cost(SubjectMetric):
             "params_m": _parameters(model) / 1e6,
             "gmacs_torch_pruning": count_with_torch_pruning(model, inputs) / 1e9,
         }
+        if subject.dense is not None:
+            values |= _removed(subject.dense, model, macs.total)
         details = {
             "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
             "parts": {name: _describe(part, model, macs) for name, part in model.parts.items()},
@@ -63,6 +74,19 @@ def count_with_torch_pruning(model: TryOnModel, inputs: dict[str, Tensor]) -> in
 
 def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _channels(module: nn.Module) -> int:
+    return sum(layer.out_channels for layer in module.modules() if isinstance(layer, nn.Conv2d))
+
+
+def _removed(dense: TryOnModel, model: TryOnModel, macs: int) -> dict[str, float]:
+    """The ratios that were reached: widths are whole numbers and layers are tied, so that none is what was asked."""
+    return {
+        "channels_removed": 1 - _channels(model) / _channels(dense),
+        "params_removed": 1 - _parameters(model) / _parameters(dense),
+        "macs_removed": 1 - macs / count_macs(dense, example_inputs(dense)).total,
+    }
 
 
 def _float32_bytes(module: nn.Module) -> int:

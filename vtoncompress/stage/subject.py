@@ -24,5 +24,6 @@ def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, ou
         runtime=open_deployment(deployed / FILES, threads).runtime,
         baseline=torch_export.open_runtime(dense, threads),
         pairs=instantiate(config["data"])[:],
+        dense=checkpoint.load(dense),
     )
     write_measurements({name: instantiate(metric).measure(subject) for name, metric in config["metric"].items()}, out)
