@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import json
 import operator
 import types
 import typing
@@ -25,6 +26,19 @@ COMMON: dict[str, Any] = {
 LEAST = {"seed": 0, "calibration_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
 NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": types.NoneType}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "null"}
+
+
+def built(node: Config) -> Any:
+    """The object that a config describes, made once for equal ones: it is to be asked, not to be changed.
+
+    A sweep checks hundreds of variants that share most of their choices.
+    """
+    return _built(json.dumps(node, sort_keys=True))
+
+
+@functools.lru_cache(maxsize=256)
+def _built(node: str) -> Any:
+    return instantiate(json.loads(node))
 
 
 def effective(config: Config) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def check_budget(config: Config) -> None:
         raise ValueError(
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
-    samples, pairs = used(config["finetuning"]).get("samples", 0), len(instantiate(config["training_data"]))
+    samples, pairs = used(config["finetuning"]).get("samples", 0), len(built(config["training_data"]))
     if samples > pairs:
         raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
 

@@ -11,14 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
-
 from vtoncompress import fingerprint, machine
 from vtoncompress.environment import environment
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, effective
+from vtoncompress.options import TARGET, built, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
 from vtoncompress.verification import find_faults
@@ -225,12 +223,12 @@ def _calibration(cfg: Config) -> Config:
 
 def _first(data: Config, count: int) -> Config:
     """The data set of the first ``count`` pairs only: what looks at no more depends on no more."""
-    return {**data, "pairs": min(count, len(instantiate(data)))}
+    return {**data, "pairs": min(count, len(built(data)))}
 
 
 def _files(name: str, data: Config) -> dict[str, str]:
     """The contents of a data set that is read and not drawn."""
-    paths = instantiate(data).files()
+    paths = built(data).files()
     return {name: fingerprint.files_hash(paths)} if paths else {}
 
 

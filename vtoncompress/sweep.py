@@ -16,12 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import reason_of_death
-from vtoncompress.options import check_budget, check_types, effective, used
+from vtoncompress.options import built, check_budget, check_types, effective, used
 from vtoncompress.pipeline import plan
 from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
 from vtoncompress.store import Store
@@ -39,35 +38,36 @@ def check(cfg: DictConfig) -> None:
 
     from vtoncompress.stage.model import check_sources
 
-    _check_name(cfg.name, cfg.variant)
-    check_types(_plain(cfg))
-    check_budget(_plain(cfg))
-    check_sources(cfg.model)
-    runtime, runtimes = _runtime(cfg), _class(cfg.quantization).runtimes
+    config = _plain(cfg)
+    _check_name(config["name"], config["variant"])
+    check_types(config)
+    check_budget(config)
+    check_sources(config["model"])
+    runtime, runtimes = _runtime(config), built(config["quantization"]).runtimes
     if runtime not in runtimes:
-        choice = str(cfg.quantization._target_).rpartition(".")[2]
+        choice = config["quantization"]["_target_"].rpartition(".")[2]
         raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
     for group in ("criterion", "pruning", "finetuning", "quantization", "export", "data", "training_data"):
-        instantiate(cfg[group])
+        built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
-        network = instantiate(cfg.model.network)
-    instantiate(cfg.pruning).check(network, cfg.scope.modules)
-    instantiate(cfg.finetuning).check(network)
-    if (criterion := effective(_plain(cfg))["criterion"]) is not None:
-        instantiate(criterion).check(instantiate(cfg.training_data))
-    if cfg.pruning.get("recovery_samples") and not used(_plain(cfg)["finetuning"]).get("samples"):
+        network = built(config["model"]["network"])
+    built(config["pruning"]).check(network, config["scope"]["modules"])
+    built(config["finetuning"]).check(network)
+    if (criterion := effective(config)["criterion"]) is not None:
+        built(criterion).check(built(config["training_data"]))
+    if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")
-    if cfg.on_failure not in ("continue", "stop"):
-        raise ValueError(f"on_failure={cfg.on_failure}: choose continue or stop")
-    if cfg.threads is not None and not 1 <= cfg.threads <= (os.cpu_count() or 1):
-        raise ValueError(f"threads={cfg.threads}: use 1 to {os.cpu_count()}, or null for all")
-    if not cfg.get("metric"):
+    if config["on_failure"] not in ("continue", "stop"):
+        raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
+    if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
+        raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
+    if not config.get("metric"):
         raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
-    for metric in cfg.metric.values():
-        instantiate({key: value for key, value in metric.items() if key != "kind"})
+    for metric in config["metric"].values():
+        built({key: value for key, value in metric.items() if key != "kind"})
     for option in ("results", "store"):
-        _check_folder(option, Path(cfg[option]))
-    plan(_plain(cfg))
+        _check_folder(option, Path(config[option]))
+    plan(config)
 
 
 def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[str, Any]:
@@ -79,11 +79,11 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
         order: place in the experiment.
     """
     config = effective(_plain(cfg))
-    config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(cfg)}
+    config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(config)}
     config["order"] = order
     if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
         config["threads"] = max(1, (os.cpu_count() or 1) // workers)
-    data = instantiate(config["data"])
+    data = built(config["data"])
     config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
     if config["variant"] is None:
         config["variant"] = _variant_name(config)
@@ -239,12 +239,8 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
-def _class(choice: DictConfig) -> Any:
-    return get_class(choice._target_)
-
-
-def _runtime(cfg: DictConfig) -> str:
-    return str(_class(cfg.export).runtime)
+def _runtime(config: Mapping[str, Any]) -> str:
+    return str(built(config["export"]).runtime)
 
 
 def _variant_name(config: dict[str, Any]) -> str:
