@@ -82,8 +82,9 @@ def test_another_size_and_aspect_move_everything_alike(root: Path) -> None:
     triples = [value for joint in range(18) for value in (2 * joint + 16.5, 4 * joint + 0.5, 0.5)]
     _write_pose(root, "000001", {"people": [{"pose_keypoints_2d": triples}]})
     moved, still = _open(root)[0], _open(root)[1]
-    for name in ("region", "kept", "parts"):
+    for name in ("kept", "parts"):
         assert np.array_equal(getattr(moved, name), getattr(still, name)), name
+    assert np.array_equal(moved.region > 127, still.region > 127)  # grey edges depend on the size
     np.testing.assert_allclose(moved.joints, still.joints, atol=1e-5)
 
 
