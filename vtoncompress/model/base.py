@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 
-class TryOnModel(nn.Module, ABC):
+class Network(nn.Module, ABC):
+    """A network that a checkpoint can hold."""
+
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """What its class must be called with to build it before pruning, as JSON values."""
+
+
+class TryOnModel(Network):
     """A network that puts a garment on a person.
 
     Attributes:
@@ -19,10 +27,6 @@ class TryOnModel(nn.Module, ABC):
     """
 
     size: tuple[int, int]
-
-    @abstractmethod
-    def arguments(self) -> dict[str, Any]:
-        """What its class must be called with to build it before pruning, as JSON values."""
 
     @property
     @abstractmethod

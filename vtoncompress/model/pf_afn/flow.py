@@ -62,6 +62,10 @@ class AppearanceFlow(nn.Module):
         window = (2 * DISPLACEMENT + 1) ** 2
         self.netMain = nn.ModuleList(_flow_head(window, hidden) for _ in range(levels))
         self.netRefine = nn.ModuleList(_flow_head(2 * pyramid, hidden) for _ in range(levels))
+        for head in (*self.netMain, *self.netRefine):
+            # Training starts from the identity: garment and person already stand in the same place.
+            nn.init.zeros_(head[-1].bias)
+            head[-1].weight.data.mul_(0.1)
         self.correlation = Correlation(pyramid if convention.mean_correlation else 1)
         self.sample = GridSample(convention.align_corners)
 

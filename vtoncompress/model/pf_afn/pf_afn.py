@@ -11,12 +11,23 @@ from torch import Tensor, nn
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.convention import find_convention
 from vtoncompress.model.pf_afn.flow import GridSample
-from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator
+from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
 from vtoncompress.model.pf_afn.loss import try_on_loss
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
 
 MULTIPLE = 2**DOWNSAMPLINGS
 LEVELS = len(ENCODER_CHANNELS)
+
+
+def check_shape(width: float, size: Sequence[int]) -> None:
+    """ValueError for a size or a width that a network of this kind can't have."""
+    if not 1 / 32 <= width <= 4:
+        raise ValueError(f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)")
+    # Of a side of 32 the coarsest level has one pixel, in which no offset can be told: its grid would be NaN.
+    if len(size) != 2 or any(side < 2 * MULTIPLE or side % MULTIPLE for side in size):
+        raise ValueError(
+            f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}, {2 * MULTIPLE} or more"
+        )
 
 
 class PFAFN(TryOnModel):
@@ -33,25 +44,13 @@ class PFAFN(TryOnModel):
 
     def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
         super().__init__()
-        if not 1 / 32 <= width <= 4:
-            raise ValueError(
-                f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)"
-            )
-        # Of a side of 32 the coarsest level has one pixel, in which no offset can be told: its grid would be NaN.
-        if len(size) != 2 or any(side < 2 * MULTIPLE or side % MULTIPLE for side in size):
-            raise ValueError(
-                f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}, {2 * MULTIPLE} or more"
-            )
+        check_shape(width, size)
         rule = find_convention(convention)
         self.width, self.convention = width, convention
         self.size = (size[0], size[1])
         self.align_corners = rule.align_corners
         self.warp = WarpNetwork(width, rule)
         self.generator = Generator(width)
-        for head in (*self.warp.aflow_net.netMain, *self.warp.aflow_net.netRefine):
-            # Training starts from the identity: garment and person already stand in the same place.
-            nn.init.zeros_(head[-1].bias)
-            head[-1].weight.data.mul_(0.1)
         self.sample_mask = GridSample(rule.align_corners, padding_mode="zeros")
 
     def arguments(self) -> dict[str, Any]:
@@ -71,9 +70,7 @@ class PFAFN(TryOnModel):
 
     def finish(self, person: Tensor, warped: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Picture (N, 3, H, W) in -1..1 and the weight (N, 1, H, W) that the warped garment has in it."""
-        output = self.generator(torch.cat([person, warped, warped_mask], 1))
-        weight = torch.sigmoid(output[:, 3:]) * warped_mask
-        return warped * weight + torch.tanh(output[:, :3]) * (1 - weight), weight
+        return blend(self.generator(torch.cat([person, warped, warped_mask], 1)), warped, warped_mask)
 
     def grid_to_pixels(self, grid: Tensor) -> Tensor:
         """Sampling grid (N, 2, h, w) in -1..1 of any level -> pixels of the full picture, centres at whole numbers."""

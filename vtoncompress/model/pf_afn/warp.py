@@ -22,34 +22,38 @@ class WarpNetwork(nn.Module):
     Args:
         width: factor on all channel counts; 1 is the published network.
         convention: correlation and sampling convention.
+        condition_channels: of what stands for the person: 3 for its picture.
     """
 
-    def __init__(self, width: float, convention: Convention) -> None:
+    def __init__(self, width: float, convention: Convention, condition_channels: int = 3) -> None:
         super().__init__()
         encoder = tuple(round(width * c) for c in ENCODER_CHANNELS)
         pyramid = round(width * PYRAMID_CHANNELS)
         first, second, third = (round(width * c) for c in FLOW_CHANNELS)
         self.image_features = FeatureEncoder(encoder)
-        self.cond_features = FeatureEncoder(encoder)
+        self.cond_features = FeatureEncoder(encoder, condition_channels)
         self.image_FPN = FeaturePyramid(encoder, pyramid)
         self.cond_FPN = FeaturePyramid(encoder, pyramid)
         self.aflow_net = AppearanceFlow(pyramid, (first, second, third), len(encoder), convention)
         self.sample = GridSample(convention.align_corners)
 
     def forward(self, person: Tensor, garment: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Pictures (N, 3, H, W) in -1..1, H and W multiples of 32.
+        """Pictures (N, 3, H, W) in -1..1, H and W multiples of 32; the person's may have other channels.
 
         Returns:
             The warped garment (N, 3, H, W), and the grids of :class:`AppearanceFlow`, the finest last.
         """
-        grids = self.aflow_net(self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person)))
+        grids = self.aflow_net(*self.pyramids(person, garment))
         return self.sample(garment, grids[-1]), grids
+
+    def pyramids(self, person: Tensor, garment: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The garment's and the person's :class:`FeaturePyramid`."""
+        return self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
 
     def dependency_outputs(self, person: Tensor, garment: Tensor) -> list[Tensor]:
         """As :meth:`forward` for tracing: correlation ties both pyramids' channels, and grids pass nothing on."""
         outputs = []
-        pyramids = self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
-        flow = self.aflow_net
+        flow, pyramids = self.aflow_net, self.pyramids(person, garment)
         for main, refine, *features in zip(flow.netMain, flow.netRefine, *map(reversed, pyramids), strict=True):
             garment_feature, person_feature = features
             cost = garment_feature.new_zeros(1, main[0].in_channels, *garment_feature.shape[-2:])
