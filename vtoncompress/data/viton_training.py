@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +145,12 @@ class VitonTraining(Sequence[Example]):
     def names(self) -> list[str]:
         """Of all examples, in order."""
         return [files[PERSONS].stem for files in self._files]
+
+    def description(self) -> dict[str, Any]:
+        """What two runs on the same examples have in common, as JSON values."""
+        options = {key: value for key, value in vars(self).items() if key != "root" and not key.startswith("_")}
+        names = hashlib.sha256("\n".join(self.names()).encode()).hexdigest()[:16]
+        return {"examples": len(self), "names": names, **options}
 
     def _kept(self, labels: Image, parts: Image) -> Image:
         kept = np.isin(labels, self.kept_labels)
