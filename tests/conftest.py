@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import default_collate
 
@@ -28,6 +29,20 @@ TOY = (
     f"model.network.width={WIDTH}", "model.checkpoint=null", "data.pairs=4", "calibration_pairs=4", "parity_pairs=2",
     "finetuning.samples=4", "finetuning.batch_size=2", "finetuning.workers=0", "finetuning.batch_norm_pairs=0",
 )  # fmt: skip
+
+
+def loss_weights(choice: str) -> dict[str, float]:
+    """Of ``finetuning/loss=<choice>``."""
+    return {str(name): value for name, value in OmegaConf.load(ROOT / f"conf/finetuning/loss/{choice}.yaml").items()}
+
+
+TRUTH, PAPER = loss_weights("truth"), loss_weights("paper")
+
+
+def loss_of(model: PFAFN, batch: dict[str, Tensor], weights: dict[str, float] = TRUTH) -> dict[str, Tensor]:
+    """The model's loss on a batch, term by term."""
+    trace = model.trace(batch["person"], batch["garment"], batch["garment_mask"])
+    return model.loss(trace, batch, weights)
 
 
 @pytest.fixture(scope="session")

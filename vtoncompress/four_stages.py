@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,10 @@ def _train(name: str, stage: TrainingStage, cfg: Config, data: VitonTraining, fo
     work = folder.with_name(f"{name}.work")
     work.mkdir(parents=True, exist_ok=True)
     group.print(f"{name}:")
-    with Clock(work / "seconds", kept=group.is_main_process) as clock:
+    with Clock(work / "seconds") if group.is_main_process else nullcontext() as clock:
         summary = stage.train(model, data, work, teacher)
-    if group.is_main_process:
-        write_trained(model, folder, {**identity, "seconds": round(clock.total), **summary}, work)
+    if clock is not None:
+        write_trained(model, folder, work, {**identity, "seconds": round(clock.total), **summary})
 
 
 def _open_teacher(stage: TrainingStage, network: Config) -> ParserBased | None:

@@ -15,7 +15,9 @@ from hydra.utils import instantiate
 
 from vtoncompress import fingerprint, machine
 from vtoncompress.environment import environment
+from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
+from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
 from vtoncompress.options import TARGET, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.store import Artifact, Store
@@ -120,7 +122,7 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return (self.model, *self.tuned.inputs, self.tuned, self.deployment, *self.measurements)
+        return (self.model, self.tuned.inputs[0], self.tuned, self.deployment, *self.measurements)
 
 
 def plan(cfg: Config) -> Plan:
@@ -137,14 +139,15 @@ def plan(cfg: Config) -> Plan:
         {"pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": cfg["criterion"], "seed": seed},
         (model,),
     )  # fmt: skip
+    learns_from_dense = cfg["finetuning"].get("teacher") == DENSE
     tuned = Stage(
-        "finetuning", "vtoncompress.stage.finetuning:make",
+        "finetuning", f"vtoncompress.stage.finetuning:{'make_from_dense' if learns_from_dense else 'make'}",
         {
             "finetuning": cfg["finetuning"], "training_data": cfg["training_data"], "seed": seed,
-            **_files("training_files", cfg["training_data"]),
+            **_files("training_files", cfg["training_data"]), **_perceptual(cfg["finetuning"]),
         },
-        (pruned,),
-        resumable=True,
+        (pruned, model) if learns_from_dense else (pruned,),
+        files=_teacher_files(cfg["finetuning"]), resumable=True,
     )  # fmt: skip
     deployment = Stage(
         "deployment", "vtoncompress.stage.deployment:make",
@@ -207,6 +210,20 @@ def _files(name: str, data: Config) -> dict[str, str]:
     return {name: fingerprint.files_hash(paths)} if paths else {}
 
 
+def _perceptual(finetuning: Config) -> dict[str, str]:
+    """The weights through which a training's loss looks; those of the shipped network are known to the code."""
+    if not is_needed(finetuning.get("loss", {})):
+        return {}
+    path = find_vgg19(**finetuning["perceptual"])
+    return {} if path is None else {"perceptual_files": fingerprint.files_hash([path])}
+
+
+def _teacher_files(finetuning: Config) -> tuple[Path, ...]:
+    """Those of a teacher that is no stage of the variant."""
+    teacher = finetuning.get("teacher")
+    return () if teacher in (None, DENSE) else _checkpoint_files(teacher)
+
+
 def _machine(threads: int | None) -> Config:
     machine = environment()
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
@@ -219,9 +236,13 @@ def _metrics(cfg: Config, kind: str) -> dict[str, Any]:
 
 def _weight_files(model: Config) -> tuple[Path, ...]:
     if model["checkpoint"] is not None:
-        return tuple(sorted(path for path in checkpoint_folder(model["checkpoint"]).iterdir() if path.is_file()))
+        return _checkpoint_files(model["checkpoint"])
     official = model.get("official") or {}
     return tuple(Path(path) for key, path in official.items() if key != "_target_" and path is not None)
+
+
+def _checkpoint_files(source: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in checkpoint_folder(source).iterdir() if path.is_file()))
 
 
 def _feature_files(metrics: Config) -> tuple[Path, ...]:

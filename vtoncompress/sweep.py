@@ -52,6 +52,7 @@ def check(cfg: DictConfig) -> None:
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = instantiate(cfg.model.network)
     instantiate(cfg.pruning).check(network, cfg.scope.modules)
+    instantiate(cfg.finetuning).check(network)
     if cfg.on_failure not in ("continue", "stop"):
         raise ValueError(f"on_failure={cfg.on_failure}: choose continue or stop")
     if cfg.threads is not None and not 1 <= cfg.threads <= (os.cpu_count() or 1):

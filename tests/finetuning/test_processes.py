@@ -17,6 +17,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from tests.conftest import TRUTH
 from vtoncompress.data.base import Pair
 from vtoncompress.finetuning import processes
 from vtoncompress.finetuning.supervised import Supervised
@@ -60,7 +61,7 @@ def _killed(pair: Pair) -> Pair:
 def _mode(**changed: Any) -> Supervised:
     options: dict[str, Any] = {
         "samples": PAIRS, "batch_size": 4, "learning_rate": 2e-3, "warmup": 1, "clip": 1.0, "mixed_precision": "no",
-        "workers": 0, "checkpoint_every": 1, "batch_norm_pairs": 4,
+        "workers": 0, "checkpoint_every": 1, "batch_norm_pairs": 4, "loss": TRUTH,
     }  # fmt: skip
     return Supervised(**{**options, **changed})
 

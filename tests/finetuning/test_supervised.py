@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from tests.conftest import TRUTH, loss_of
 from vtoncompress.data.base import Pair
-from vtoncompress.finetuning import supervised
+from vtoncompress.finetuning import loop
 from vtoncompress.finetuning.pairs import mirror, training_tensors
 from vtoncompress.finetuning.supervised import Supervised
 from vtoncompress.model.pf_afn import PFAFN
@@ -37,14 +38,14 @@ class Endless:
 def _mode(**changed: Any) -> Supervised:
     options: dict[str, Any] = {
         "samples": 8, "batch_size": 2, "learning_rate": 2e-3, "warmup": 1, "clip": 1.0, "mixed_precision": "no",
-        "workers": 0, "checkpoint_every": 2, "batch_norm_pairs": 2,
+        "workers": 0, "checkpoint_every": 2, "batch_norm_pairs": 2, "loss": TRUTH,
     }  # fmt: skip
     return Supervised(**{**options, **changed})
 
 
 def _loss(model: PFAFN, batch: dict[str, Tensor]) -> float:
     with torch.no_grad():
-        return float(torch.stack(list(copy.deepcopy(model).train().loss(batch).values())).sum())
+        return float(torch.stack(list(loss_of(copy.deepcopy(model).train(), batch).values())).sum())
 
 
 def _killed_at(pair: int) -> Callable[[int], None]:
@@ -149,7 +150,7 @@ def test_accumulation_takes_the_mean_gradient_of_the_micro_batches(
     expected: dict[str, Tensor] = {}
     for half in (default_collate(seen[:2]), default_collate(seen[2:])):
         model = copy.deepcopy(toy).train()
-        torch.stack(list(model.loss(half).values())).sum().backward()
+        torch.stack(list(loss_of(model, half).values())).sum().backward()
         for name, value in model.named_parameters():
             expected[name] = expected.get(name, 0) + value.grad / 2
     monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_: None)
@@ -213,7 +214,7 @@ def test_an_unknown_precision_is_refused() -> None:
 def test_other_processes_than_the_launcher_s_are_refused(
     toy: PFAFN, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervised, "join_group", lambda: SimpleNamespace(num_processes=3))
+    monkeypatch.setattr(loop, "join_group", lambda: SimpleNamespace(num_processes=3))
     with pytest.raises(ValueError, match="finetuning.processes=2, but the launcher started 3: drop one"):
         _mode(batch_size=4, processes=2).train(toy, Endless(pairs), tmp_path)
 
@@ -221,7 +222,7 @@ def test_other_processes_than_the_launcher_s_are_refused(
 def test_nothing_in_the_loss_is_made_on_the_cpu(toy: PFAFN, batch: dict[str, Tensor]) -> None:
     """A device without values stands for a GPU: neither takes part in one operation with the CPU."""
     model = toy.train().to("meta")
-    terms = model.loss({name: tensor.to("meta") for name, tensor in batch.items()})
+    terms = loss_of(model, {name: tensor.to("meta") for name, tensor in batch.items()})
     torch.stack(list(terms.values())).sum().backward()
     assert {value.device.type for value in terms.values()} == {"meta"}
     assert {parameter.grad.device.type for parameter in model.parameters()} == {"meta"}

@@ -18,8 +18,8 @@ from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.metric.distance import frechet_distance, kernel_distance
 from vtoncompress.metric.extractor import CHUNK, Features
 from vtoncompress.metric.feature_data import CLASSES, draw
-from vtoncompress.metric.feature_training import train
 from vtoncompress.metric.feature_network import WEIGHTS
+from vtoncompress.metric.feature_training import train
 from vtoncompress.metric.features import Shipped
 from vtoncompress.reference import pasted, sample
 

@@ -14,17 +14,25 @@ class Finetuning(ABC):
     """Changes a model's weights and batch-norm statistics, never its structure."""
 
     @abstractmethod
-    def train(self, model: TryOnModel, data: TryOnData, folder: Path) -> dict[str, Any]:
+    def check(self, model: TryOnModel) -> None:
+        """ValueError where the options don't fit the network, pruned or not. Takes no time."""
+
+    @abstractmethod
+    def train(
+        self, model: TryOnModel, data: TryOnData, folder: Path, teacher: TryOnModel | None = None
+    ) -> dict[str, Any]:
         """Train ``model`` in place on ``data``.
 
         Args:
             model: left in evaluation mode.
             data: as many pairs as the budget asks for.
             folder: outlives a kill, so that training goes on from the checkpoint in it to the same result.
+            teacher: the dense network that ``model`` was pruned from, for a mode that learns from one; not changed.
 
         Returns:
-            What a record should know, as JSON values: samples, steps, last losses.
+            What a record should know, as JSON values: samples, steps, last losses, and which other networks had a part.
 
         Raises:
             FloatingPointError: the loss is not finite.
+            ValueError: a teacher is needed and there is none.
         """

@@ -21,7 +21,12 @@ class NoFinetuning(Finetuning):
     def __init__(self, batch_norm_pairs: int = 0, **_: Any) -> None:
         self.batch_norm_pairs = batch_norm_pairs
 
-    def train(self, model: TryOnModel, data: TryOnData, folder: Path) -> dict[str, Any]:
+    def check(self, model: TryOnModel) -> None:
+        """Nothing can be wrong."""
+
+    def train(
+        self, model: TryOnModel, data: TryOnData, folder: Path, teacher: TryOnModel | None = None
+    ) -> dict[str, Any]:
         """Statistics only."""
         reestimate(model, data, self.batch_norm_pairs)
         return {"samples": 0}

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed
@@ -24,14 +24,21 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env, patch_environment
 
 from vtoncompress import checkpoint
-from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.base import Finetuning
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import Network
 
 # How long a process waits for one that is alive: the others wait while the main one averages batch-norm statistics.
 TIMEOUT = timedelta(hours=2)
 GRACE_S = 2.0  # by then a process has noticed that another one failed
 SUMMARY = "training.json"
+TEACHER = "teacher"
+
+
+class Trains(Protocol):
+    """What can be done in several processes: a :class:`vtoncompress.finetuning.base.Finetuning`, and what trains alike."""
+
+    def train(self, model: Any, data: Any, folder: Path, teacher: Any = None) -> dict[str, Any]:
+        """As :meth:`vtoncompress.finetuning.base.Finetuning.train`."""
+
 
 Errors = SimpleQueue[tuple[float, Exception]]
 
@@ -47,7 +54,12 @@ def join_group() -> PartialState:
 
 
 def train_in_processes(
-    finetuning: Finetuning, processes: int, model: TryOnModel, data: TryOnData, folder: Path
+    finetuning: Trains,
+    processes: int,
+    model: Network,
+    data: Any,
+    folder: Path,
+    teacher: Network | None = None,
 ) -> dict[str, Any]:
     """Call ``finetuning.train`` in ``processes`` new processes that are a group, each with a GPU where there are any.
 
@@ -59,7 +71,7 @@ def train_in_processes(
         processes: 2 or more.
         model: trained in place, left in evaluation mode.
         data: can be pickled, as for the workers of a data loader.
-        folder: as in :meth:`Finetuning.train`; the main process alone writes there.
+        folder, teacher: as in :meth:`Trains.train`; the main process alone writes in the folder.
 
     Returns:
         What ``finetuning.train`` returned in the main process.
@@ -79,11 +91,13 @@ def train_in_processes(
     with TemporaryDirectory() as temporary:
         start, end = Path(temporary) / "start", Path(temporary) / "end"
         checkpoint.save(model, start)
+        if teacher is not None:
+            checkpoint.save(teacher, start / TEACHER)
         arguments = (processes, errors, finetuning, start, data, folder, end)
         started = [spawn.Process(target=_work, args=(rank, *arguments)) for rank in range(processes)]
         with patch_environment(**_environment(processes)):
             _run(started, errors)
-        model.load_state_dict(checkpoint.load(end).state_dict())
+        model.load_state_dict(checkpoint.load_network(end).state_dict())
         summary: dict[str, Any] = json.loads((end / SUMMARY).read_text())
     model.eval()
     return summary
@@ -103,9 +117,9 @@ def _work(
     rank: int,
     processes: int,
     errors: Errors,
-    finetuning: Finetuning,
+    finetuning: Trains,
     start: Path,
-    data: TryOnData,
+    data: Any,
     folder: Path,
     end: Path,
 ) -> None:
@@ -121,8 +135,9 @@ def _work(
             world_size=processes,
             timeout=TIMEOUT,
         )
-        model = checkpoint.load(start)
-        summary = finetuning.train(model, data, folder)
+        model = checkpoint.load_network(start)
+        teacher = checkpoint.load_network(start / TEACHER) if (start / TEACHER).exists() else None
+        summary = finetuning.train(model, data, folder, teacher)
         if rank == 0:
             checkpoint.save(model, end)
             (end / SUMMARY).write_text(json.dumps(summary))

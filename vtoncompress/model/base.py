@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from vtoncompress.model.trace import Trace
 
 
 class Network(nn.Module, ABC):
@@ -24,9 +26,12 @@ class TryOnModel(Network):
     Attributes:
         size: (height, width) of all pictures, in pixels.
         parts: its separately compressible networks by the name scopes use, for example ``warp`` and ``generator``.
+        loss_terms: names of what :meth:`loss` can compute. Those that begin with ``perceptual``, and no others, look
+            through the perceptual distance.
     """
 
     size: tuple[int, int]
+    loss_terms: ClassVar[tuple[str, ...]]
 
     @property
     @abstractmethod
@@ -48,11 +53,25 @@ class TryOnModel(Network):
         """
 
     @abstractmethod
-    def loss(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
+        """:meth:`forward` for training: the same picture, with what a loss or a student looks at."""
+
+    @abstractmethod
+    def loss(
+        self,
+        trace: Trace,
+        batch: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """Scalars to add up and minimise, by name.
 
-        ``batch`` holds the arguments of :meth:`forward` and the truth: ``truth`` (N, 3, H, W) in -1..1, ``region``
-        (N, 1, H, W) in 0..1 and ``flow`` (N, 2, H, W) in garment pixels.
+        Args:
+            trace: of the batch's call.
+            batch: the arguments of :meth:`forward` and the truth: ``truth`` (N, 3, H, W) in -1..1, ``region``
+                (N, 1, H, W) in 0..1 and ``flow`` (N, 2, H, W) in garment pixels.
+            weights: name of :attr:`loss_terms` -> factor. What has none, or 0, is not computed.
+            perceptual: distance of two pictures (N, 3, h, w) in -1..1, a scalar, where a term wants one.
         """
 
     @abstractmethod

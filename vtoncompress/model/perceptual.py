@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +66,7 @@ class _Vgg19(nn.Module):
     """torchvision's VGG-19 up to its last counted layer."""
 
     title = "torchvision VGG-19, ImageNet"
-    layer_weights = dict(zip(VGG19_LAYERS, VGG19_WEIGHTS, strict=True))
+    layer_weights: ClassVar = dict(zip(VGG19_LAYERS, VGG19_WEIGHTS, strict=True))
     mean: Tensor
     deviation: Tensor
 
@@ -78,9 +78,7 @@ class _Vgg19(nn.Module):
         self.weights_hash = digest[:16]
         self.layers = _vgg19_layers()
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self.layers.load_state_dict(
-            {name: state[f"features.{name}"] for name in self.layers.state_dict()}, assign=True
-        )
+        self.layers.load_state_dict({name: state[f"features.{name}"] for name in self.layers.state_dict()}, assign=True)
         # What ImageNet's pictures were normalised by.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
@@ -111,7 +109,7 @@ class _Shipped(nn.Module):
     """The layers of the network that FID and KID look through where Inception is not at hand."""
 
     title = "vtoncompress features"
-    layer_weights = {"stage1": 0.5, "stage2": 1.0}
+    layer_weights: ClassVar = {"stage1": 0.5, "stage2": 1.0}
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from vtoncompress.hub_cache import hub_checkpoints
@@ -40,3 +41,8 @@ def find_vgg19(features: str, weights: str | None) -> Path | None:
         if weights is None
         else f"no VGG-19 weights at finetuning.perceptual.weights={path}: correct the path, or leave it out"
     )
+
+
+def is_needed(weights: Mapping[str, float]) -> bool:
+    """Whether a loss with these weights looks through it."""
+    return any(weight and name.startswith("perceptual") for name, weight in weights.items())

@@ -21,12 +21,10 @@ from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
-from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import Network
+from vtoncompress.model.pf_afn.loss import weighted_terms
 from vtoncompress.model.pf_afn.parser_based import ParserBased
-from vtoncompress.model.pf_afn.pf_afn import weighted_terms
 from vtoncompress.model.trace import Trace
-from vtoncompress.training_stage.tutor import Tutor
 
 
 class TrainingStage(ABC):
@@ -113,7 +111,9 @@ class TrainingStage(ABC):
         """Train ``model`` in place; arguments and result as for :meth:`vtoncompress.finetuning.base.Finetuning.train`."""
         if self.loop.starts_processes():
             return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
-        return self.loop.run(self.objective(model, teacher), data, folder)
+        objective = self.objective(model, teacher)
+        objective.settings["examples"] = data.description()
+        return self.loop.run(objective, data, folder)
 
 
 class StageObjective(Objective):
@@ -122,18 +122,15 @@ class StageObjective(Objective):
     Args:
         model: what is trained.
         stage: its options.
-        tutor: what the model's inputs and lessons come from; None where they come from the data alone.
     """
 
-    def __init__(self, model: Network, stage: TrainingStage, tutor: Tutor | None = None) -> None:
+    def __init__(self, model: Network, stage: TrainingStage) -> None:
         super().__init__()
-        self.model, self.helpers, self.tutor = model, nn.ModuleList(), tutor
+        self.model, self.helpers = model, nn.ModuleList()
         self.seed, self.end_to_end = stage.seed, stage.end_to_end
         self.perceptual, self.weights = stage.loss.distance(), stage.loss.weights
         self.record = {} if self.perceptual is None else {"perceptual": self.perceptual.origin}
         self.settings = {"seed": self.seed, "end_to_end": self.end_to_end, "loss": self.weights, **self.record}
-        if tutor is not None:
-            self.settings["teacher"] = weights_hash(tutor.teacher)
 
     def begin(self, batch: Mapping[str, Tensor]) -> None:
         """Nothing to set up."""

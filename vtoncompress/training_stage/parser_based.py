@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from vtoncompress.finetuning.objective import Terms
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.parser_based import ParserBased
 from vtoncompress.model.pf_afn.representation import represent
@@ -28,14 +27,14 @@ class ParserBasedStage(TrainingStage):
 class _Reconstruction(StageObjective):
     """The person's picture from its representation and the in-shop garment."""
 
+    model: ParserBased
+
     def call(self, batch: Mapping[str, Tensor]) -> Trace:
-        model = self.model
-        assert isinstance(model, ParserBased)
         representation = represent(batch["joints"], batch["parts"], batch["kept"])
         if not self.end_to_end:
-            return trace_warp(model, representation, batch["garment"], batch["garment_mask"])
-        trace: Trace = model(batch["person"], representation, batch["garment"], batch["garment_mask"])
+            return trace_warp(self.model, representation, batch["garment"], batch["garment_mask"])
+        trace: Trace = self.model(batch["person"], representation, batch["garment"], batch["garment_mask"])
         return trace
 
-    def forward(self, batch: Mapping[str, Tensor]) -> Terms:
-        return Terms(self.own_terms(self.call(batch), batch), {})
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self.own_terms(self.call(batch), batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.convention import find_convention
-from vtoncompress.model.pf_afn.flow import GridSample
+from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
 from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
-from vtoncompress.model.pf_afn.loss import try_on_loss
+from vtoncompress.model.pf_afn.loss import TERMS, weighted_terms
+from vtoncompress.model.pf_afn.multi_level import Distance
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
+from vtoncompress.model.pf_afn.warped import trace_warp
+from vtoncompress.model.trace import Trace
 
 MULTIPLE = 2**DOWNSAMPLINGS
 LEVELS = len(ENCODER_CHANNELS)
@@ -41,6 +45,8 @@ class PFAFN(TryOnModel):
     Raises:
         ValueError: a size or a width that the network can't have.
     """
+
+    loss_terms = tuple(TERMS)
 
     def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
         super().__init__()
@@ -74,16 +80,26 @@ class PFAFN(TryOnModel):
 
     def grid_to_pixels(self, grid: Tensor) -> Tensor:
         """Sampling grid (N, 2, h, w) in -1..1 of any level -> pixels of the full picture, centres at whole numbers."""
-        extent = grid.new_tensor([self.size[1], self.size[0]]).view(1, 2, 1, 1)
-        return (grid + 1) / 2 * (extent - 1) if self.align_corners else ((grid + 1) * extent - 1) / 2
+        return grid_to_pixels(grid, self.size, self.align_corners)
 
     def forward(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> dict[str, Tensor]:
         warped, warped_mask, grids = self.warp_garment(person, garment, garment_mask)
         image, _ = self.finish(person, warped, warped_mask)
         return {"image": image, "flow": self.grid_to_pixels(grids[-1])}
 
-    def loss(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return try_on_loss(self, batch)
+    def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
+        trace = trace_warp(self, person, garment, garment_mask)
+        image, weight = self.finish(person, trace.inner["warped"], trace.inner["warped_mask"])
+        return replace(trace, image=image, inner={**trace.inner, "weight": weight})
+
+    def loss(
+        self,
+        trace: Trace,
+        batch: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+        perceptual: Distance | None = None,
+    ) -> dict[str, Tensor]:
+        return weighted_terms(trace, batch, weights, perceptual)
 
     def float_layers(self) -> list[str]:
         return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]

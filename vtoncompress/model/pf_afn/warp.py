@@ -47,13 +47,14 @@ class WarpNetwork(nn.Module):
         return self.sample(garment, grids[-1]), grids
 
     def pyramids(self, person: Tensor, garment: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The garment's and the person's :class:`FeaturePyramid`."""
+        """Those of the garment and of the person, finest level first."""
         return self.image_FPN(self.image_features(garment)), self.cond_FPN(self.cond_features(person))
 
     def dependency_outputs(self, person: Tensor, garment: Tensor) -> list[Tensor]:
         """As :meth:`forward` for tracing: correlation ties both pyramids' channels, and grids pass nothing on."""
         outputs = []
-        flow, pyramids = self.aflow_net, self.pyramids(person, garment)
+        pyramids = self.pyramids(person, garment)
+        flow = self.aflow_net
         for main, refine, *features in zip(flow.netMain, flow.netRefine, *map(reversed, pyramids), strict=True):
             garment_feature, person_feature = features
             cost = garment_feature.new_zeros(1, main[0].in_channels, *garment_feature.shape[-2:])

@@ -1,0 +1,195 @@
+"""Knowledge distillation: a pruned network learns from the dense one as well as from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vtoncompress import checkpoint
+from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning import lessons
+from vtoncompress.finetuning.adapters import Adapters
+from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.batch_norm import reestimate
+from vtoncompress.finetuning.first_phase import FirstPhase
+from vtoncompress.finetuning.loop import TrainingLoop
+from vtoncompress.finetuning.objective import Objective
+from vtoncompress.finetuning.own_loss import OwnLoss
+from vtoncompress.finetuning.pairs import TrainingPairs
+from vtoncompress.finetuning.processes import train_in_processes
+from vtoncompress.finetuning.schedule import Schedule
+from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE, check_teacher
+from vtoncompress.finetuning.training_state import weights_hash
+from vtoncompress.finetuning.weights import check_names, term_weights
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.trace import Trace
+from vtoncompress.shipped import checkpoint_folder
+
+LESSONS = ("flow", "features", "image")
+
+
+class Distillation(Finetuning):
+    """Minimises the model's own loss, and beside it how far the model is from its teacher.
+
+    On the flows of every level, on pyramid features and, if wanted, on the picture; for each sample only where the
+    teacher's picture is nearer to the truth than the student's (:func:`vtoncompress.finetuning.lessons.gate`).
+
+    Args:
+        teacher: ``dense``, a checkpoint's folder or the name of shipped weights.
+        distillation: weights of the lessons ``flow``, ``features`` and ``image``.
+        others: see :class:`vtoncompress.finetuning.supervised.Supervised`.
+
+    Raises:
+        ValueError: an option out of range, or no such teacher.
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        learning_rate: float,
+        warmup: int,
+        clip: float,
+        mixed_precision: str,
+        workers: int,
+        checkpoint_every: int,
+        batch_norm_pairs: int,
+        loss: Mapping[str, Any],
+        distillation: Mapping[str, Any],
+        teacher: str | None = DENSE,
+        accumulation: int = 1,
+        processes: int = 1,
+        schedule: str = "cosine",
+        decay: float = 0.5,
+        first_phase: Mapping[str, Any] | None = None,
+        perceptual: Mapping[str, Any] | None = None,
+    ) -> None:
+        check_teacher(teacher)
+        self.teacher = str(teacher)
+        self.loss = OwnLoss(loss, perceptual)
+        self.weights = term_weights("finetuning.distillation", distillation)
+        check_names("finetuning.distillation", self.weights, LESSONS)
+        self.loop = TrainingLoop(
+            samples=samples,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=Schedule(schedule, warmup, decay),
+            first_phase=FirstPhase.of(first_phase),
+            clip=clip,
+            mixed_precision=mixed_precision,
+            workers=workers,
+            checkpoint_every=checkpoint_every,
+            batch_norm_pairs=batch_norm_pairs,
+            accumulation=accumulation,
+            processes=processes,
+        )
+
+    def check(self, model: TryOnModel) -> None:
+        """See :meth:`vtoncompress.finetuning.base.Finetuning.check`."""
+        self.loss.check(model)
+        self.loop.check(model)
+
+    def train(
+        self, model: TryOnModel, data: TryOnData, folder: Path, teacher: TryOnModel | None = None
+    ) -> dict[str, Any]:
+        """See :meth:`vtoncompress.finetuning.loop.TrainingLoop.run`.
+
+        Raises:
+            ValueError: there is no teacher, or it is another kind of network than the student.
+        """
+        self.check(model)
+        teacher = self._open_teacher(model, teacher)
+        if self.loop.starts_processes():
+            return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
+        return self.loop.run(Lessons(model, self.loss, teacher, self.weights, Path(self.teacher).name), data, folder)
+
+    def _open_teacher(self, student: TryOnModel, dense: TryOnModel | None) -> TryOnModel:
+        teacher = dense if self.teacher == DENSE else checkpoint.load(checkpoint_folder(self.teacher))
+        if teacher is None:
+            raise ValueError(NO_DENSE)
+        if type(teacher) is not type(student) or teacher.size != student.size:
+            raise ValueError(
+                f"finetuning.teacher={self.teacher} is a {type(teacher).__name__} of size {list(teacher.size)} and its "
+                f"student a {type(student).__name__} of size {list(student.size)}: both must be the same"
+            )
+        return teacher
+
+
+class Lessons(Objective):
+    """The model's own loss, and the distance to a teacher.
+
+    The teacher and its batch norms stay as they are. Adapters to its features are the helpers.
+
+    Args:
+        model: the student, in evaluation mode.
+        loss: the model's own.
+        teacher: of the same class and size, any widths.
+        weights: of the lessons.
+        name: of the teacher, for the record.
+    """
+
+    model: TryOnModel
+    told = ("teacher_better",)
+
+    def __init__(
+        self, model: TryOnModel, loss: OwnLoss, teacher: TryOnModel, weights: Mapping[str, float], name: str
+    ) -> None:
+        super().__init__()
+        self.model, self.teacher = model, teacher.requires_grad_(False)
+        self.perceptual = loss.distance()
+        self.loss_weights, self.weights = loss.weights, dict(weights)
+        examples = model.example_inputs()
+        with torch.no_grad():
+            student_features, features = model.eval().trace(*examples).features, teacher.trace(*examples).features
+        self.helpers: Adapters = Adapters(student_features, features)
+        parameters = sum(parameter.numel() for parameter in teacher.parameters())
+        self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
+        if self.perceptual is not None:
+            self.record["perceptual"] = self.perceptual.origin
+        self.settings = {"loss": loss.weights, "distillation": self.weights, **self.record}
+
+    def train(self, mode: bool = True) -> Lessons:
+        """The student alone changes mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def samples(self, data: Sequence[Any], start: int, stop: int) -> TrainingPairs:
+        """Pairs, every other one mirrored."""
+        return TrainingPairs(data, start, stop)
+
+    def reestimate(self, data: Sequence[Any], count: int) -> None:
+        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
+        reestimate(self.model, data, count)
+
+    def begin(self, batch: Mapping[str, Tensor]) -> None:
+        """Fit the adapters, on a copy of the student whose batch norms may look at the pairs."""
+        copy = deepcopy(self.model).train()
+        with torch.no_grad():
+            self.helpers.fit(self._trace(copy, batch).features, self._trace(self.teacher, batch).features)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)
+        gate = lessons.gate(student.image, teacher.image, batch["truth"])
+        own = self.model.loss(student, batch, self.loss_weights, self.perceptual)
+        return {**own, **self._lessons(student, teacher, gate), "teacher_better": gate.mean()}
+
+    def _lessons(self, student: Trace, teacher: Trace, gate: Tensor) -> dict[str, Tensor]:
+        found = {}
+        if weight := self.weights.get("flow"):
+            found["teacher_flow"] = weight * lessons.flow_lesson(student.flows, teacher.flows)
+        if weight := self.weights.get("features"):
+            adapted: Sequence[Tensor] = self.helpers(student.features)
+            found["teacher_features"] = weight * lessons.feature_lesson(adapted, teacher.features)
+        if weight := self.weights.get("image"):
+            found["teacher_image"] = weight * lessons.picture_lesson(student.image, teacher.image)
+        return {name: (gate * lesson).mean() for name, lesson in found.items()}
+
+    @staticmethod
+    def _trace(model: TryOnModel, batch: Mapping[str, Tensor]) -> Trace:
+        return model.trace(batch["person"], batch["garment"], batch["garment_mask"])
