@@ -82,7 +82,9 @@ def _open_data(cfg: Config, out: Path, group: PartialState) -> VitonTraining:
     return VitonTraining(root, **cfg["data"])
 
 
-def _train(name: str, stage: TrainingStage, cfg: Config, data: VitonTraining, folder: Path, group: PartialState) -> None:
+def _train(
+    name: str, stage: TrainingStage, cfg: Config, data: VitonTraining, folder: Path, group: PartialState
+) -> None:
     set_seed(cfg["seed"])
     network = {key: value for key, value in cfg["model"]["network"].items() if key != "_target_"}
     model, teacher = stage.begin(**network), _open_teacher(stage, network)

@@ -28,7 +28,7 @@ def read_parts(path: Path) -> Image:
         except (OSError, ValueError, EOFError) as error:
             raise ValueError(f"{path} is no array, a damaged one, or one of Python objects: save it again") from error
     whole = parts.ndim == 2 and parts.size > 0 and parts.dtype.kind in "uif"
-    if not (whole and (parts == np.round(parts)).all() and 0 <= parts.min() and parts.max() < PARTS):
+    if not (whole and (parts == np.round(parts)).all() and parts.min() >= 0 and parts.max() < PARTS):
         raise ValueError(
             f"{path} ({parts.dtype}, {'x'.join(map(str, parts.shape))}) is no map of DensePose's parts: "
             f"save the I of IUV, whole numbers from 0 to {PARTS - 1}, a number a pixel"

@@ -197,9 +197,7 @@ def _match(stem: str, folder: str, files: Mapping[str, Path]) -> str | None:
     return next((name for name in names if name in files), None)
 
 
-def _fit_joints(
-    joints: NDArray[np.float32], shape: tuple[int, ...], size: tuple[int, int]
-) -> NDArray[np.float32]:
+def _fit_joints(joints: NDArray[np.float32], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
     """Joints of a picture of ``shape`` where :func:`vtoncompress.image.fit_person` puts them."""
     fitted = joints.copy()
     for axis, (part, side) in enumerate(zip(reversed(centre_crop(shape, size)), reversed(size), strict=True)):

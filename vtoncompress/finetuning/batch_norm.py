@@ -20,6 +20,7 @@ def reestimate(model: TryOnModel, data: TryOnData, pairs: int) -> None:
 
     Moving averages lag behind weights that were pruned, or that a high learning rate moves. Nothing for 0 pairs.
     """
+
     def call(batch: Mapping[str, Tensor]) -> None:
         model(*(batch[name] for name in ("person", "garment", "garment_mask")))
 

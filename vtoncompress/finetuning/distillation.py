@@ -159,11 +159,11 @@ class Lessons(Objective):
         self.teacher.eval()
         return self
 
-    def samples(self, data: Sequence[Any], start: int, stop: int) -> TrainingPairs:
+    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
         """Pairs, every other one mirrored."""
         return TrainingPairs(data, start, stop)
 
-    def reestimate(self, data: Sequence[Any], count: int) -> None:
+    def reestimate(self, data: Any, count: int) -> None:
         """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
         reestimate(self.model, data, count)
 

@@ -1,4 +1,4 @@
-"""Training examples as a network learns from them: tensors, in an endless shuffled order, each with a second garment."""
+"""Training examples as a network learns from them: tensors, endless and shuffled, each with a second garment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vtoncompress.try_on import to_tensors
 
 
 class TrainingExamples(Dataset[dict[str, Tensor]]):
-    """Examples ``start`` to ``stop`` of a stream that takes every person once, in a random order, then again in another.
+    """Examples ``start`` to ``stop`` of a stream that takes every person once, in random order, then again in another.
 
     Beside its own garment each has one of another person, as a try-on call would.
 
@@ -69,4 +69,4 @@ def example_tensors(example: Example) -> dict[str, Tensor]:
         "parts": example.parts[None],
         "joints": example.joints,
     }
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

@@ -100,7 +100,7 @@ class TrainingLoop:
         return self.processes > 1 and join_group().num_processes == 1
 
     def run(self, objective: Objective, data: Sequence[Any], folder: Path) -> dict[str, Any]:
-        """Train the objective's model in place on the first ``samples`` that it makes of ``data``, this process's part of it.
+        """Train the objective's model in place on the first ``samples`` of ``data``, this process's part of it.
 
         ``folder`` keeps the checkpoint from which a killed run goes on to the same result. All processes read it, the
         main one writes it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,11 +30,11 @@ class Objective(nn.Module, ABC):
     told: tuple[str, ...] = ()
 
     @abstractmethod
-    def samples(self, data: Sequence[Any], start: int, stop: int) -> Dataset[dict[str, Tensor]]:
-        """Samples ``start`` to ``stop`` of what the model learns from."""
+    def samples(self, data: Any, start: int, stop: int) -> Dataset[dict[str, Tensor]]:
+        """Samples ``start`` to ``stop`` of what the model learns from; ``data`` is of the kind that the objective is for."""
 
     @abstractmethod
-    def reestimate(self, data: Sequence[Any], count: int) -> None:
+    def reestimate(self, data: Any, count: int) -> None:
         """Average the model's batch-norm statistics over the first samples; nothing for a count of 0."""
 
     @abstractmethod

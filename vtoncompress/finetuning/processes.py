@@ -34,7 +34,7 @@ TEACHER = "teacher"
 
 
 class Trains(Protocol):
-    """What can be done in several processes: a :class:`vtoncompress.finetuning.base.Finetuning`, and what trains alike."""
+    """What several processes can do: a :class:`vtoncompress.finetuning.base.Finetuning`, or what trains alike."""
 
     def train(self, model: Any, data: Any, folder: Path, teacher: Any = None) -> dict[str, Any]:
         """As :meth:`vtoncompress.finetuning.base.Finetuning.train`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +98,11 @@ class _Supervision(Objective):
         self.record = {} if self.perceptual is None else {"perceptual": self.perceptual.origin}
         self.settings = {"loss": self.weights, **self.record}
 
-    def samples(self, data: Sequence[Any], start: int, stop: int) -> TrainingPairs:
+    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
         """Pairs, every other one mirrored."""
         return TrainingPairs(data, start, stop)
 
-    def reestimate(self, data: Sequence[Any], count: int) -> None:
+    def reestimate(self, data: Any, count: int) -> None:
         """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
         reestimate(self.model, data, count)
 

@@ -28,7 +28,9 @@ def check_tracker(tracker: str | None) -> None:
 
 def start_tracker(accelerator: Accelerator, folder: Path, settings: Mapping[str, Any]) -> None:
     """Tell the tracker, if there is one, what the run is. It is named after the folder of its checkpoint."""
-    plain = {key: value if isinstance(value, int | float | str) else json.dumps(value) for key, value in settings.items()}
+    plain = {
+        key: value if isinstance(value, int | float | str) else json.dumps(value) for key, value in settings.items()
+    }
     accelerator.init_trackers(folder.stem, plain)
 
 

@@ -108,7 +108,7 @@ class TrainingStage(ABC):
     def train(
         self, model: Network, data: VitonTraining, folder: Path, teacher: ParserBased | None = None
     ) -> dict[str, Any]:
-        """Train ``model`` in place; arguments and result as for :meth:`vtoncompress.finetuning.base.Finetuning.train`."""
+        """Train ``model`` in place, as :meth:`vtoncompress.finetuning.base.Finetuning.train`."""
         if self.loop.starts_processes():
             return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
         objective = self.objective(model, teacher)

@@ -38,7 +38,7 @@ class PreActivationBlock(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """Picture (N, channels_in, H, W) -> features of each level i, finest first, (N, channels[i], H / 2^(i+1), W / 2^(i+1))."""
+    """(N, channels_in, H, W) -> features of each level i, finest first, (N, channels[i], H / 2^(i+1), W / 2^(i+1))."""
 
     def __init__(self, channels: tuple[int, ...], channels_in: int = 3) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The first half of a try-on call, as training sees it: a garment cut out and warped, whatever stands for the person."""
+"""The first half of a try-on call, as training sees it: a garment cut out and warped to what stands for a person."""
 
 from __future__ import annotations
 
