@@ -49,7 +49,8 @@ def test_a_training_example_is_what_it_was_written_from(root: Path) -> None:
             if joint[2]:
                 np.testing.assert_allclose(joint, [*place, 1], atol=0.006)
             else:
-                assert not (joint.any() or (0 <= place[0] < SIZE[1] - 1 and 0 <= place[1] < SIZE[0] - 1))
+                assert not joint.any()
+                assert not (0 <= place[0] < SIZE[1] - 1 and 0 <= place[1] < SIZE[0] - 1)
         for name in {*JOINTS} - {*KEYPOINTS}:
             assert not example.joints[JOINTS.index(name)].any()
 

@@ -31,7 +31,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def samples(self, data: Any, start: int, stop: int) -> Dataset[dict[str, Tensor]]:
-        """Samples ``start`` to ``stop`` of what the model learns from; ``data`` is of the kind that the objective is for."""
+        """Samples ``start`` to ``stop`` of what the model learns from. ``data`` is of the objective's own kind."""
 
     @abstractmethod
     def reestimate(self, data: Any, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 JOINTS, PARTS = 18, 25
@@ -21,7 +20,7 @@ def represent(joints: Tensor, parts: Tensor, kept: Tensor) -> Tensor:
         parts: (N, 1, H, W), whole numbers from 0 to 24.
         kept: (N, 1, H, W) in 0..1.
     """
-    bodies = F.one_hot(parts[:, 0].long(), PARTS).movedim(-1, 1)
+    bodies = parts == torch.arange(PARTS, dtype=parts.dtype, device=parts.device).view(-1, 1, 1)
     return torch.cat([joint_maps(joints, kept.shape[-2:]), bodies.to(kept.dtype), kept], 1)
 
 
