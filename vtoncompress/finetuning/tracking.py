@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import LoggerType
 
 TRACKERS = ("tensorboard", "mlflow", "wandb")
 """Each the name of its package."""
@@ -22,7 +23,7 @@ def check_tracker(tracker: str | None) -> None:
         return
     if tracker not in TRACKERS:
         raise ValueError(f"tracker={tracker}: choose one of {', '.join(TRACKERS)}, or null")
-    if find_spec(tracker) is None:
+    if LoggerType(tracker) not in get_available_trackers():
         raise ValueError(f"tracker={tracker} needs the package {tracker}: install it, or set tracker=null")
 
 
