@@ -190,6 +190,17 @@ def test_a_training_stage_builds(choice: str) -> None:
     assert {*stage.loss.weights} <= {*TERMS}
 
 
+@pytest.mark.parametrize("group, choice", choices("finetuning/loss"))
+@pytest.mark.parametrize("mode", [choice for _, choice in choices("finetuning")])
+def test_every_mode_takes_every_loss(mode: str, group: str, choice: str) -> None:
+    for name in ("config", "train"):
+        cfg = compose(
+            name, [f"finetuning={mode}", f"{group}={choice}", *(["out=somewhere"] if name == "train" else [])]
+        )
+        with torch.device("meta"):
+            instantiate(cfg.finetuning).check(instantiate(cfg.model.network))
+
+
 def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
     for name in ("config", "train", "try_on", "delivery", "train_stages", "write_viton"):
         cfg = compose(name, return_hydra_config=True)

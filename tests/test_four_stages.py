@@ -171,6 +171,8 @@ def test_without_a_root_data_is_generated(command: Command, tmp_path: Path) -> N
         (("stages.parser_free.samples=many",), "stages.parser_free.samples=many: a whole number is needed"),
         (("stages.parser_based.loss.result=-1",), "loss.result=-1: give a number of 0"),
         (("stages.parser_based.schedule=step",), "stages.parser_based.schedule=step: choose one of cosine, linear"),
+        (("+stages.parser_free.loss.flow=1",), "stages.parser_free.loss.flow is no term of the loss: there are multi_"),
+        (("+stages.parser_free_warp.loss.result=1",), "stages.parser_free_warp.loss.result is no term of the loss"),
         (("tracker=diary",), "tracker=diary: choose one of tensorboard, mlflow, wandb, or null"),
         (("data.garment_labels=[7]",), "name its labels with data.garment_labels"),
     ],

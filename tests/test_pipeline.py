@@ -120,6 +120,39 @@ def test_quantization_modes_share_the_pruned_and_tuned_network() -> None:
     assert float32["deployment"].inputs == int8["deployment"].inputs == (float32["finetuning"],)
 
 
+def test_distillation_reads_the_dense_network_and_nothing_else_does(tmp_path: Path) -> None:
+    supervised = stages("pruning=one_shot", "finetuning=supervised")
+    distilled = stages("pruning=one_shot", "finetuning=distillation")
+    assert supervised["finetuning"].inputs == (supervised["pruning"],)
+    assert distilled["finetuning"].inputs == (supervised["pruning"], supervised["model"])
+    assert tuple(distilled) == ALL
+    unused = ("finetuning.distillation.flow=9", "finetuning.teacher=pf_afn_small")
+    assert keys("pruning=one_shot", "finetuning=supervised", *unused) == keys(
+        "pruning=one_shot", "finetuning=supervised"
+    )
+    given = stages("pruning=one_shot", "finetuning=distillation", "finetuning.teacher=pf_afn_small")["finetuning"]
+    assert given.inputs == (supervised["pruning"],)
+    assert {path.name for path in given.files} >= {"weights.safetensors"}
+
+
+def test_perceptual_weights_are_part_of_the_key_where_a_term_looks_through_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(*overrides: str) -> str:
+        return keys("finetuning=supervised", *overrides)["finetuning"]
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    truth, paper = found(), found("finetuning/loss=paper")
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    for content in (b"one", b"two"):
+        (cache / "vgg19-dcbb9e9d.pth").write_bytes(content)
+        assert found() == truth
+        assert found("finetuning/loss=paper", "finetuning.perceptual.features=shipped") != paper
+        assert found("finetuning/loss=paper") != paper
+        paper = found("finetuning/loss=paper")
+
+
 def test_the_weights_are_part_of_the_key(tmp_path: Path) -> None:
     folder = tmp_path / "network"
     folder.mkdir()

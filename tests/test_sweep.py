@@ -229,6 +229,17 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
         (["data.pairs=0"], "pairs is 0"),
         (["model.network.width=9"], "width=9 is out of range"),
         (["finetuning=supervised", "finetuning.samples=1", "finetuning.batch_size=2"], "a batch needs 2 pairs"),
+        (["finetuning=supervised", "+finetuning.loss.colour=1"], "finetuning.loss.colour is no term of the loss"),
+        (
+            ["finetuning=supervised", "finetuning.first_phase={share: 0.5, modules: [head]}"],
+            "finetuning.first_phase.modules names 'head', which PFAFN lacks",
+        ),
+        (["finetuning=distillation", "finetuning.teacher=nowhere"], "there is no checkpoint nowhere"),
+        (["finetuning=distillation", "finetuning.schedule=step"], "finetuning.schedule=step: choose one of"),
+        (
+            ["finetuning=supervised", "finetuning/loss=paper", "finetuning.perceptual.weights=nowhere"],
+            "no VGG-19 weights at finetuning.perceptual.weights=nowhere",
+        ),
         (["results=a_file"], "a_file"),
         (["results=a_file/below"], "a_file"),
         (["results=/proc/results"], "/proc/results"),

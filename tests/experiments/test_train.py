@@ -96,6 +96,21 @@ def test_a_checkpoint_of_another_network_is_no_start(command: Command, toy: PFAF
     assert "the config asks for {'width': 0.125" in done.err
 
 
+def test_a_teacher_must_be_named_where_nothing_is_pruned(command: Command, toy: PFAFN, tmp_path: Path) -> None:
+    out = tmp_path / "network"
+    done = command("train", *TWO_STEPS, "finetuning=distillation", f"out={out}")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "finetuning.teacher=dense, but without pruning there is no other network" in done.err
+    assert not [*tmp_path.iterdir()]
+
+    checkpoint.save(toy, tmp_path / "teacher")
+    distil = ("finetuning=distillation", f"finetuning.teacher={tmp_path / 'teacher'}", "finetuning.loss.flow=0")
+    assert command("train", *TWO_STEPS, *distil, f"out={out}").code == 0
+    told = json.loads((out / "training.json").read_text())
+    assert told["teacher"]["network"] == "teacher"
+    assert {"loss_teacher_flow", "loss_teacher_features", "teacher_better"} <= set(told)
+
+
 def test_of_several_processes_the_main_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the others see it, which a launcher started with the same command."""
     group = SimpleNamespace(is_main_process=False, destroy_process_group=lambda: None)

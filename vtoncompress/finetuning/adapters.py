@@ -31,7 +31,7 @@ class Adapters(nn.ModuleList):
     def fit(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
         """Set each to the best linear map on these features (ridge regression), from which it then learns on.
 
-        A random one would first pull the student to nowhere, and take a good part of a short training to get over it.
+        A random one would at first pull the student nowhere.
         """
         for adapter, x, y in zip(self, student, teacher, strict=True):
             if isinstance(adapter, nn.Conv2d):

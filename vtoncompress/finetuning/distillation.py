@@ -169,6 +169,8 @@ class Lessons(Objective):
 
     def begin(self, batch: Mapping[str, Tensor]) -> None:
         """Fit the adapters, on a copy of the student whose batch norms may look at the pairs."""
+        if not self.weights.get("features"):
+            return
         copy = deepcopy(self.model).train()
         with torch.no_grad():
             self.helpers.fit(self._trace(copy, batch).features, self._trace(self.teacher, batch).features)

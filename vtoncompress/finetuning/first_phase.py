@@ -28,7 +28,8 @@ class FirstPhase:
         options = options or {}
         if unknown := options.keys() - {"share", "modules"}:
             raise ValueError(f"finetuning.first_phase.{min(unknown)} is no option: there are share and modules")
-        return cls(options.get("share", 0.0), tuple(options.get("modules", ())))
+        modules = options.get("modules", ())
+        return cls(options.get("share", 0.0), (modules,) if isinstance(modules, str) else tuple(modules))
 
     def __post_init__(self) -> None:
         if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 <= self.share <= 1:

@@ -24,7 +24,7 @@ def gate(student: Tensor, teacher: Tensor, truth: Tensor) -> Tensor:
 
 def flow_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
     """(N,): the sum over levels of the mean distance |x| + |y|, in pixels. Flows of each level, (N, 2, h, w)."""
-    distances = [(x.float() - y).abs().sum(1).flatten(1).mean(1) for x, y in zip(student, teacher, strict=True)]
+    distances = [(x - y).abs().sum(1).flatten(1).mean(1) for x, y in zip(student, teacher, strict=True)]
     return torch.stack(distances).sum(0)
 
 

@@ -105,7 +105,11 @@ def train_in_processes(
 
 def _environment(processes: int) -> dict[str, str]:
     """What libraries read when they are loaded in a new process; what the user has set stays."""
-    variables = {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // processes))}
+    variables = {
+        "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // processes)),
+        # Or torch warns that it looked for parameters without a gradient and found none.
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
     # Gloo would look up the address of this machine's name, which not every container knows.
     loopback = {name for _, name in socket.if_nameindex()} & {"lo", "lo0"}
     if loopback:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -25,4 +24,4 @@ class Trace:
     image: Tensor
     flows: Sequence[Tensor]
     features: Sequence[Tensor]
-    inner: Mapping[str, Any]
+    inner: Mapping[str, Tensor]

@@ -2,7 +2,7 @@
 
 model        weights, published, shipped or random              -> checkpoint
 pruning      checkpoint, criterion, scope                       -> checkpoint
-finetuning   checkpoint, training data                          -> checkpoint
+finetuning   checkpoint, training data, a teacher's checkpoint  -> checkpoint
 deployment   checkpoint, quantization, export, parity gate      -> the runtime's files
 quality      files, test data, picture metrics                  -> numbers, pictures
 subject      files, checkpoints, cost, size and speed           -> numbers

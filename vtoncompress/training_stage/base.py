@@ -21,10 +21,18 @@ from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
+from vtoncompress.finetuning.weights import check_names
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.loss import weighted_terms
 from vtoncompress.model.pf_afn.parser_based import ParserBased
 from vtoncompress.model.trace import Trace
+
+WARP_TERMS = (
+    "multi_level_warped", "multi_level_mask", "perceptual_warped", "second_order", "total_variation", "roughness",
+    "warped",
+)  # fmt: skip
+RESULT_TERMS = ("result", "perceptual_result", "structure", "weight")
+"""Of :data:`vtoncompress.model.pf_afn.loss.TERMS` those that photos allow, whose true flow nobody knows."""
 
 
 class TrainingStage(ABC):
@@ -72,6 +80,7 @@ class TrainingStage(ABC):
         self.start, self.teacher, self.end_to_end, self.seed = start, teacher, end_to_end, seed
         self.distillation = _distillation(distillation)
         self.loss = OwnLoss(loss, perceptual)
+        check_names("finetuning.loss", self.loss.weights, WARP_TERMS + (RESULT_TERMS if end_to_end else ()))
         self.loop = TrainingLoop(
             samples=samples,
             batch_size=batch_size,

@@ -28,7 +28,7 @@ def second_order_smoothness(flows: Sequence[Tensor]) -> Tensor:
         flows: (N, 2, h, w) each, in pixels, h and w 3 or more; positions or offsets, whose difference is a straight
             line.
     """
-    return torch.stack([_mean_curvature(flow.float()) for flow in flows]).sum()
+    return torch.stack([_mean_curvature(flow) for flow in flows]).sum()
 
 
 def _mean_curvature(flow: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def total_variation(offsets: Sequence[Tensor]) -> Tensor:
         offsets: (N, 2, h, w) each, in pixels: how far from itself a pixel looks. Not positions, whose differences are
             never 0.
     """
-    return torch.stack([_variation(offset.float()) for offset in offsets]).sum()
+    return torch.stack([_variation(offset) for offset in offsets]).sum()
 
 
 def _variation(offset: Tensor) -> Tensor:
