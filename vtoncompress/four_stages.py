@@ -55,7 +55,7 @@ def train_stages(cfg: Config) -> Path:
 
 def _names(cfg: Config) -> tuple[str, ...]:
     """The teacher's stages only where it is not one from elsewhere."""
-    own = Path(cfg["teacher"]) == Path(cfg["out"]) / TEACHER
+    own = Path(cfg["teacher"]).resolve() == (Path(cfg["out"]) / TEACHER).resolve()
     return STAGES if own else STAGES[2:]
 
 

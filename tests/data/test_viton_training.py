@@ -125,7 +125,7 @@ def test_a_bad_pose_is_named_with_what_to_do(root: Path, content: str) -> None:
 )
 def test_a_missing_folder_is_named(root: Path, folder: str) -> None:
     shutil.rmtree(root / folder)
-    with pytest.raises(ValueError, match=rf"there is no folder .*{folder}: the training layout has train_img,"):
+    with pytest.raises(ValueError, match=rf"there is no folder .*{folder}: needed are train_img,"):
         _open(root)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from tests.training_stage.conftest import NETWORK, StageOf, begin
+from vtoncompress.data.viton_training import VitonTraining
 from vtoncompress.finetuning.lessons import feature_lesson, flow_lesson
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.parser_based import ParserBased
@@ -112,3 +115,25 @@ def test_weights_that_are_none_are_refused(stage_of: StageOf, wrong: str) -> Non
     name = wrong.split("=")[0]
     with pytest.raises(Exception, match=rf"distillation\.{name}=.*: give a number of 0"):
         stage_of("parser_free", f"stages.parser_free.distillation.{wrong}")
+
+
+def test_two_processes_end_with_the_parameters_of_one_that_accumulates(
+    stage_of: StageOf,
+    student: PFAFN,
+    teacher: ParserBased,
+    examples: VitonTraining,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # or two processes would share what one has
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    options = ("batch_size=4", "stages.parser_free.samples=8")
+    one, two = copy.deepcopy(student), copy.deepcopy(student)
+    stage_of("parser_free", *options, "accumulation=2").train(one, examples, tmp_path / "one", teacher)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    stage_of("parser_free", *options, "processes=2").train(two, examples, tmp_path / "two", teacher)
+    torch.set_num_threads(threads)
+    assert any(not torch.equal(value, student.get_parameter(name)) for name, value in one.named_parameters())
+    for name, value in two.named_parameters():
+        torch.testing.assert_close(value, one.get_parameter(name), rtol=1e-4, atol=1e-5)
