@@ -96,7 +96,6 @@ def test_a_network_learns_nothing_from_itself(student: PFAFN, seen: dict[str, Te
     found = objective._lessons(trace, same, torch.ones(2))
     assert set(found) == {"teacher_flow", "teacher_features", "teacher_image"}
     assert all(value == 0 for value in found.values())
-    assert not [*objective.helpers.parameters()]
 
 
 @pytest.fixture

@@ -167,9 +167,7 @@ def _find_files(root: Path) -> list[dict[str, Path]]:
     found: dict[str, dict[str, Path]] = {}
     for folder, suffixes in SUFFIXES.items():
         if not (root / folder).is_dir():
-            raise ValueError(
-                f"there is no folder {root / folder}: needed are {', '.join(SUFFIXES)}, all in one folder"
-            )
+            raise ValueError(f"there is no folder {root / folder}: needed are {', '.join(SUFFIXES)}, all in one folder")
         files = (file for file in (root / folder).iterdir() if not file.name.startswith("."))
         found[folder] = {file.stem: file for file in sorted(files) if file.suffix.lower() in suffixes}
     if not found[PERSONS]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from vtoncompress import checkpoint
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
-from vtoncompress.finetuning.adapters import Adapters
+from vtoncompress.finetuning.adaptation import adapt
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
@@ -123,10 +121,10 @@ class Distillation(Finetuning):
 class Lessons(Objective):
     """The model's own loss, and the distance to a teacher.
 
-    The teacher and its batch norms stay as they are. Adapters to its features are the helpers.
+    The teacher and its batch norms stay as they are.
 
     Args:
-        model: the student, in evaluation mode.
+        model: the student.
         loss: the model's own.
         teacher: of the same class and size, any widths.
         weights: of the lessons.
@@ -143,10 +141,6 @@ class Lessons(Objective):
         self.model, self.teacher = model, teacher.requires_grad_(False)
         self.perceptual = loss.distance()
         self.loss_weights, self.weights = loss.weights, dict(weights)
-        examples = model.example_inputs()
-        with torch.no_grad():
-            student_features, features = model.eval().trace(*examples).features, teacher.trace(*examples).features
-        self.helpers: Adapters = Adapters(student_features, features)
         parameters = sum(parameter.numel() for parameter in teacher.parameters())
         self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
         if self.perceptual is not None:
@@ -167,14 +161,6 @@ class Lessons(Objective):
         """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
         reestimate(self.model, data, count)
 
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Fit the adapters, on a copy of the student whose batch norms may look at the pairs."""
-        if not self.weights.get("features"):
-            return
-        copy = deepcopy(self.model).train()
-        with torch.no_grad():
-            self.helpers.fit(self._trace(copy, batch).features, self._trace(self.teacher, batch).features)
-
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)
         gate = lessons.gate(student.image, teacher.image, batch["truth"])
@@ -186,7 +172,7 @@ class Lessons(Objective):
         if weight := self.weights.get("flow"):
             found["teacher_flow"] = weight * lessons.flow_lesson(student.flows, teacher.flows)
         if weight := self.weights.get("features"):
-            adapted: Sequence[Tensor] = self.helpers(student.features)
+            adapted = [adapt(x, y) for x, y in zip(student.features, teacher.features, strict=True)]
             found["teacher_features"] = weight * lessons.feature_lesson(adapted, teacher.features)
         if weight := self.weights.get("image"):
             found["teacher_image"] = weight * lessons.picture_lesson(student.image, teacher.image)

@@ -44,7 +44,7 @@ class TrainingLoop:
         learning_rate: the peak.
         schedule: how the rate goes on from there.
         first_phase: what learns at first.
-        clip: largest norm of the model's gradient.
+        clip: largest norm of the gradient.
         mixed_precision: accelerate's ``no`` or ``bf16``.
         workers: processes that draw pairs, for each that trains; 0 draws them between steps.
         checkpoint_every: steps between checkpoints.
@@ -129,12 +129,10 @@ class TrainingLoop:
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
         model, steps = objective.model, self.samples // self.batch_size
-        optimizer = torch.optim.AdamW(
-            [*model.parameters(), *objective.helpers.parameters()], lr=self.learning_rate, weight_decay=1e-4
-        )
+        optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.schedule.factor(step, steps))
         identity = self._identity(objective, data, accelerator.num_processes)
-        state = TrainingState(folder / "training.pt", identity, model, optimizer, scheduler, objective.helpers)
+        state = TrainingState(folder / "training.pt", identity, model, optimizer, scheduler)
         start_tracker(accelerator, folder, identity)
         self._train(accelerator, objective, state, data, steps)
         end_tracker(accelerator)
@@ -167,9 +165,6 @@ class TrainingLoop:
             for step, micro_batches in zip(range(start, steps), batches, strict=True):
                 if step == first > start:
                     self.first_phase.end(state.model)
-                if step == 0:
-                    objective.begin(micro_batches[0])
-                    broadcast([parameter.detach() for parameter in objective.helpers.parameters()])
                 optimizer.zero_grad()
                 place = f"step {step} of {steps}"
                 means = self._backward(accelerator, module, micro_batches, objective.told, place)

@@ -17,14 +17,12 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         model: what is trained.
-        helpers: what learns beside it and is thrown away at the end.
         settings: what a run must share with the one that it goes on from, as JSON values.
         record: of these, what a record should know: networks that had a part beside the model.
         told: names of values that are told and not minimised.
     """
 
     model: Network
-    helpers: nn.Module
     settings: dict[str, Any]
     record: dict[str, Any]
     told: tuple[str, ...] = ()
@@ -36,13 +34,6 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def reestimate(self, data: Any, count: int) -> None:
         """Average the model's batch-norm statistics over the first samples; nothing for a count of 0."""
-
-    @abstractmethod
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Set the helpers up, before the first step and with pairs of it; not called where a run goes on.
-
-        Of several processes each does, and that of the main one counts.
-        """
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.base import Finetuning
@@ -93,7 +93,7 @@ class _Supervision(Objective):
 
     def __init__(self, model: TryOnModel, loss: OwnLoss) -> None:
         super().__init__()
-        self.model, self.helpers, self.perceptual = model, nn.ModuleList(), loss.distance()
+        self.model, self.perceptual = model, loss.distance()
         self.weights = loss.weights
         self.record = {} if self.perceptual is None else {"perceptual": self.perceptual.origin}
         self.settings = {"loss": self.weights, **self.record}
@@ -105,9 +105,6 @@ class _Supervision(Objective):
     def reestimate(self, data: Any, count: int) -> None:
         """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
         reestimate(self.model, data, count)
-
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Nothing to set up."""
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         trace = self.model.trace(batch["person"], batch["garment"], batch["garment_mask"])

@@ -26,7 +26,6 @@ class TrainingState:
         path: of the file; its folder is made when it is first written.
         identity: what a run must share with the one that it goes on from, as JSON values.
         model, optimizer, scheduler: as they are used; saved and loaded in place.
-        helpers: what learns beside the model, likewise.
         recent: the last values of each term of the loss.
     """
 
@@ -35,7 +34,6 @@ class TrainingState:
     model: Network
     optimizer: Optimizer
     scheduler: LRScheduler
-    helpers: nn.Module = field(default_factory=nn.ModuleList)
     recent: dict[str, list[float]] = field(default_factory=dict)
 
     def save(self, step: int) -> None:
@@ -46,7 +44,6 @@ class TrainingState:
             "step": step,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "helpers": self.helpers.state_dict(),
             "scheduler": {"last_epoch": self.scheduler.last_epoch},
             "recent": self.recent,
         }
@@ -71,7 +68,6 @@ class TrainingState:
             raise ValueError(f"{self.path} is damaged: remove it, and training begins anew") from error
         self._check(json.loads(state["identity"]))
         self.model.load_state_dict(state["model"])
-        self.helpers.load_state_dict(state.get("helpers", {}))
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.last_epoch = state["scheduler"]["last_epoch"]
         self.recent.update(state["recent"])

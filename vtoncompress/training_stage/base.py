@@ -135,14 +135,11 @@ class StageObjective(Objective):
 
     def __init__(self, model: Network, stage: TrainingStage) -> None:
         super().__init__()
-        self.model, self.helpers = model, nn.ModuleList()
+        self.model = model
         self.seed, self.end_to_end = stage.seed, stage.end_to_end
         self.perceptual, self.weights = stage.loss.distance(), stage.loss.weights
         self.record = {} if self.perceptual is None else {"perceptual": self.perceptual.origin}
         self.settings = {"seed": self.seed, "end_to_end": self.end_to_end, "loss": self.weights, **self.record}
-
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Nothing to set up."""
 
     def samples(self, data: Any, start: int, stop: int) -> Dataset[dict[str, Tensor]]:
         """In the stage's order, each with a second garment."""
