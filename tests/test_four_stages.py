@@ -174,6 +174,8 @@ def test_without_a_root_data_is_generated(command: Command, tmp_path: Path) -> N
         (("+stages.parser_free.loss.flow=1",), "stages.parser_free.loss.flow is no term of the loss: there are multi_"),
         (("+stages.parser_free_warp.loss.result=1",), "stages.parser_free_warp.loss.result is no term of the loss"),
         (("tracker=diary",), "tracker=diary: choose one of tensorboard, mlflow, wandb, or null"),
+        (("data.background_margin=wide",), "data.background_margin=wide: a number or null is needed"),
+        (("data.arm_labels=11",), "data.arm_labels=11: give a list of whole numbers from 0 to 255"),
         (("data.garment_labels=[7]",), "name its labels with data.garment_labels"),
     ],
 )

@@ -73,13 +73,14 @@ def _build(options: Config, name: str) -> TrainingStage:
 def _open_data(cfg: Config, out: Path, group: PartialState) -> VitonTraining:
     root = cfg["root"]
     if root is None:
-        generated, root = instantiate(cfg["generated"]), out / "data"
+        generated, root = instantiate(cfg["generated"]), str(out / "data")
         with (
             group.main_process_first(),
             Progress("writing", len(generated), shown=group.is_main_process) as progress,
         ):
-            write_layout(generated, root, progress.step)
-    return VitonTraining(root, **cfg["data"])
+            write_layout(generated, Path(root), progress.step)
+    data: VitonTraining = instantiate({**cfg["data"], "root": root})
+    return data
 
 
 def _train(

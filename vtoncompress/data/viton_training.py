@@ -83,9 +83,10 @@ class VitonTraining(Sequence[Example]):
         background_margin: float | None,
     ) -> None:
         self.root, self.height, self.width = Path(root), height, width
-        self.garment_labels, self.kept_labels, self.arm_labels = [*garment_labels], [*kept_labels], [*arm_labels]
+        self.garment_labels = _labels("garment_labels", garment_labels)
+        self.kept_labels, self.arm_labels = _labels("kept_labels", kept_labels), _labels("arm_labels", arm_labels)
         self.background_margin = background_margin
-        if not garment_labels or {*garment_labels} & {*kept_labels, *arm_labels}:
+        if not self.garment_labels or {*self.garment_labels} & {*self.kept_labels, *self.arm_labels}:
             raise ValueError(
                 f"data.garment_labels={self.garment_labels}: name one label or more, none of which is in "
                 f"data.kept_labels={self.kept_labels} or data.arm_labels={self.arm_labels}"
@@ -160,6 +161,12 @@ class VitonTraining(Sequence[Example]):
             far = ndimage.distance_transform_edt(parts == 0) > self.background_margin * self.height
             kept |= far & (labels == BACKGROUND)
         return np.where(kept, np.uint8(255), np.uint8(0))
+
+
+def _labels(name: str, labels: Any) -> list[int]:
+    if not isinstance(labels, Sequence) or not all(isinstance(one, int) and 0 <= one < 256 for one in labels):
+        raise ValueError(f"data.{name}={labels}: give a list of whole numbers from 0 to 255, such as [4]")
+    return [*labels]
 
 
 def _find_files(root: Path) -> list[dict[str, Path]]:
