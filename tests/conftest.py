@@ -18,6 +18,8 @@ from torch.utils.data import default_collate
 
 from vtoncompress.data.base import Pair
 from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.data.viton_layout import write_layout
+from vtoncompress.data.viton_training import VitonTraining
 from vtoncompress.finetuning.pairs import training_tensors
 from vtoncompress.model.pf_afn import PFAFN
 
@@ -49,6 +51,20 @@ def loss_of(model: PFAFN, batch: dict[str, Tensor], weights: dict[str, float] = 
 def pairs() -> list[Pair]:
     """Four generated pairs of the training split."""
     return Synthetic("train", 4, *SIZE)[:]
+
+
+@pytest.fixture(scope="session")
+def viton_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four generated people in VITON's training layout."""
+    root = tmp_path_factory.mktemp("viton") / "VITON_traindata"
+    write_layout(Synthetic("train", 4, *SIZE), root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def examples(viton_root: Path) -> VitonTraining:
+    """The same, small."""
+    return VitonTraining(viton_root, 64, 64, [4], [1, 5, 6, 8, 9, 10, 12], [11, 13], 0.08)
 
 
 @pytest.fixture(scope="session")

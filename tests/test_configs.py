@@ -18,11 +18,14 @@ from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
 from vtoncompress.export.base import Exporter
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.four_stages import STAGES
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.pf_afn.loss import TERMS
 from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.sweep import check
+from vtoncompress.training_stage.base import TrainingStage
 
 CONF = Path(__file__).parents[1] / "conf"
 KINDS: dict[str, type] = {
@@ -64,7 +67,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    assert groups == {*KINDS, "model", "scope", "metric", "experiment", "launcher", "search"}
+    assert groups == {*KINDS, "model", "scope", "metric", "experiment", "launcher", "search", "training_stage"}
     assert all(choices(group) for group in groups)
 
 
@@ -177,6 +180,16 @@ def test_training_from_scratch_takes_every_choice(choice: str) -> None:
     assert len(instantiate(cfg.training_data)) >= cfg.finetuning.samples
 
 
+@pytest.mark.parametrize("choice", [choice for _, choice in choices("training_stage")])
+def test_a_training_stage_builds(choice: str) -> None:
+    cfg = compose("train_stages", ["out=somewhere"])
+    assert {*cfg.stages} == {choice for _, choice in choices("training_stage")} == {*STAGES}
+    assert {*cfg.stages[choice]} - {"loss"} == {*cfg.stages[STAGES[0]]} - {"loss"}
+    stage = instantiate(cfg.stages[choice], _convert_="all")
+    assert isinstance(stage, TrainingStage)
+    assert {*stage.loss.weights} <= {*TERMS}
+
+
 @pytest.mark.parametrize("group, choice", choices("finetuning/loss"))
 @pytest.mark.parametrize("mode", [choice for _, choice in choices("finetuning")])
 def test_every_mode_takes_every_loss(mode: str, group: str, choice: str) -> None:
@@ -189,7 +202,8 @@ def test_every_mode_takes_every_loss(mode: str, group: str, choice: str) -> None
 
 
 def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
-    for name in ("config", "train", "try_on", "delivery", "sensitivity"):
+    names = ("config", "train", "try_on", "delivery", "sensitivity", "train_stages", "write_viton")
+    for name in names:
         cfg = compose(name, return_hydra_config=True)
         assert cfg.hydra.output_subdir is None, name
         assert cfg.hydra.run.dir == ".", name

@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 
 CONFIGS = {
     "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
-    "train_features": "train_features", "sensitivity": "sensitivity",
+    "train_features": "train_features", "sensitivity": "sensitivity", "train_stages": "train_stages",
+    "write_viton": "write_viton",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")

@@ -13,13 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import Network, TryOnModel
 
 STRUCTURE, WEIGHTS = "structure.json", "weights.safetensors"
 FORMAT = 1
 
 
-def save(model: TryOnModel, folder: Path, dtype: torch.dtype | None = None) -> None:
+def save(model: Network, folder: Path, dtype: torch.dtype | None = None) -> None:
     """Write ``structure.json`` and ``weights.safetensors``.
 
     Args:
@@ -41,11 +41,19 @@ def save(model: TryOnModel, folder: Path, dtype: torch.dtype | None = None) -> N
 
 
 def load(folder: Path) -> TryOnModel:
-    """Open what :func:`save` wrote, in float32 and evaluation mode. Runs nothing that the files contain.
+    """Open a try-on model that :func:`save` wrote, in float32 and evaluation mode. Runs nothing that the files contain.
 
     Raises:
         ValueError: a file is missing, damaged, or not a try-on model of this package.
     """
+    model = load_network(folder)
+    if not isinstance(model, TryOnModel):
+        raise ValueError(f"{folder / STRUCTURE} names {type(model).__name__}, which is no try-on model")
+    return model
+
+
+def load_network(folder: Path) -> Network:
+    """:func:`load` for any network of this package, one that makes no try-on calls by itself too."""
     try:
         structure = json.loads((folder / STRUCTURE).read_text())
         state = load_file(folder / WEIGHTS)
@@ -90,7 +98,7 @@ def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
             setattr(layer, tensor_name, tensor.new_zeros(state[f"{name}.{tensor_name}"].shape))
 
 
-def _build(structure: dict[str, Any], folder: Path) -> TryOnModel:
+def _build(structure: dict[str, Any], folder: Path) -> Network:
     if structure.get("format") != FORMAT:
         raise ValueError(f"{folder / STRUCTURE} has format {structure.get('format')}, this version reads {FORMAT}")
     module_name, _, class_name = str(structure.get("model")).rpartition(".")
@@ -101,7 +109,7 @@ def _build(structure: dict[str, Any], folder: Path) -> TryOnModel:
             kind = getattr(importlib.import_module(module_name), class_name, None)
         except ModuleNotFoundError:
             kind = None
-    if not (inspect.isclass(kind) and issubclass(kind, TryOnModel) and not inspect.isabstract(kind)):
+    if not (inspect.isclass(kind) and issubclass(kind, Network) and not inspect.isabstract(kind)):
         raise ValueError(
             f"{folder / STRUCTURE} names {structure.get('model')!r}, which is no try-on model of this version"
         )

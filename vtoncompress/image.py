@@ -49,6 +49,18 @@ def read_mask(path: Path | str) -> Image:
     return np.asarray(_lay_on("black", _open(Path(path))).convert("L"))
 
 
+def read_labels(path: Path | str) -> Image:
+    """The label map in a file as (H, W) uint8, one index a pixel, whatever colours a palette gives them.
+
+    Raises:
+        ValueError: as :func:`read_image`, and for a picture in colours.
+    """
+    picture = _open(Path(path))
+    if picture.mode not in ("P", "L"):
+        raise ValueError(f"{path} is a picture in colours: a label map has one index a pixel, save it in grey")
+    return np.asarray(picture)
+
+
 def write_image(path: Path | str, array: Image) -> None:
     """Write (H, W, 3) or (H, W) uint8 as PNG or JPEG, by suffix: the whole file or none.
 
@@ -90,13 +102,25 @@ def resize(array: Image, size: tuple[int, int]) -> Image:
     return np.asarray(Pillow.fromarray(array).resize((width, height), rule))
 
 
-def fit_person(array: Image, size: tuple[int, int]) -> Image:
-    """Person (H, W, 3) uint8 cropped around its centre to the aspect of ``size`` (height, width), then resized."""
-    height, width = array.shape[:2]
+def centre_crop(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the largest centred part of a picture (H, W, ...) that has the aspect of ``size``."""
+    height, width = shape[:2]
     crop_height = min(height, max(1, round(width * size[0] / size[1])))
     crop_width = min(width, max(1, round(height * size[1] / size[0])))
     top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    return resize(array[top : top + crop_height, left : left + crop_width], size)
+    return slice(top, top + crop_height), slice(left, left + crop_width)
+
+
+def fit_person(array: Image, size: tuple[int, int]) -> Image:
+    """Person (H, W, 3) uint8 cropped around its centre to the aspect of ``size`` (height, width), then resized."""
+    return resize(array[centre_crop(array.shape, size)], size)
+
+
+def fit_labels(array: Image, size: tuple[int, int]) -> Image:
+    """Labels (H, W) uint8 of a person, cropped as :func:`fit_person` does, each pixel that of the nearest place."""
+    height, width = size
+    cropped = Pillow.fromarray(np.ascontiguousarray(array[centre_crop(array.shape, size)]))
+    return np.asarray(cropped.resize((width, height), Pillow.Resampling.NEAREST))
 
 
 def fit_garment(array: Image, size: tuple[int, int]) -> Image:

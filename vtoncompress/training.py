@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,15 +12,14 @@ import torch
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.environment import environment
 from vtoncompress.finetuning.processes import join_group
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.options import check_budget, check_types, used
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.seed import set_seed
+from vtoncompress.trained import SUMMARY, Clock, write_trained
 
-SUMMARY = "training.json"
 DTYPES = ("float16", "bfloat16", "float32")
 
 
@@ -55,24 +52,18 @@ def train(cfg: Mapping[str, Any]) -> Path:
     group = join_group()
     set_seed(cfg["seed"])
     model, past = _start(cfg)
-    with _Clock(work / "seconds") if group.is_main_process else nullcontext() as clock:
+    with Clock(work / "seconds") if group.is_main_process else nullcontext() as clock:
         summary = finetuning.train(model, instantiate(cfg["training_data"]), work)
     group.destroy_process_group()
     if clock is None:
         return out
-    unfinished = out.with_name(f".{out.name}.part")
-    checkpoint.save(model, unfinished, getattr(torch, cfg["weights_dtype"]))
     description = {
         "config": {key: cfg[key] for key in ("model", "start", "finetuning", "training_data", "seed", "weights_dtype")},
         "seconds": round(clock.total),
-        "threads": torch.get_num_threads(),
         **summary,
-        **environment(),
         **past,
     }
-    (unfinished / SUMMARY).write_text(json.dumps(description, indent=1) + "\n")
-    unfinished.replace(out)
-    shutil.rmtree(work)
+    write_trained(model, out, work, description, getattr(torch, cfg["weights_dtype"]))
     return out
 
 
@@ -89,19 +80,3 @@ def _start(cfg: Mapping[str, Any]) -> tuple[TryOnModel, dict[str, Any]]:
         )
     summary = folder / SUMMARY
     return start, {"start": json.loads(summary.read_text()) if summary.exists() else None}
-
-
-class _Clock:
-    """Seconds spent inside ``with``, over all runs that shared ``path``, kept when a run is interrupted."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.total = float(path.read_text()) if path.exists() else 0.0
-
-    def __enter__(self) -> _Clock:
-        self.started = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.total += time.monotonic() - self.started
-        self.path.write_text(str(self.total))

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.criterion.gradients import check_pairs
 from vtoncompress.data.base import TryOnData
+from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
+from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.groups import Group
@@ -92,15 +94,22 @@ class GroupNorm(Criterion):
 class _Sparse(Objective):
     """A model's own loss, and the size of its groups."""
 
+    model: TryOnModel
+
     def __init__(self, model: TryOnModel, loss: OwnLoss, groups: Sequence[Group], strength: float) -> None:
         super().__init__()
-        self.model, self.helpers, self.groups, self.strength = model, nn.Module(), groups, strength
+        self.model, self.groups, self.strength = model, groups, strength
         self.weights, self.perceptual = loss.weights, loss.distance()
         self.record: dict[str, Any] = {}
         self.settings = {"loss": loss.weights, "strength": strength}
 
-    def begin(self, batch: Mapping[str, Tensor]) -> None:
-        """Nothing to set up."""
+    def samples(self, data: TryOnData, start: int, stop: int) -> TrainingPairs:
+        """Pairs, every other one mirrored."""
+        return TrainingPairs(data, start, stop)
+
+    def reestimate(self, data: TryOnData, count: int) -> None:
+        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
+        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         trace = self.model.trace(batch["person"], batch["garment"], batch["garment_mask"])
@@ -110,7 +119,7 @@ class _Sparse(Objective):
 
 def group_sparsity(groups: Sequence[Group]) -> Tensor:
     """The sum over all channels of the penalty of :class:`GroupNorm`, over ``strength``."""
-    total = torch.zeros(())
+    total = torch.zeros((), device=groups[0].tied[0].dep.layer.weight.device)
     for group in groups:
         squares = squared_norms(group)
         norms = squares.detach().sqrt()
@@ -121,7 +130,7 @@ def group_sparsity(groups: Sequence[Group]) -> Tensor:
 
 def squared_norms(group: Group) -> Tensor:
     """The sum of squares of all weights of each channel, over the tied layers, (channels,)."""
-    total = torch.zeros(group.channels)
+    total = torch.zeros(group.channels, device=group.tied[0].dep.layer.weight.device)
     for item in group.tied:
         layer, handler = item.dep.layer, item.dep.pruning_fn
         if isinstance(layer, nn.Conv2d):

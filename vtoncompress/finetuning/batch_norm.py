@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.pairs import TrainingPairs
@@ -20,20 +20,31 @@ def reestimate(model: TryOnModel, data: TryOnData, pairs: int) -> None:
 
     Moving averages lag behind weights that were pruned, or that a high learning rate moves. Nothing for 0 pairs.
     """
-    if pairs == 0:
+
+    def call(batch: Mapping[str, Tensor]) -> None:
+        model(*(batch[name] for name in ("person", "garment", "garment_mask")))
+
+    average_statistics(model, call, TrainingPairs(data, 0, pairs))
+
+
+def average_statistics(
+    part: nn.Module, call: Callable[[dict[str, Tensor]], object], samples: Dataset[dict[str, Tensor]]
+) -> None:
+    """The same for the batch norms of ``part``, a network or a part of one, over calls that it takes part in."""
+    if len(samples) == 0:  # type: ignore[arg-type]
         return
-    training = model.training
-    update_bn(DataLoader(TrainingPairs(data, 0, pairs), BATCH), _Call(model))
-    model.train(training)
+    training = part.training
+    update_bn(DataLoader(samples, BATCH), _Call(part, call))
+    part.train(training)
 
 
 class _Call(nn.Module):
-    """The try-on call on a batch."""
+    """The call on a batch, with the batch norms that are meant as its only ones."""
 
-    def __init__(self, model: TryOnModel) -> None:
+    def __init__(self, part: nn.Module, call: Callable[[dict[str, Tensor]], object]) -> None:
         super().__init__()
-        self.model = model
+        self.part, self.call = part, call
 
     def forward(self, batch: Mapping[str, Tensor]) -> None:
-        device = next(self.model.parameters()).device
-        self.model(*(batch[name].to(device) for name in ("person", "garment", "garment_mask")))
+        device = next(self.part.parameters()).device
+        self.call({name: tensor.to(device) for name, tensor in batch.items()})

@@ -13,10 +13,12 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
 from vtoncompress.finetuning.adaptation import adapt
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
+from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE, check_teacher
@@ -129,6 +131,7 @@ class Lessons(Objective):
         name: of the teacher, for the record.
     """
 
+    model: TryOnModel
     told = ("teacher_better",)
 
     def __init__(
@@ -149,6 +152,14 @@ class Lessons(Objective):
         super().train(mode)
         self.teacher.eval()
         return self
+
+    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
+        """Pairs, every other one mirrored."""
+        return TrainingPairs(data, start, stop)
+
+    def reestimate(self, data: Any, count: int) -> None:
+        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
+        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)

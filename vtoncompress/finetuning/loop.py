@@ -17,17 +17,17 @@ from accelerate.utils import DistributedDataParallelKwargs, broadcast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.objective import Objective
-from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import join_group
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.finetuning.schedule import Schedule
+from vtoncompress.finetuning.tracking import FOLDER, check_tracker, end_tracker, start_tracker
 from vtoncompress.finetuning.training_state import TrainingState, weights_hash
 
 MIXED_PRECISIONS = ("no", "bf16")
+PASSING = ("workers", "checkpoint_every", "tracker")
+"""Options that change nothing of what comes out."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class TrainingLoop:
             those of the main process.
         accumulation: micro-batches a step and process, for less memory.
         processes: that train together; they are started by the mode, unless a launcher has started them.
+        tracker: accelerate's ``tensorboard``, ``mlflow`` or ``wandb``; None for none.
 
     Raises:
         ValueError: a budget without a batch, a batch that can't be cut so, or an unknown precision.
@@ -69,8 +70,10 @@ class TrainingLoop:
     batch_norm_pairs: int
     accumulation: int
     processes: int
+    tracker: str | None = None
 
     def __post_init__(self) -> None:
+        check_tracker(self.tracker)
         if self.samples < self.batch_size or self.batch_size < 2:
             raise ValueError(
                 f"finetuning.samples={self.samples} with finetuning.batch_size={self.batch_size}: a batch needs 2 "
@@ -96,8 +99,8 @@ class TrainingLoop:
         """Whether ``processes`` are still to be started."""
         return self.processes > 1 and join_group().num_processes == 1
 
-    def run(self, objective: Objective, data: TryOnData, folder: Path) -> dict[str, Any]:
-        """Train the objective's model in place on the first ``samples`` pairs of ``data``, this process's part of it.
+    def run(self, objective: Objective, data: Sequence[Any], folder: Path) -> dict[str, Any]:
+        """Train the objective's model in place on the first ``samples`` of ``data``, this process's part of it.
 
         ``folder`` keeps the checkpoint from which a killed run goes on to the same result. All processes read it, the
         main one writes it.
@@ -120,6 +123,8 @@ class TrainingLoop:
         AcceleratorState._reset_state()
         accelerator = Accelerator(
             mixed_precision=self.mixed_precision,
+            log_with=self.tracker,
+            project_dir=folder.parent / FOLDER,
             # A frozen part, or one that no term of the loss looks at, gets no gradient.
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
@@ -128,9 +133,11 @@ class TrainingLoop:
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.schedule.factor(step, steps))
         identity = self._identity(objective, data, accelerator.num_processes)
         state = TrainingState(folder / "training.pt", identity, model, optimizer, scheduler)
+        start_tracker(accelerator, folder, identity)
         self._train(accelerator, objective, state, data, steps)
+        end_tracker(accelerator)
         if accelerator.is_main_process:
-            reestimate(model, data, self.batch_norm_pairs)
+            objective.reestimate(data, self.batch_norm_pairs)
         broadcast(list(model.buffers()))
         model.eval().to("cpu")
         means = {
@@ -140,11 +147,11 @@ class TrainingLoop:
         return {"steps": steps, "processes": accelerator.num_processes, **means, **objective.record}
 
     def _train(
-        self, accelerator: Accelerator, objective: Objective, state: TrainingState, data: TryOnData, steps: int
+        self, accelerator: Accelerator, objective: Objective, state: TrainingState, data: Sequence[Any], steps: int
     ) -> None:
         start = state.load()
         size = self._micro_batch_size(accelerator.num_processes)
-        pairs = TrainingPairs(data, start * self.batch_size, steps * self.batch_size)
+        pairs = objective.samples(data, start * self.batch_size, steps * self.batch_size)
         # accelerate deals the micro-batches out in turns, so that a step's are neighbours whoever computes them.
         module, optimizer, loader = accelerator.prepare(
             objective, state.optimizer, DataLoader(pairs, size, num_workers=self.workers, drop_last=True)
@@ -166,6 +173,7 @@ class TrainingLoop:
                 state.scheduler.step()
                 for name, value in means.items():
                     state.recent[name] = [*state.recent.get(name, []), value][-max(1, steps // 10) :]
+                accelerator.log(means, step)
                 progress.step({name: float(np.mean(values[-50:])) for name, values in state.recent.items()})
                 if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps and accelerator.is_main_process:
                     state.save(step + 1)
@@ -204,9 +212,9 @@ class TrainingLoop:
             )
         return self.batch_size // parts
 
-    def _identity(self, objective: Objective, data: TryOnData, processes: int) -> dict[str, Any]:
+    def _identity(self, objective: Objective, data: Sequence[Any], processes: int) -> dict[str, Any]:
         """What a run must share with the one whose checkpoint it goes on from, to end with the same numbers."""
-        options = {key: value for key, value in asdict(self).items() if key not in ("workers", "checkpoint_every")}
+        options = {key: value for key, value in asdict(self).items() if key not in PASSING}
         options |= {"schedule": self.schedule.kind, "warmup": self.schedule.warmup, "decay": self.schedule.decay}
         start = {"model": objective.model.arguments(), "initial_weights": weights_hash(objective.model)}
         return {**options, "processes": processes, **objective.settings, **start, "data": data[0].name}

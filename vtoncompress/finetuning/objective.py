@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import Network
 
 
 class Objective(nn.Module, ABC):
@@ -21,14 +22,22 @@ class Objective(nn.Module, ABC):
         told: names of values that are told and not minimised.
     """
 
-    model: TryOnModel
+    model: Network
     settings: dict[str, Any]
     record: dict[str, Any]
     told: tuple[str, ...] = ()
 
     @abstractmethod
+    def samples(self, data: Any, start: int, stop: int) -> Dataset[dict[str, Tensor]]:
+        """Samples ``start`` to ``stop`` of what the model learns from. ``data`` is of the objective's own kind."""
+
+    @abstractmethod
+    def reestimate(self, data: Any, count: int) -> None:
+        """Average the model's batch-norm statistics over the first samples; nothing for a count of 0."""
+
+    @abstractmethod
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars by name, whose sum is minimised, but for those that are only told.
 
-        ``batch`` is as :meth:`vtoncompress.model.base.TryOnModel.loss` takes it.
+        ``batch`` is one of :meth:`samples`.
         """

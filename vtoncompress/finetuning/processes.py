@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed
@@ -24,15 +24,21 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env, patch_environment
 
 from vtoncompress import checkpoint
-from vtoncompress.data.base import TryOnData
-from vtoncompress.finetuning.base import Finetuning
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import Network
 
 # How long a process waits for one that is alive: the others wait while the main one averages batch-norm statistics.
 TIMEOUT = timedelta(hours=2)
 GRACE_S = 2.0  # by then a process has noticed that another one failed
 SUMMARY = "training.json"
 TEACHER = "teacher"
+
+
+class Trains(Protocol):
+    """What several processes can do: a :class:`vtoncompress.finetuning.base.Finetuning`, or what trains alike."""
+
+    def train(self, model: Any, data: Any, folder: Path, teacher: Any = None) -> dict[str, Any]:
+        """As :meth:`vtoncompress.finetuning.base.Finetuning.train`."""
+
 
 Errors = SimpleQueue[tuple[float, Exception]]
 
@@ -48,12 +54,12 @@ def join_group() -> PartialState:
 
 
 def train_in_processes(
-    finetuning: Finetuning,
+    finetuning: Trains,
     processes: int,
-    model: TryOnModel,
-    data: TryOnData,
+    model: Network,
+    data: Any,
     folder: Path,
-    teacher: TryOnModel | None = None,
+    teacher: Network | None = None,
 ) -> dict[str, Any]:
     """Call ``finetuning.train`` in ``processes`` new processes that are a group, each with a GPU where there are any.
 
@@ -65,7 +71,7 @@ def train_in_processes(
         processes: 2 or more.
         model: trained in place, left in evaluation mode.
         data: can be pickled, as for the workers of a data loader.
-        folder, teacher: as in :meth:`Finetuning.train`; the main process alone writes in the folder.
+        folder, teacher: as in :meth:`Trains.train`; the main process alone writes in the folder.
 
     Returns:
         What ``finetuning.train`` returned in the main process.
@@ -91,7 +97,7 @@ def train_in_processes(
         started = [spawn.Process(target=_work, args=(rank, *arguments)) for rank in range(processes)]
         with patch_environment(**_environment(processes)):
             _run(started, errors)
-        model.load_state_dict(checkpoint.load(end).state_dict())
+        model.load_state_dict(checkpoint.load_network(end).state_dict())
         summary: dict[str, Any] = json.loads((end / SUMMARY).read_text())
     model.eval()
     return summary
@@ -115,9 +121,9 @@ def _work(
     rank: int,
     processes: int,
     errors: Errors,
-    finetuning: Finetuning,
+    finetuning: Trains,
     start: Path,
-    data: TryOnData,
+    data: Any,
     folder: Path,
     end: Path,
 ) -> None:
@@ -133,8 +139,8 @@ def _work(
             world_size=processes,
             timeout=TIMEOUT,
         )
-        model = checkpoint.load(start)
-        teacher = checkpoint.load(start / TEACHER) if (start / TEACHER).exists() else None
+        model = checkpoint.load_network(start)
+        teacher = checkpoint.load_network(start / TEACHER) if (start / TEACHER).exists() else None
         summary = finetuning.train(model, data, folder, teacher)
         if rank == 0:
             checkpoint.save(model, end)

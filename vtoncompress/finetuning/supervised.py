@@ -10,10 +10,12 @@ from torch import Tensor
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
+from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.model.base import TryOnModel
@@ -87,12 +89,22 @@ class Supervised(Finetuning):
 class _Supervision(Objective):
     """The model's own loss and nothing else."""
 
+    model: TryOnModel
+
     def __init__(self, model: TryOnModel, loss: OwnLoss) -> None:
         super().__init__()
         self.model, self.perceptual = model, loss.distance()
         self.weights = loss.weights
         self.record = {} if self.perceptual is None else {"perceptual": self.perceptual.origin}
         self.settings = {"loss": self.weights, **self.record}
+
+    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
+        """Pairs, every other one mirrored."""
+        return TrainingPairs(data, start, stop)
+
+    def reestimate(self, data: Any, count: int) -> None:
+        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
+        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         trace = self.model.trace(batch["person"], batch["garment"], batch["garment_mask"])

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import Network
 
 
 @dataclass
@@ -31,7 +31,7 @@ class TrainingState:
 
     path: Path
     identity: Mapping[str, Any]
-    model: TryOnModel
+    model: Network
     optimizer: Optimizer
     scheduler: LRScheduler
     recent: dict[str, list[float]] = field(default_factory=dict)

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from vtoncompress.model.trace import Trace
 
 
-class TryOnModel(nn.Module, ABC):
+class Network(nn.Module, ABC):
+    """A network that a checkpoint can hold."""
+
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """What its class must be called with to build it before pruning, as JSON values."""
+
+
+class TryOnModel(Network):
     """A network that puts a garment on a person.
 
     Attributes:
@@ -24,10 +32,6 @@ class TryOnModel(nn.Module, ABC):
 
     size: tuple[int, int]
     loss_terms: ClassVar[tuple[str, ...]]
-
-    @abstractmethod
-    def arguments(self) -> dict[str, Any]:
-        """What its class must be called with to build it before pruning, as JSON values."""
 
     @property
     @abstractmethod

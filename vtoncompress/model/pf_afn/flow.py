@@ -39,6 +39,15 @@ def offset_to_grid(offset: Tensor) -> Tensor:
     return (offset + torch.stack([x, y], dim=1)) / half - 1
 
 
+def grid_to_pixels(grid: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Sampling grid (N, 2, h, w) in -1..1 of any level -> pixels of a picture of ``size`` (height, width).
+
+    Pixel centres lie at whole numbers; ``align_corners`` is the convention that the grid samples under.
+    """
+    extent = grid.new_tensor([size[1], size[0]]).view(1, 2, 1, 1)
+    return (grid + 1) / 2 * (extent - 1) if align_corners else ((grid + 1) * extent - 1) / 2
+
+
 def _flow_head(channels_in: int, hidden: tuple[int, int, int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for channels_out in hidden:
@@ -62,6 +71,10 @@ class AppearanceFlow(nn.Module):
         window = (2 * DISPLACEMENT + 1) ** 2
         self.netMain = nn.ModuleList(_flow_head(window, hidden) for _ in range(levels))
         self.netRefine = nn.ModuleList(_flow_head(2 * pyramid, hidden) for _ in range(levels))
+        for head in (*self.netMain, *self.netRefine):
+            # Training starts from the identity: garment and person already stand in the same place.
+            nn.init.zeros_(head[-1].bias)
+            head[-1].weight.data.mul_(0.1)
         self.correlation = Correlation(pyramid if convention.mean_correlation else 1)
         self.sample = GridSample(convention.align_corners)
 

@@ -59,16 +59,24 @@ class Generator(nn.Module):
 
     Args:
         width: factor on all channel counts; 1 is the published network.
+        channels_in: of what it finishes.
     """
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, channels_in: int = CHANNELS_IN) -> None:
         super().__init__()
         channels = [round(width * BASE_CHANNELS * min(2**i, WIDEST)) for i in range(DOWNSAMPLINGS)]
         level: UnetLevel | None = None
         for outer, inner in zip(reversed(channels[:-1]), reversed(channels[1:]), strict=True):
             level = UnetLevel(outer, inner, outer, level, outermost=False)
-        self.model = UnetLevel(CHANNELS_OUT, channels[0], CHANNELS_IN, level, outermost=True)
+        self.model = UnetLevel(CHANNELS_OUT, channels[0], channels_in, level, outermost=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 7, H, W): person, warped garment, its mask -> (N, 4, H, W): picture and blending weight, unbounded."""
         return self.model(x)
+
+
+def blend(output: Tensor, warped: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """A generator's output (N, 4, H, W) with the warped garment in it: the picture (N, 3, H, W) in -1..1, and the
+    weight (N, 1, H, W) that the garment has."""
+    weight = torch.sigmoid(output[:, 3:]) * warped_mask
+    return warped * weight + torch.tanh(output[:, :3]) * (1 - weight), weight

@@ -93,3 +93,11 @@ TERMS: Mapping[str, Callable[[Trace, Batch, Any], Tensor]] = {
     "perceptual_result": lambda trace, batch, perceptual: perceptual(trace.image, batch["truth"]),
 }
 """Scalars by name; docs/training.md has their formulas."""
+
+
+def weighted_terms(
+    trace: Trace, batch: Batch, weights: Mapping[str, float], perceptual: Distance | None
+) -> dict[str, Tensor]:
+    """Those of :data:`TERMS` that have a weight, times it; arguments as for :meth:`TryOnModel.loss`."""
+    chosen = {name: term for name, term in TERMS.items() if weights.get(name)}
+    return {name: term(trace, batch, perceptual) * weights[name] for name, term in chosen.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,15 +11,27 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.convention import find_convention
-from vtoncompress.model.pf_afn.flow import GridSample
-from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator
-from vtoncompress.model.pf_afn.loss import TERMS
+from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
+from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
+from vtoncompress.model.pf_afn.loss import TERMS, weighted_terms
 from vtoncompress.model.pf_afn.multi_level import Distance
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
+from vtoncompress.model.pf_afn.warped import trace_warp
 from vtoncompress.model.trace import Trace
 
 MULTIPLE = 2**DOWNSAMPLINGS
 LEVELS = len(ENCODER_CHANNELS)
+
+
+def check_shape(width: float, size: Sequence[int]) -> None:
+    """ValueError for a size or a width that a network of this kind can't have."""
+    if not 1 / 32 <= width <= 4:
+        raise ValueError(f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)")
+    # Of a side of 32 the coarsest level has one pixel, in which no offset can be told: its grid would be NaN.
+    if len(size) != 2 or any(side < 2 * MULTIPLE or side % MULTIPLE for side in size):
+        raise ValueError(
+            f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}, {2 * MULTIPLE} or more"
+        )
 
 
 class PFAFN(TryOnModel):
@@ -37,25 +50,13 @@ class PFAFN(TryOnModel):
 
     def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
         super().__init__()
-        if not 1 / 32 <= width <= 4:
-            raise ValueError(
-                f"model.network.width={width} is out of range: use 0.03125 to 4 (1 is the published network)"
-            )
-        # Of a side of 32 the coarsest level has one pixel, in which no offset can be told: its grid would be NaN.
-        if len(size) != 2 or any(side < 2 * MULTIPLE or side % MULTIPLE for side in size):
-            raise ValueError(
-                f"model.size={list(size)}: height and width must be multiples of {MULTIPLE}, {2 * MULTIPLE} or more"
-            )
+        check_shape(width, size)
         rule = find_convention(convention)
         self.width, self.convention = width, convention
         self.size = (size[0], size[1])
         self.align_corners = rule.align_corners
         self.warp = WarpNetwork(width, rule)
         self.generator = Generator(width)
-        for head in (*self.warp.aflow_net.netMain, *self.warp.aflow_net.netRefine):
-            # Training starts from the identity: garment and person already stand in the same place.
-            nn.init.zeros_(head[-1].bias)
-            head[-1].weight.data.mul_(0.1)
         self.sample_mask = GridSample(rule.align_corners, padding_mode="zeros")
 
     def arguments(self) -> dict[str, Any]:
@@ -75,14 +76,11 @@ class PFAFN(TryOnModel):
 
     def finish(self, person: Tensor, warped: Tensor, warped_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Picture (N, 3, H, W) in -1..1 and the weight (N, 1, H, W) that the warped garment has in it."""
-        output = self.generator(torch.cat([person, warped, warped_mask], 1))
-        weight = torch.sigmoid(output[:, 3:]) * warped_mask
-        return warped * weight + torch.tanh(output[:, :3]) * (1 - weight), weight
+        return blend(self.generator(torch.cat([person, warped, warped_mask], 1)), warped, warped_mask)
 
     def grid_to_pixels(self, grid: Tensor) -> Tensor:
         """Sampling grid (N, 2, h, w) in -1..1 of any level -> pixels of the full picture, centres at whole numbers."""
-        extent = grid.new_tensor([self.size[1], self.size[0]]).view(1, 2, 1, 1)
-        return (grid + 1) / 2 * (extent - 1) if self.align_corners else ((grid + 1) * extent - 1) / 2
+        return grid_to_pixels(grid, self.size, self.align_corners)
 
     def forward(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> dict[str, Tensor]:
         warped, warped_mask, grids = self.warp_garment(person, garment, garment_mask)
@@ -90,18 +88,9 @@ class PFAFN(TryOnModel):
         return {"image": image, "flow": self.grid_to_pixels(grids[-1])}
 
     def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
-        mask = (garment_mask > 0.5).to(garment.dtype)
-        cut_out = garment * mask
-        pyramids = self.warp.pyramids(person, cut_out)
-        grids = self.warp.aflow_net(*pyramids)
-        warped, warped_mask = self.warp.sample(cut_out, grids[-1]), self.sample_mask(mask, grids[-1])
-        image, weight = self.finish(person, warped, warped_mask)
-        return Trace(
-            image=image,
-            flows=[self.grid_to_pixels(grid) for grid in grids],
-            features=[level for pyramid in pyramids for level in pyramid],
-            inner={"garment": cut_out, "garment_mask": mask, "warped": warped, "weight": weight},
-        )
+        trace = trace_warp(self, person, garment, garment_mask)
+        image, weight = self.finish(person, trace.inner["warped"], trace.inner["warped_mask"])
+        return replace(trace, image=image, inner={**trace.inner, "weight": weight})
 
     def loss(
         self,
@@ -110,8 +99,7 @@ class PFAFN(TryOnModel):
         weights: Mapping[str, float],
         perceptual: Distance | None = None,
     ) -> dict[str, Tensor]:
-        chosen = {name: term for name, term in TERMS.items() if weights.get(name)}
-        return {name: term(trace, batch, perceptual) * weights[name] for name, term in chosen.items()}
+        return weighted_terms(trace, batch, weights, perceptual)
 
     def float_layers(self) -> list[str]:
         return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]

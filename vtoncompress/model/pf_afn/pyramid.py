@@ -38,13 +38,13 @@ class PreActivationBlock(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """Picture (N, 3, H, W) -> features of each level i, finest first, (N, channels[i], H / 2^(i+1), W / 2^(i+1))."""
+    """(N, channels_in, H, W) -> features of each level i, finest first, (N, channels[i], H / 2^(i+1), W / 2^(i+1))."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], channels_in: int = 3) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(
             nn.Sequential(Downsample(before, after), PreActivationBlock(after), PreActivationBlock(after))
-            for before, after in zip((3, *channels[:-1]), channels, strict=True)
+            for before, after in zip((channels_in, *channels[:-1]), channels, strict=True)
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:

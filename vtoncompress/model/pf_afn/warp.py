@@ -22,22 +22,23 @@ class WarpNetwork(nn.Module):
     Args:
         width: factor on all channel counts; 1 is the published network.
         convention: correlation and sampling convention.
+        condition_channels: of what stands for the person: 3 for its picture.
     """
 
-    def __init__(self, width: float, convention: Convention) -> None:
+    def __init__(self, width: float, convention: Convention, condition_channels: int = 3) -> None:
         super().__init__()
         encoder = tuple(round(width * c) for c in ENCODER_CHANNELS)
         pyramid = round(width * PYRAMID_CHANNELS)
         first, second, third = (round(width * c) for c in FLOW_CHANNELS)
         self.image_features = FeatureEncoder(encoder)
-        self.cond_features = FeatureEncoder(encoder)
+        self.cond_features = FeatureEncoder(encoder, condition_channels)
         self.image_FPN = FeaturePyramid(encoder, pyramid)
         self.cond_FPN = FeaturePyramid(encoder, pyramid)
         self.aflow_net = AppearanceFlow(pyramid, (first, second, third), len(encoder), convention)
         self.sample = GridSample(convention.align_corners)
 
     def forward(self, person: Tensor, garment: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Pictures (N, 3, H, W) in -1..1, H and W multiples of 32.
+        """Pictures (N, 3, H, W) in -1..1, H and W multiples of 32; the person's may have other channels.
 
         Returns:
             The warped garment (N, 3, H, W), and the grids of :class:`AppearanceFlow`, the finest last.

@@ -1,0 +1,30 @@
+"""Write generated pairs in VITON's layout: ``python experiments/write_viton.py out=FOLDER pairs=N [split=test]``."""
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from vtoncompress.errors import run_main
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="write_viton")
+def main(cfg: DictConfig) -> None:
+    """Write, and say where."""
+    config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    from vtoncompress.data.viton_layout import write_layout
+    from vtoncompress.finetuning.progress import Progress
+    from vtoncompress.options import check_types
+
+    check_types(config)
+    data = instantiate(config["data"])
+    with Progress("writing", len(data)) as progress:
+        write_layout(data, Path(config["out"]), progress.step)
+    print(f"{len(data)} pairs: {config['out']}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
