@@ -33,7 +33,19 @@ def test_scores_are_of_the_loss_s_own_gradients(toy: PFAFN) -> None:
     name = "generator.model.model.0.weight"
     weight = dict(toy.named_parameters())[name]
     gradient = mean_over_pairs(toy, OwnLoss(LOSS), DATA, 2, 2, lambda one: one)[weight]
-    torch.testing.assert_close(Taylor(2, LOSS).importance(toy, DATA).scores[weight], (weight * gradient).abs().detach())
+    expected = (weight * gradient).abs().detach()
+    torch.testing.assert_close(Taylor(2, LOSS).importance(toy, DATA).scores[weight], expected)
+
+
+def test_gradients_of_opposite_signs_do_not_cancel(toy: PFAFN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vtoncompress.criterion.taylor.BATCH", 1)
+    weight = dict(toy.named_parameters())["generator.model.model.0.weight"]
+    singles = [
+        mean_over_pairs(toy, OwnLoss(LOSS), DATA[index : index + 1], 1, 1, lambda one: one)[weight] for index in (0, 1)
+    ]
+    expected = (weight.abs() * (singles[0].abs() + singles[1].abs()) / 2).detach()
+    assert (singles[0] * singles[1] < 0).any()
+    torch.testing.assert_close(Taylor(2, LOSS).importance(toy, DATA).scores[weight], expected)
 
 
 @pytest.mark.parametrize(

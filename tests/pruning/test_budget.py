@@ -70,6 +70,12 @@ def test_widths_become_the_nearest_multiple_and_never_less_than_one(
     assert _kept(Budget(Ratios(ratio), round_to=multiple), _entry("a", *range(width))) == [kept]
 
 
+def test_the_cap_holds_for_rounded_widths_too() -> None:
+    wide, low = _entry("a", *range(100, 164)), _entry("b", *range(64))
+    assert _kept(Budget(Ratios(0.4), "global", max_ratio=0.4, round_to=16), wide, low) == [48, 48]
+    assert _kept(Budget(Ratios(0.2), "global", max_ratio=0.4, round_to=16), wide, low) == [64, 48]
+
+
 @pytest.mark.parametrize("ranking", ["uniform", "global"])
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9, 0.999])
 def test_every_group_keeps_a_channel_and_none_loses_more_than_was_asked_but_for_rounding_to_whole_ones(

@@ -15,6 +15,7 @@ from vtoncompress.criterion.random import Random
 from vtoncompress.metric.macs import count_macs
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.pruning.groups import find_groups
 from vtoncompress.pruning.iterative import Iterative
 
 NAMES = ("person", "garment", "garment_mask")
@@ -111,3 +112,13 @@ def test_one_that_is_killed_between_steps_goes_on_to_the_same_network(toy: PFAFN
     assert done == ["recovery_0", "recovery_1", "recovery_1"]
     expected, found = undisturbed.state_dict(), again.state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_a_global_ranking_spends_the_ratio_where_channels_matter_least(toy: PFAFN, toys: dict[str, PFAFN]) -> None:
+    dense = {group.name: group.channels for group in find_groups(toys["official"], ["warp", "generator"])}
+    Iterative(0.4, 3, ranking="global", max_ratio=0.6).prune(toy, ["warp", "generator"], MagnitudeL2())
+    left = {group.name: group.channels for group in find_groups(toy, ["warp", "generator"])}
+    for name, width in dense.items():
+        assert int(width * 0.4) <= left[name] <= width
+    assert len({round(left[name] / width, 2) for name, width in dense.items() if width >= 16}) > 2
+    assert sum(left.values()) == int(0.6 * sum(dense.values()))

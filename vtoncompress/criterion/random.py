@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch_pruning as tp
-from torch import Tensor
+from torch import Tensor, nn
 
 from vtoncompress.criterion.base import WeightCriterion
 
@@ -15,12 +15,13 @@ class Random(WeightCriterion):
     """Uniform random numbers, the same for the same seed of the variant.
 
     Not from PyTorch's global generator, whose state depends on the training before: a run that was killed must go on to
-    the same network.
+    the same network. Every width of the network has numbers of its own, or a later step would use an earlier one's.
     """
 
-    def importance(self, *_: Any) -> tp.importance.Importance:
+    def importance(self, model: nn.Module, *_: Any) -> tp.importance.Importance:
         """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
-        return _Chance(torch.initial_seed())
+        channels = sum(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
+        return _Chance(hash((torch.initial_seed(), channels)))
 
 
 class _Chance(tp.importance.Importance):

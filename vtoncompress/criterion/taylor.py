@@ -1,4 +1,4 @@
-"""How much the loss would change, to first order, if a channel's weights were zero."""
+"""How much the loss could change, to first order, if a channel's weights were zero."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch_pruning as tp
+from torch import Tensor
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.criterion.gradients import check_pairs, mean_over_pairs
@@ -20,8 +21,11 @@ BATCH = 8
 class Taylor(Criterion):
     """Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019: ``|weight * gradient|``.
 
+    The mean over batches of pairs of the sizes, not the size of the mean: near a minimum gradients of opposite signs
+    cancel.
+
     Args:
-        pairs: of the training data, over which the gradient is averaged.
+        pairs: of the training data, in batches of 8.
         loss, perceptual: see :class:`vtoncompress.finetuning.own_loss.OwnLoss`.
     """
 
@@ -40,5 +44,5 @@ class Taylor(Criterion):
     def importance(self, model: TryOnModel, data: TryOnData | None) -> tp.importance.Importance:
         """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
         assert data is not None
-        gradients = mean_over_pairs(model, self.loss, data, self.pairs, BATCH, lambda gradient: gradient)
-        return Saliency({weight: (weight.detach() * gradient).abs() for weight, gradient in gradients.items()})
+        gradients = mean_over_pairs(model, self.loss, data, self.pairs, BATCH, Tensor.abs)
+        return Saliency({weight: weight.detach().abs() * gradient for weight, gradient in gradients.items()})

@@ -97,8 +97,10 @@ class Budget:
     def _rounded(self, kept: int, entry: Entry, share: float) -> int:
         if self.round_to is None or not share:
             return kept
-        nearest = max(1, math.floor(kept / self.round_to + 0.5)) * self.round_to
-        return min(nearest, len(entry.importance))
+        multiple = max(1, math.floor(kept / self.round_to + 0.5))
+        if self.ranking == "global" and multiple * self.round_to < _kept(entry.width, self.max_ratio):
+            multiple += 1  # the cap holds for what is rounded, too
+        return min(multiple * self.round_to, len(entry.importance))
 
 
 def _kept(width: int, share: float) -> int:
