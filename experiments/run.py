@@ -6,6 +6,7 @@ python experiments/run.py [-m] [experiment=NAME] [group=choice] [key=value]
 import os
 import re
 import sys
+import time
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -26,6 +27,7 @@ def main(cfg: DictConfig) -> Record | None:
     os.chdir(hydra_config.runtime.cwd)  # a job of a launcher may begin elsewhere
     if hydra_config.mode == RunMode.MULTIRUN:
         return run_variant(complete(cfg, choices, hydra_config.job.num))
+    begun = time.monotonic()
     check(cfg)
     config = complete(cfg, choices, 0)
     if cfg.dry_run:
@@ -33,7 +35,7 @@ def main(cfg: DictConfig) -> Record | None:
         return None
     with tables_if_stopped(cfg):
         record = run_variant(config)
-    finish(cfg, [record])
+    finish(cfg, [record], begun)
     return record
 
 

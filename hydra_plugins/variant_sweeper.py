@@ -13,6 +13,7 @@ In an experiment's config a grid that is not a rectangle lists its rows:
 import itertools
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +67,7 @@ class VariantSweeper(Sweeper):
         """
         if self.config.name is None:
             raise ValueError("a sweep has one name and one experiment: run several experiments one after the other")
+        begun = time.monotonic()
         jobs = self._jobs(arguments)
         jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
         if self.config.dry_run:
@@ -79,7 +81,7 @@ class VariantSweeper(Sweeper):
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
                     print(f"on_failure=stop: {len(jobs) - len(records)} variants were not run", file=sys.stderr)
                     break
-        finish(self.config, records)
+        finish(self.config, records, begun)
         return records
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:

@@ -180,3 +180,16 @@ def test_what_another_process_has_parsed_is_taken_over_unless_the_file_has_chang
     hashes = fingerprint.module_hashes(["toy.stage", "toy.other"], package)
     assert hashes["toy.stage"] == "0" * 64
     assert hashes["toy.other"] != "0" * 64
+
+
+def test_modules_whose_code_is_no_more_what_was_read_are_told(write: Write) -> None:
+    package = write(stage="from toy import other\nX = 1", other="Y = 1", third="Z = 1")
+    fingerprint.code_hash(["toy.stage", "toy.third"], package)
+    assert fingerprint.changed(["toy.stage", "toy.third"], package) == []
+    (package / "other.py").write_text("Y = 1  # only a comment")
+    assert fingerprint.changed(["toy.stage", "toy.third"], package) == []
+    (package / "other.py").write_text("Y = 22")
+    assert fingerprint.changed(["toy.stage"], package) == ["toy.other"]
+    assert fingerprint.changed(["toy.third"], package) == []
+    (package / "other.py").write_text("Y = 1")
+    assert fingerprint.changed(["toy.stage"], package) == []

@@ -264,3 +264,41 @@ def test_a_plan_lists_every_stage_once() -> None:
     found: Plan = plan(config())
     assert found.stages[:4] == (found.model, *found.tuned.inputs, found.tuned, found.deployment)
     assert len(found.stages) == len({stage.key for stage in found.stages})
+
+
+def test_how_a_training_is_carried_out_is_no_part_of_its_key(base: dict[str, str]) -> None:
+    trained = keys("finetuning=supervised")
+    assert keys("finetuning=supervised", "finetuning.workers=0", "finetuning.checkpoint_every=7") == trained
+    stage = stages("finetuning=supervised", "finetuning.checkpoint_every=7")["finetuning"]
+    assert stage.passing["finetuning"]["checkpoint_every"] == 7
+
+
+def test_the_number_of_threads_is_part_of_a_training_s_key_and_of_no_other(base: dict[str, str]) -> None:
+    assert keys("threads=1") == keys("threads=2")
+    one, two = (keys("finetuning=supervised", f"threads={threads}") for threads in (1, 2))
+    assert {name for name in ALL if one[name] == two[name]} == {"model", "pruning"}
+    pruned = [keys("pruning=one_shot", "criterion=taylor", f"threads={threads}")["pruning"] for threads in (1, 2)]
+    assert pruned[0] != pruned[1]
+
+
+def test_what_passes_reaches_the_function_beside_what_is_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", lambda config, out: told.append(config))
+    for workers in (1, 2):
+        passing = {"training": {"workers": workers}}
+        stage = Stage("toy", "vtoncompress.stage.seed:set_seed", {"training": {"rate": 3}}, passing=passing)
+        stage.build(Store(tmp_path))
+    assert told == [{"training": {"rate": 3, "workers": 1}}]
+
+
+def test_code_that_changed_after_a_variant_had_begun_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", lambda *_: pytest.fail("work has begun"))
+    monkeypatch.setattr("vtoncompress.fingerprint.changed", lambda code: [code[0]])
+    stage = Stage("toy", "vtoncompress.stage.seed:set_seed", {})
+    with pytest.raises(ValueError, match="vtoncompress.stage.seed changed after this variant had begun: run the same"):
+        stage.build(Store(tmp_path))
+    assert stage.find(Store(tmp_path)) is None

@@ -51,6 +51,18 @@ def module_hashes(modules: Iterable[str], package: Path | None = None) -> dict[s
     return dict(sorted(hashes.items()))
 
 
+def changed(modules: Iterable[str], package: Path | None = None) -> list[str]:
+    """Those of :func:`module_hashes` whose files are no more what this process, or whom it adopted from, has read."""
+    folder = package or PACKAGE
+    hashes = module_hashes(modules, folder)
+    return [name for name, digest in hashes.items() if not _is_still(name, digest, folder)]
+
+
+def _is_still(name: str, digest: str, package: Path) -> bool:
+    path = _find(name, package)
+    return path is not None and _parse.__wrapped__(name, path, package)[0] == digest
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits: the name of an input that no stage has built."""
     with path.open("rb") as file:
@@ -110,12 +122,16 @@ def adopt(known: Iterable[Any]) -> None:
     _PARSED.update((_Source(*source), (digest, frozenset(imports))) for source, digest, imports in known)
 
 
+def _source(name: str, path: Path, package: Path) -> _Source:
+    found = path.stat()
+    return _Source(name, str(path), str(package), found.st_size, found.st_mtime_ns)
+
+
 # A process runs the code it was started with, so one reading each is right as well as fast.
 @functools.cache
 def _parse(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
     """A module's hash and the modules of its package that it imports itself."""
-    found = path.stat()
-    source = _Source(name, str(path), str(package), found.st_size, found.st_mtime_ns)
+    source = _source(name, path, package)
     if source not in _PARSED:
         # A folder without __init__.py can be imported too, and then has no code.
         tree = _Executed().visit(ast.parse(b"" if path.is_dir() else path.read_bytes(), filename=str(path)))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vtoncompress import fingerprint, machine
 from vtoncompress.environment import environment
+from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
@@ -34,6 +36,7 @@ class Stage:
         name: of the kind of stage.
         function: ``module:function`` that does the work; imported only when there is work.
         config: what the result depends on, plain JSON.
+        passing: further entries of some of its mappings, which change no result: they are handed over and not hashed.
         inputs: stages whose folders it reads.
         files: other files it reads.
         resumable: whether it keeps checkpoints, for which it gets a folder that outlives a kill.
@@ -47,6 +50,7 @@ class Stage:
     files: tuple[Path, ...] = ()
     resumable: bool = False
     alone: bool = False
+    passing: Mapping[str, Config] = field(default_factory=dict)
 
     @cached_property
     def code(self) -> list[str]:
@@ -90,12 +94,24 @@ class Stage:
                 LOG.info("%s: begins", self.address)
                 begun = time.perf_counter()
                 function = getattr(importlib.import_module(module), name)
-                function(self.config, *(artifact.path for artifact, _ in inputs), out, *work)
+                self._check_code()
+                told = {**self.config, **{key: {**self.config[key], **more} for key, more in self.passing.items()}}
+                function(told, *(artifact.path for artifact, _ in inputs), out, *work)
                 seconds = time.perf_counter() - begun
 
         artifact = store.build(self.name, self.config, self.input_keys, self.code, make)
         LOG.info("%s: %s", self.address, f"built in {seconds:.1f} s" if seconds else "found, another process built it")
         return artifact, seconds + sum(taken for _, taken in inputs)
+
+    def _check_code(self) -> None:
+        """ValueError where the code that is now in memory may not be the one that the key was hashed from.
+
+        A stage may begin an hour after the variant did. What changes from here on is not read any more.
+        """
+        for module in self.code:
+            importlib.import_module(module)
+        if changed := fingerprint.changed(self.code):
+            raise ValueError(f"{', '.join(changed)} changed after this variant had begun: run the same command again")
 
 
 def _build_sound(stage: Stage, store: Store) -> tuple[Artifact, float]:
@@ -128,23 +144,18 @@ def plan(cfg: Config) -> Plan:
     cfg, seed = effective(cfg), cfg["seed"]
     parity, few = _first(cfg["data"], cfg["parity_pairs"]), _first(cfg["data"], SUBJECT_PAIRS)
     model = plan_model(cfg)
-    pruned = Stage(
-        "pruning", "vtoncompress.stage.pruning:make",
-        {
-            "pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": cfg["criterion"], "seed": seed,
-            **_training_of_pruning(cfg),
-        },
-        (model,), files=_teacher_files(_recovery(cfg)), resumable=True,
-    )  # fmt: skip
+    pruned = _plan_pruning(cfg, model)
+    training, passing = split(cfg["finetuning"])
     learns_from_dense = cfg["finetuning"].get("teacher") == DENSE
     tuned = Stage(
         "finetuning", f"vtoncompress.stage.finetuning:{'make_from_dense' if learns_from_dense else 'make'}",
         {
-            "finetuning": cfg["finetuning"], "training_data": cfg["training_data"], "seed": seed,
-            **_files("training_files", cfg["training_data"]), **_perceptual(cfg["finetuning"]),
+            "finetuning": training, "training_data": cfg["training_data"], "seed": seed,
+            **_files("training_files", cfg["training_data"]), **_perceptual(training),
+            **({"threads": work_threads(cfg)} if "samples" in training else {}),
         },
         (pruned, model) if learns_from_dense else (pruned,),
-        files=_teacher_files(cfg["finetuning"]), resumable=True,
+        files=_teacher_files(training), resumable=True, passing={"finetuning": passing},
     )  # fmt: skip
     deployment = Stage(
         "deployment", "vtoncompress.stage.deployment:make",
@@ -196,19 +207,25 @@ def plan_reference(cfg: Config, name: str) -> Stage | None:
     return Stage("quality", make, config, files=_feature_files(metrics)) if metrics else None
 
 
-def _recovery(cfg: Config) -> Config:
-    """The training between the steps of pruning; empty where there is none."""
+def _plan_pruning(cfg: Config, model: Stage) -> Stage:
+    """A criterion of the weights alone, and pruning without training between its steps, look at no pairs."""
+    criterion, passing = split(cfg["criterion"] or {})
     samples = cfg["pruning"].get("recovery_samples")
-    return {**cfg["finetuning"], "samples": samples} if samples else {}
-
-
-def _training_of_pruning(cfg: Config) -> Config:
-    """What a criterion of the weights alone, and pruning without training between its steps, have no need of."""
-    recovery, criterion = _recovery(cfg), cfg["criterion"] or {TARGET: ""}
-    if not recovery and criterion.keys() == {TARGET}:
-        return {}
-    data, training = cfg["training_data"], {"finetuning": recovery} if recovery else {}
-    return {"training_data": data, **training, **_files("training_files", data), **_perceptual(recovery or criterion)}
+    recovery, recovery_passing = split({**cfg["finetuning"], "samples": samples} if samples else {})
+    config = {
+        "pruning": cfg["pruning"], "scope": cfg["scope"]["modules"], "criterion": criterion or None, "seed": cfg["seed"]
+    }  # fmt: skip
+    if samples:
+        config["finetuning"] = recovery
+    if samples or criterion.keys() > {TARGET}:
+        data = cfg["training_data"]
+        config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
+        config |= {**_perceptual(criterion), **_perceptual(recovery)}
+    told = {"criterion": passing, "finetuning": recovery_passing}
+    return Stage(
+        "pruning", "vtoncompress.stage.pruning:make", config, (model,), files=_teacher_files(recovery), resumable=True,
+        passing={name: options for name, options in told.items() if options},
+    )  # fmt: skip
 
 
 def _calibration(cfg: Config) -> Config:
@@ -244,6 +261,13 @@ def _teacher_files(finetuning: Config) -> tuple[Path, ...]:
     """Those of a teacher that is no stage of the variant."""
     teacher = finetuning.get("teacher")
     return () if teacher in (None, DENSE) else _checkpoint_files(teacher)
+
+
+def work_threads(cfg: Config) -> int:
+    """Those of a variant's work. Another number adds up in another order, and training magnifies the last bits."""
+    machine = environment()
+    given = cfg["threads"] or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    return given or min(machine["cores"], machine["threads_available"])
 
 
 def timing(threads: int | None) -> Config:

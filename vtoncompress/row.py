@@ -41,6 +41,7 @@ def describe(cfg: Config) -> Record:
             "config": {key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices")},
             "pair_list_hash": cfg["pair_list_hash"],
             "picture_size": cfg["model"]["size"],
+            "threads": cfg["threads"],
             **({} if cfg["protocol"] == "generated" else {"picture_resizing": RESIZING_RULE}),
             **environment(),
         },

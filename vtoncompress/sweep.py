@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import reason_of_death
 from vtoncompress.options import built, check_budget, check_types, effective, used
-from vtoncompress.pipeline import plan
+from vtoncompress.pipeline import plan, work_threads
 from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
 from vtoncompress.store import Store
 from vtoncompress.variant import LOGS, REQUEST, THREADS
@@ -83,6 +83,7 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
     config["order"] = order
     if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
         config["threads"] = max(1, (os.cpu_count() or 1) // workers)
+    config["threads"] = work_threads(config)
     data = built(config["data"])
     config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
     if config["variant"] is None:
@@ -126,7 +127,7 @@ def _known(config: dict[str, Any]) -> Record | None:
 
 def _run_child(config: dict[str, Any]) -> Record:
     print(f"{config['variant']}: running", file=sys.stderr)
-    threads = {} if config["threads"] is None else dict.fromkeys(THREADS, str(config["threads"]))
+    threads = dict.fromkeys(THREADS, str(config["threads"]))
     with tempfile.TemporaryDirectory() as name:
         request = Path(name)
         told = {"config": config, "requested": time.time(), "parsed": fingerprint.parsed()}
@@ -160,8 +161,13 @@ def _read(path: Path) -> Record | None:
         return None
 
 
-def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
+def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
     """Write the experiment's tables and pages, print the table, what failed, and where the time went.
+
+    Args:
+        cfg: of the sweep.
+        records: of its variants.
+        begun: ``time.monotonic()`` when the first config was looked at.
 
     Raises:
         ValueError: a variant of this run failed.
@@ -177,7 +183,7 @@ def finish(cfg: DictConfig, records: Sequence[Record]) -> None:
     print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(_where_time_went(records))
+    print(_where_time_went(records, time.monotonic() - begun, int(cfg.launcher.workers)))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         return
@@ -212,16 +218,18 @@ def write_results(folder: Path) -> list[Record]:
     return records
 
 
-def _where_time_went(records: Sequence[Record]) -> str:
-    total, stages, start = (
+def _where_time_went(records: Sequence[Record], wall: float, workers: int) -> str:
+    """Of all that the command took; of several variants at once, of what they took one by one."""
+    variants, stages, start = (
         sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
     )
     if not stages + start:
-        return f"time: {total:.1f} s for {len(records)} variants, nothing was built"
+        return f"time: {wall:.1f} s for {len(records)} variants, nothing was built"
+    total = wall if workers == 1 else variants
     own = max(0.0, total - stages - start)
     return (
         f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for hashing, locks, waiting and records"
+        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting, records and tables"
     )
 
 

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.objective import Objective
+from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.processes import join_group
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.finetuning.schedule import Schedule
@@ -26,8 +27,6 @@ from vtoncompress.finetuning.tracking import FOLDER, check_tracker, end_tracker,
 from vtoncompress.finetuning.training_state import TrainingState, weights_hash
 
 MIXED_PRECISIONS = ("no", "bf16")
-PASSING = ("workers", "checkpoint_every", "tracker")
-"""Options that change nothing of what comes out."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ class TrainingLoop:
 
     def _identity(self, objective: Objective, data: Sequence[Any], processes: int) -> dict[str, Any]:
         """What a run must share with the one whose checkpoint it goes on from, to end with the same numbers."""
-        options = {key: value for key, value in asdict(self).items() if key not in PASSING}
+        options, _ = split(asdict(self))
         options |= {"schedule": self.schedule.kind, "warmup": self.schedule.warmup, "decay": self.schedule.decay}
         start = {"model": objective.model.arguments(), "initial_weights": weights_hash(objective.model)}
         return {**options, "processes": processes, **objective.settings, **start, "data": data[0].name}
