@@ -60,3 +60,14 @@ def test_what_was_measured_otherwise_is_not_compared(
         setattr(other, name, value)
     with pytest.raises(ValueError, match=message):
         compare(settings(objectives=objectives), [row], [other], DENSE)
+
+
+def test_times_are_brought_to_one_clock_by_the_baseline_that_each_was_timed_with(settings: MakeSettings) -> None:
+    """The second side was timed when the machine was half as fast: its row is the same one."""
+    rows = [_row("a", 0.8, 1.0, latency_ms_p50=latency, fps=1000 / latency) for latency in (5.0, 10.0)]
+    for row, baseline in zip(rows, (20.0, 40.0), strict=True):
+        row.details["speed"] = {"baseline_latency_ms_p50": baseline}
+    objectives = {"latency_ms_p50": "minimize", "fps": "maximize", "ssim_garment": "maximize"}
+    first, second = compare(settings(objectives=objectives), rows[:1], rows[1:], rows[0])
+    assert first.hypervolume == second.hypervolume
+    assert rows[1].values["latency_ms_p50"] == 10.0

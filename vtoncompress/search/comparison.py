@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vtoncompress.record import Record, check_comparable, read_all
@@ -30,7 +30,8 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
     """Both sides under the search's objectives and constraints.
 
     Every objective is scaled to the range of the two frontiers together; the reference point lies a tenth of it beyond
-    the worst, and the hypervolume is a share of the box from the best of everything to there.
+    the worst, and the hypervolume is a share of the box from the best of everything to there. Times are brought to one
+    clock, that of ``dense``, by the baseline that every row was timed in turns with.
 
     Raises:
         ValueError: they can't be compared: other pictures, other features, another processor; or nothing is left.
@@ -42,6 +43,7 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
     check_comparable([*sides[0], *sides[1]])
     if any(column.startswith(CLOCK) for column in settings.objectives):
         _check_machine([*sides[0], *sides[1]])
+        sides = [[_on_the_clock_of(dense, record) for record in rows] for rows in sides]
     points = [[losses(record, settings.objectives) for record in rows] for rows in sides]
     frontiers = [[side[index] for index in non_dominated(side)] for side in points]
     axes = [*zip(*frontiers[0], *frontiers[1], strict=True)]
@@ -72,6 +74,20 @@ def describe(sides: tuple[Side, Side], other: str) -> str:
         f"Hypervolume of the frontiers, 0 to 1: {mine.hypervolume:.3f} of this search ({mine.frontier} of {mine.rows} "
         f"rows), {theirs.hypervolume:.3f} of {other} ({theirs.frontier} of {theirs.rows} rows)."
     )
+
+
+def _on_the_clock_of(dense: Record, record: Record) -> Record:
+    """``record`` with the times it would have had when ``dense`` was timed.
+
+    A machine is faster one hour than the next. Every row was timed in turns with the same baseline, which tells by how
+    much; rows without one stay as they are.
+    """
+    now, then = (one.details.get("speed", {}).get("baseline_latency_ms_p50") for one in (dense, record))
+    if not now or not then:
+        return record
+    factors = {"latency": now / then, "fps": then / now}
+    scaled = {name: value * factors.get(name.partition("_")[0], 1.0) for name, value in record.values.items()}
+    return replace(record, values=scaled)
 
 
 def _check_machine(records: Sequence[Record]) -> None:
