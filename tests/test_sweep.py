@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from PIL import Image as Pillow
 
 from tests.conftest import ROOT, TOY, Command, Sweep
-from vtoncompress import variant
+from vtoncompress import fingerprint, variant
 from vtoncompress.record import read, read_all
 from vtoncompress.store import Store
 from vtoncompress.sweep import check, complete, sweep_name
@@ -340,6 +340,27 @@ def test_a_dry_run_tells_what_would_be_built_and_builds_nothing(command: Command
     # Of 4 x 7 stages the model is built once, and each ratio's pruning and training once for both precisions.
     assert "stages: 21 to build, 7 shared with a variant above, 0 in the store" in done.out
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_mode_that_is_added_to_a_finished_sweep_builds_its_own_stages_alone(command: Command, sweep: Sweep) -> None:
+    done = command("run", *sweep.arguments, "quantization.preset=performance", "dry_run=true")
+    # Of both INT8 variants deployment, pictures, cost and size.
+    assert "stages: 8 to build, 0 shared" in done.out
+
+
+def test_a_changed_line_builds_its_stage_and_what_depends_on_it_alone(
+    command: Command, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = fingerprint._parse
+
+    def changed(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
+        digest, imports = parse(name, path, package)
+        return ("0" * 64 if name == "vtoncompress.stage.deployment" else digest), imports
+
+    monkeypatch.setattr(fingerprint, "_parse", changed)
+    done = command("run", *sweep.arguments, "dry_run=true")
+    # Of four variants all but network, pruning and training, which both precisions share.
+    assert "stages: 16 to build, 0 shared" in done.out
 
 
 def test_sigterm_ends_a_variant_with_that_reason_and_the_next_run_goes_on(tmp_path: Path) -> None:
