@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 from PIL import Image as Pillow
@@ -378,7 +379,7 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
     """Launchers tell of it by raising in place of all results, or of the one."""
     launched: list[int] = []
 
-    def launch(_: Any, jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+    def launch(jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
         launched.append(initial_job_idx)
         died = RuntimeError("a worker was terminated")
         if at_once:
@@ -387,7 +388,7 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
             return [JobReturn(status=JobStatus.COMPLETED, _return_value=first_is_done)]
         return [JobReturn(status=JobStatus.FAILED, _return_value=died)]
 
-    monkeypatch.setattr(BasicLauncher, "launch", launch)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
     arguments = ("-m", *CHEAP, *TWO, f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
     done = command("run", *arguments)
     assert done.code == 2
@@ -409,7 +410,7 @@ def test_ctrl_c_in_a_launcher_stays_ctrl_c(
     def launch(*_: Any, **__: Any) -> list[JobReturn]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(BasicLauncher, "launch", launch)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
     done = command(
         "run", "-m", *CHEAP, *TWO, f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test"
     )
