@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import traceback
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def of_lost_job(cfg: Config, error: Exception) -> Record:
     record = left(_folder(cfg), cfg["variant"])
     if record is not None and stages and record.stages == stages:
         return record
-    why = f"its job gave no result ({reason(error)}): the same command takes it up again"
+    # Launchers put another process's whole traceback into a message; the record's traceback keeps it.
+    told = textwrap.shorten(reason(error), 200, placeholder=" ...")
+    why = f"its job gave no result ({told}): the same command takes it up again"
     return failed(cfg, why, "".join(traceback.format_exception(error)), stopped=True)
 
 
