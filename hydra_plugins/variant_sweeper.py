@@ -21,6 +21,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -28,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import explain
+from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
 from vtoncompress.sweep import check, complete, finish, tables_if_stopped
 
@@ -76,13 +78,20 @@ class VariantSweeper(Sweeper):
         records: list[Record] = []
         with tables_if_stopped(self.config):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
-                returned = self.launcher.launch(jobs[begin : begin + step], initial_job_idx=begin)
-                records += [job.return_value for job in returned]
+                records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
                     print(f"on_failure=stop: {len(jobs) - len(records)} variants were not run", file=sys.stderr)
                     break
         finish(self.config, records, begun)
         return records
+
+    def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], begin: int) -> list[Record]:
+        """The record of every job: what it returned or, where the process that ran it died, what it left."""
+        try:
+            returned = self.launcher.launch(jobs, initial_job_idx=begin)
+        except Exception as error:
+            return [of_lost_job(config, error) for config in configs]
+        return [_returned(job, config) for job, config in zip(returned, configs, strict=True)]
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
         """The complete config of a job. ValueError, saying which job it is, where it can't work."""
@@ -127,6 +136,14 @@ class VariantSweeper(Sweeper):
             for name, overrides in self.variants.items()
             for point in points
         ]
+
+
+def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
+    try:
+        record: Record = job.return_value
+    except Exception as error:
+        return of_lost_job(config, error)
+    return record
 
 
 def _name(variant: str, point: Sequence[str], swept: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from vtoncompress.failure import Stopped, reason, reason_of_death
 
@@ -17,6 +18,20 @@ def _no_memory() -> BaseException:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     return caught.value
+
+
+def _saved_to_a_full_disk(opened: bool) -> BaseException:
+    """/dev/full is full, and torch.save neither replaces nor keeps it."""
+    with open("/dev/full", "wb", buffering=0) as file, pytest.raises((RuntimeError, OSError)) as caught:
+        torch.save({"a": torch.zeros(1_000_000)}, file if opened else "/dev/full")
+    return caught.value
+
+
+def _handled(error: BaseException) -> BaseException:
+    """As raised while the first one was dealt with."""
+    other = RuntimeError("the file was not written")
+    other.__context__ = error
+    return other
 
 
 @pytest.mark.parametrize(
@@ -28,6 +43,14 @@ def _no_memory() -> BaseException:
             OSError(errno.ENOSPC, "No space left on device", "/x/store/a"),
             "the disk is full under /x/store/a: free some",
         ),
+        (_saved_to_a_full_disk(opened=True), "the disk is full: free some, or choose another"),
+        (_saved_to_a_full_disk(opened=False), "a file can't be written, most likely for want of room on the disk"),
+        (
+            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "the disk is full: free some",
+        ),
+        (_handled(OSError(errno.ENOSPC, "No space left on device", "/x/a")), "the disk is full under /x/a: free some"),
+        (_handled(OSError(errno.EACCES, "Permission denied")), "RuntimeError: the file was not written"),
         (FloatingPointError("the training loss is nan"), "FloatingPointError: the training loss is nan"),
         (Stopped(signal.SIGINT), "stopped by Ctrl-C: the same command goes on"),
         (Stopped(signal.SIGTERM), "stopped by SIGTERM"),

@@ -82,6 +82,25 @@ def test_a_failed_write_leaves_the_old_record(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["a.json"]
 
 
+def test_processes_of_one_number_on_two_hosts_do_not_meet_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    replace = os.replace
+
+    def between(source: Path, target: Path) -> None:
+        names.append(Path(source).name)
+        if len(names) == 1:  # the other host writes the same file at this moment
+            record.write_text(target, "theirs")
+        replace(source, target)
+
+    monkeypatch.setattr("vtoncompress.record.os.replace", between)
+    record.write_text(tmp_path / "a.json", "ours")
+    assert len(set(names)) == 2
+    assert all(name.startswith(".") for name in names)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["ours"]
+
+
 def test_records_come_in_their_order_then_by_name(tmp_path: Path) -> None:
     for name, order in (("b", 1), ("c", 0), ("a", 1)):
         record.write(Record(name, order=order), tmp_path)

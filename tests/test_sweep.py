@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 from PIL import Image as Pillow
 
 from tests.conftest import ROOT, TOY, Command, Sweep
-from vtoncompress import fingerprint, variant
-from vtoncompress.record import read, read_all
+from vtoncompress import fingerprint, row, variant
+from vtoncompress.failure import Stopped
+from vtoncompress.pipeline import plan
+from vtoncompress.record import Record, read, read_all, write
 from vtoncompress.store import Store
 from vtoncompress.sweep import check, complete, sweep_name
 
@@ -201,6 +209,13 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
     again = ("run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.2,0.4", *places, "name=killed")
     assert command(*again).err.count("failed before (the process was killed") == 2
     assert counter.read_text() == "run\nrun\n"
+    planned = command(*again, "dry_run=true").out
+    assert "stages: 0 to build, 0 shared with a variant above, 0 in the store" in planned
+    assert "not run: 2 variants that failed before; retry_failed=true tries them again" in planned
+    assert "time: about 0 s, as" in planned
+    # The dense weights, and pruning, training, deployment and cost of each ratio.
+    assert "stages: 9 to build, 1 shared" in command(*again, "dry_run=true", "retry_failed=true").out
+    assert counter.read_text() == "run\nrun\n"
     assert command(*again, "retry_failed=true").code == 2
     assert counter.read_text() == "run\n" * 4
     table = _table(results / "killed")
@@ -337,8 +352,10 @@ def test_a_dry_run_tells_what_would_be_built_and_builds_nothing(command: Command
     places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}")
     others = [argument for argument in sweep.arguments if not argument.startswith(("results=", "store="))]
     done = command("run", *others, *places, "dry_run=true")
-    # Of 4 x 7 stages the model is built once, and each ratio's pruning and training once for both precisions.
-    assert "stages: 21 to build, 7 shared with a variant above, 0 in the store" in done.out
+    # Of 4 x 7 stages the model is built once, and each ratio's pruning and training once for both precisions. Three
+    # rows frame the table.
+    assert "stages: 24 to build, 7 shared with a variant above, 0 in the store" in done.out
+    assert all(done.out.count(f"{name}-") == 1 for name in ("unchanged", "pasted", "oracle"))
     assert [*tmp_path.iterdir()] == []
 
 
@@ -361,6 +378,150 @@ def test_a_changed_line_builds_its_stage_and_what_depends_on_it_alone(
     done = command("run", *sweep.arguments, "dry_run=true")
     # Of four variants all but network, pruning and training, which both precisions share.
     assert "stages: 16 to build, 0 shared" in done.out
+
+
+TWO = ("pruning=one_shot", "pruning.ratio=0.2,0.4")
+
+
+@pytest.fixture
+def first_is_done(compose_variant: Callable[..., DictConfig], tmp_path: Path) -> Record:
+    """The record of the first of ``TWO``, as its process wrote it before the one that launched it died."""
+    config = _config(compose_variant("pruning=one_shot", "pruning.ratio=0.2"))
+    record = row.describe(config)
+    record.stages, record.values = [stage.address for stage in plan(config).stages], {"gmacs": 1.5}
+    write(record, tmp_path / "results" / "test")
+    return record
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first_is_done: Record, at_once: bool
+) -> None:
+    """Launchers tell of it by raising in place of all results, or of the one."""
+    launched: list[int] = []
+
+    def launch(jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        launched.append(initial_job_idx)
+        died = RuntimeError(f"a worker was terminated\n{'as its log says ' * 99}")
+        if at_once:
+            raise died
+        if initial_job_idx == 0:
+            return [JobReturn(status=JobStatus.COMPLETED, _return_value=first_is_done)]
+        return [JobReturn(status=JobStatus.FAILED, _return_value=died)]
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
+    arguments = ("-m", *CHEAP, *TWO, f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
+    done = command("run", *arguments)
+    assert done.code == 2
+    assert "error: 1 of 2 variants failed" in done.err
+    (told,) = [line for line in done.err.splitlines() if "its job gave no result" in line]
+    assert "(RuntimeError: a worker was terminated as its log says" in told
+    assert "...): the same command takes it up again" in told
+    assert launched == [0, 1]
+    table = _table(tmp_path / "results" / "test").set_index("pruning_ratio")
+    assert [*table.status] == ["done", "failed"]
+    assert table.gmacs[0.2] == 1.5
+    (lost,) = [one for one in read_all(tmp_path / "results" / "test") if one.status == "failed"]
+    assert "RuntimeError: a worker was terminated" in lost.traceback
+    # Being cut off is no failure of the variant: it is not skipped.
+    assert "failed before" not in command("run", *arguments, "dry_run=true").out
+
+
+def test_ctrl_c_in_a_launcher_stays_ctrl_c(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first_is_done: Record
+) -> None:
+    def launch(*_: Any, **__: Any) -> list[JobReturn]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
+    done = command(
+        "run", "-m", *CHEAP, *TWO, f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test"
+    )
+    assert (done.code, done.err) == (130, "interrupted\n")
+    assert [*_table(tmp_path / "results" / "test").status] == ["done"]
+
+
+def _interrupted(*_: Any, **__: Any) -> None:
+    raise Stopped(signal.SIGINT)
+
+
+def test_who_is_stopped_leaves_the_result_that_another_process_has_written(
+    compose_variant: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first_is_done: Record
+) -> None:
+    monkeypatch.setattr("vtoncompress.pipeline.Stage.build", _interrupted)
+    stopped = variant.run(_config(compose_variant("pruning=one_shot", "pruning.ratio=0.2")))
+    assert (stopped.status, stopped.details["stopped"]) == ("failed", True)
+    path = tmp_path / "results" / "test" / "records" / f"{first_is_done.variant}.json"
+    assert read(path) == read(write(first_is_done, tmp_path / "expected"))
+    write(replace(first_is_done, stages=["model/of_other_code"]), tmp_path / "results" / "test")
+    variant.run(_config(compose_variant("pruning=one_shot", "pruning.ratio=0.2")))
+    assert read(path).reason.startswith("stopped by Ctrl-C")
+
+
+@pytest.mark.parametrize("place", ["row.describe", "plan", "_copy_pictures", "write"])
+def test_wherever_a_variant_fails_its_record_says_why(
+    compose_variant: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    config = _config(compose_variant("variant=doomed"))
+    failures = iter([OSError(errno.ENOSPC, "No space left on device")])
+
+    def fail(*arguments: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return write(*arguments)
+
+    monkeypatch.setattr("vtoncompress.pipeline.Stage.build", lambda *_: (None, 0.0))
+    monkeypatch.setattr("vtoncompress.variant.row.fill", lambda record, *_: record.values.update(gmacs=1.0))
+    monkeypatch.setattr("vtoncompress.variant._copy_pictures", lambda *_: None)
+    monkeypatch.setattr(f"vtoncompress.variant.{place}", fail)
+    assert variant.run(config).status == "failed"
+    record = read(tmp_path / "results" / "test" / "records" / "doomed.json")
+    assert record.reason.startswith("the disk is full: free some")
+    assert "OSError: [Errno 28]" in record.traceback
+    assert record.values == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process can ask to die with another")
+def test_a_variant_does_not_outlive_the_sweep_that_was_killed(tmp_path: Path) -> None:
+    command = [
+        sys.executable, str(ROOT / "experiments" / "run.py"), *CHEAP, "finetuning=supervised",
+        "finetuning.samples=40000", f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test",
+    ]  # fmt: skip
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    _wait_until(lambda: [*tmp_path.glob("results/test/logs/*.log")], 120)
+    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    assert "vtoncompress.variant" in Path(f"/proc/{child}/cmdline").read_text()
+    run.kill()  # itself alone, not its group
+    run.wait()
+    _wait_until(lambda: not _runs(child), 10)
+
+
+def test_a_variant_whose_sweep_died_before_it_began_ends_at_once(
+    compose_variant: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    told = {"config": _config(compose_variant()), "requested": time.time(), "parsed": [], "parent": gone.pid}
+    (tmp_path / variant.REQUEST).write_text(json.dumps(told))
+    command = [sys.executable, "-m", "vtoncompress.variant", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "the sweep that asked for this variant is gone\n"
+    assert {path.name for path in tmp_path.iterdir()} == {variant.REQUEST}
+
+
+def _runs(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def _wait_until(happened: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
 
 
 def test_sigterm_ends_a_variant_with_that_reason_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vtoncompress.pipeline import Stage, plan
+from vtoncompress import row
+from vtoncompress.outcome import settled
+from vtoncompress.pipeline import Config, Stage, plan
 from vtoncompress.store import Artifact, Store
+from vtoncompress.variant import reference_stages
 
-CACHED, SHARED, BUILD = "cached", "shared", "build"
+CACHED, SHARED, BUILD, FAILED = "cached", "shared", "build", "failed before"
 
 
-def print_plan(configs: Sequence[Mapping[str, Any]]) -> None:
+def print_plan(configs: Sequence[Config]) -> None:
     """Print a line a variant with what becomes of each stage, then the totals. Builds nothing.
 
     Args:
@@ -32,30 +35,53 @@ def print_plan(configs: Sequence[Mapping[str, Any]]) -> None:
     Console(width=None if Console().is_terminal else 160).print(table)
     count = Counter(fate for stages in fates.values() for fate in stages.values())
     print(f"stages: {count[BUILD]} to build, {count[SHARED]} shared with a variant above, {count[CACHED]} in the store")
+    if again := sum(FAILED in stages.values() for stages in fates.values()):
+        print(f"not run: {again} variants that failed before; retry_failed=true tries them again")
     hint = f", and {unknown} stages of kinds that were never built here" if unknown else ""
     print(f"time: about {_duration(seconds)}{hint}, as like stages took on this machine")
 
 
-def _decide(configs: Sequence[Mapping[str, Any]], store: Store) -> tuple[dict[str, dict[str, str]], float, int]:
-    """Variant -> stage -> its fate; seconds of what is to be built; how many stages nothing is known of."""
+def _decide(configs: Sequence[Config], store: Store) -> tuple[dict[str, dict[str, str]], float, int]:
+    """Row -> stage -> its fate; seconds of what is to be built; how many stages nothing is known of."""
     fates: dict[str, dict[str, str]] = {}
     planned: set[str] = set()
     seconds, unknown = 0.0, 0
-    known = {name: list(_artifacts(name, store)) for name in {s.name for cfg in configs for s in plan(cfg).stages}}
-    for config in configs:
-        stages = fates.setdefault(config["variant"], {})
-        for stage in plan(config).stages:
+    known: dict[str, list[dict[str, Any]]] = {}
+    for name, stages, skipped in _rows(configs):
+        fates[name] = {}
+        for stage in stages:
             if stage.find(store) is not None:
                 fate = CACHED
             elif stage.address in planned:
                 fate = SHARED
+            elif skipped:
+                fate = FAILED
             else:
                 fate = BUILD
                 planned.add(stage.address)
+                if stage.name not in known:
+                    known[stage.name] = list(_artifacts(stage.name, store))
                 taken = _estimate(stage, known[stage.name])
                 seconds, unknown = seconds + (taken or 0.0), unknown + (taken is None)
-            stages[_title(stage)] = fate
+            fates[name][_title(stage)] = fate
     return fates, seconds, unknown
+
+
+def _rows(configs: Sequence[Config]) -> Iterator[tuple[str, Sequence[Stage], bool]]:
+    """Every row with its stages, and whether it is skipped because it failed before.
+
+    The rows that frame the table come last, though the first variant that is run makes them.
+    """
+    framing: dict[str, Stage] = {}
+    for config in configs:
+        stages = plan(config)
+        before = settled(config, stages)
+        yield config["variant"], stages.stages, before is not None and before.status == "failed"
+        if before is None:
+            described = row.describe(config)
+            framing |= {row.as_reference(described, one).variant: stage for one, stage in reference_stages(config)}
+    for name, stage in framing.items():
+        yield name, [stage], False
 
 
 def _title(stage: Stage) -> str:

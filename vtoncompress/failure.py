@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import signal
+from collections.abc import Iterator
 
 from vtoncompress.errors import explain
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+DISK_FULL = ("no space left on device", "os error 28")
+# All that torch.save says of a write that failed; it keeps the system's error to itself.
+NOT_WRITTEN = ("iostream error", "unexpected pos", "pytorchstreamwriter failed")
+SPACE = "free some, or choose another with store=/some/folder"
 FEWER = "use fewer workers, a smaller batch or a smaller model"
 
 
@@ -38,12 +43,33 @@ def reason(error: BaseException) -> str:
             return f"{error}: the same command goes on from where it was"
         case MemoryError():
             return f"out of memory: {FEWER}"
-        case OSError(errno=errno.ENOSPC):
-            where = f" under {error.filename}" if error.filename else ""
-            return f"the disk is full{where}: free some, or choose another with store=/some/folder"
         case RuntimeError() if any(words in str(error).lower() for words in NO_MEMORY):
             return f"out of memory ({' '.join(str(error).split())[:200]}): {FEWER}"
-    return explain(error) or f"{type(error).__name__}: {error}"
+    return _of_the_disk(error) or explain(error) or f"{type(error).__name__}: {error}"
+
+
+def _of_the_disk(error: BaseException) -> str | None:
+    """Where there was no room for a file; libraries say so in errors of their own, or raise them from the system's."""
+    chain = [*_chain(error)]
+    for one in chain:
+        if isinstance(one, OSError) and one.errno == errno.ENOSPC:
+            where = f" under {one.filename}" if one.filename else ""
+            return f"the disk is full{where}: {SPACE}"
+    texts = [str(one).lower() for one in chain]
+    if any(words in text for words in DISK_FULL for text in texts):
+        return f"the disk is full: {SPACE}"
+    if any(words in text for words in NOT_WRITTEN for text in texts):
+        told = " ".join(str(error).split())[:200]
+        return f"a file can't be written, most likely for want of room on the disk ({told}): {SPACE}"
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it was raised from, or while handling."""
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 
 
 def reason_of_death(code: int) -> str:

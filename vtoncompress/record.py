@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath, PureWindowsPath
@@ -106,7 +107,8 @@ def write(record: Record, folder: Path) -> Path:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file, whole or not at all, making its folder. OSError where that can't be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Of two hosts that share the folder each may have a process of this number.
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)

@@ -21,8 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import reason_of_death
 from vtoncompress.options import built, check_budget, check_types, effective, used
+from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import plan, work_threads
-from vtoncompress.record import FOLDER, NAME, Record, read, read_all, write
+from vtoncompress.record import NAME, Record, read_all, write
 from vtoncompress.store import Store
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
@@ -107,22 +108,18 @@ def run_variant(config: dict[str, Any]) -> Record:
 
 
 def _known(config: dict[str, Any]) -> Record | None:
-    store, stages = Store(Path(config["store"])), plan(config)
-    folder = Path(config["results"]) / config["name"]
-    before = _read(folder / FOLDER / f"{config['variant']}.json")
+    stages = plan(config)
+    before = settled(config, stages)
     if before is None:
         return None
-    if before.status == "done" and row.finished(stages, store):
-        record = row.fill(row.describe(config), stages, store)
-        write(record, folder)
-        print(f"{config['variant']}: finished before", file=sys.stderr)
-        return record
-    same = before.stages == [stage.address for stage in stages.stages]
-    if before.status == "failed" and same and not before.details.get("stopped") and not config["retry_failed"]:
+    if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
         return before
-    return None
+    record = row.fill(row.describe(config), stages, Store(Path(config["store"])))
+    write(record, Path(config["results"]) / config["name"])
+    print(f"{config['variant']}: finished before", file=sys.stderr)
+    return record
 
 
 def _run_child(config: dict[str, Any]) -> Record:
@@ -130,17 +127,13 @@ def _run_child(config: dict[str, Any]) -> Record:
     threads = dict.fromkeys(THREADS, str(config["threads"]))
     with tempfile.TemporaryDirectory() as name:
         request = Path(name)
-        told = {"config": config, "requested": time.time(), "parsed": fingerprint.parsed()}
+        told = {
+            "config": config, "requested": time.time(), "parsed": fingerprint.parsed(), "parent": os.getpid()
+        }  # fmt: skip
         (request / REQUEST).write_text(json.dumps(told))
         command = [sys.executable, "-m", "vtoncompress.variant", name]
         code = _wait(subprocess.Popen(command, env={**os.environ, **threads}))
-        record = _read(request / FOLDER / f"{config['variant']}.json")
-    if record is None:
-        record = row.describe(config)
-        record.stages = [stage.address for stage in plan(config).stages]
-        record.status, record.reason = "failed", reason_of_death(code)
-        write(record, Path(config["results"]) / config["name"])
-    return record
+        return left(request, config["variant"]) or failed(config, reason_of_death(code))
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
@@ -151,14 +144,6 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
         child.send_signal(signal.SIGTERM)
         child.wait()
         raise
-
-
-def _read(path: Path) -> Record | None:
-    """The record in a file; None where there is none, or a damaged one."""
-    try:
-        return read(path)
-    except (ValueError, OSError):
-        return None
 
 
 def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:

@@ -14,14 +14,19 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import Stopped, reason, stop_on_signals
-from vtoncompress.pipeline import Config, Plan, plan, plan_reference
+from vtoncompress.outcome import left
+from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_reference
 from vtoncompress.record import Record, write
 from vtoncompress.store import Store
+
+if TYPE_CHECKING:
+    from vtoncompress.reference import Reference
 
 REQUEST = "request.json"
 LOGS = "logs"
@@ -35,34 +40,43 @@ def run(cfg: Config) -> Record:
     A variant that fails or is stopped leaves a record that says why.
     """
     store, folder = Store(Path(cfg["store"])), Path(cfg["results"]) / cfg["name"]
-    record, stages = row.describe(cfg), plan(cfg)
-    record.stages = [stage.address for stage in stages.stages]
-    seconds = 0.0
+    record, seconds = Record(cfg["variant"], order=cfg["order"]), 0.0
     try:
+        record = row.describe(cfg)
+        stages = plan(cfg)
+        record.stages = [stage.address for stage in stages.stages]
         for stage in stages.stages:
             seconds += stage.build(store)[1]
         row.fill(record, stages, store)
         seconds += _write_references(cfg, record, store, folder)
-    except (Exception, Stopped) as error:
-        record.status, record.reason, record.traceback = "failed", reason(error), traceback.format_exc()
-        record.details["stopped"] = isinstance(error, Stopped)
-        LOG.exception("failed")
-    record.details["stage_seconds"] = round(seconds, 3)
-    write(record, folder)
-    if record.status == "done":
+        record.details["stage_seconds"] = round(seconds, 3)
+        # The record last: where it says "done" the pictures are there.
         _copy_pictures(stages, store, record, folder)
+        write(record, folder)
+    except (Exception, Stopped) as error:
+        LOG.exception("failed")
+        record.status, record.reason, record.traceback = "failed", reason(error), traceback.format_exc()
+        record.values = {}
+        record.details = {"stopped": isinstance(error, Stopped), "stage_seconds": round(seconds, 3)}
+        _write_failure(record, folder)
     return record
+
+
+def _write_failure(record: Record, folder: Path) -> None:
+    """Where that is possible, and not over the result that another process has written before this one was stopped."""
+    other = left(folder, record.variant) if record.details["stopped"] else None
+    if other is not None and other.status == "done" and other.stages == record.stages:
+        return
+    try:
+        write(record, folder)
+    except OSError:
+        LOG.exception("the record can't be written")
 
 
 def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -> float:
     """The rows that frame the table, once a data set. Returns the seconds that their stages took."""
-    from vtoncompress.reference import REFERENCES
-
     total = 0.0
-    for reference in REFERENCES:
-        stage = plan_reference(cfg, reference.name)
-        if stage is None or (reference.needs and cfg["protocol"] != "generated"):
-            continue
+    for reference, stage in reference_stages(cfg):
         artifact, seconds = stage.build(store)
         total += seconds
         framed = row.as_reference(record, reference)
@@ -71,9 +85,19 @@ def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -
         framed.values = {name: value for name, value in framed.values.items() if name not in reference.missing}
         framed.missing |= reference.missing
         framed.stages = [stage.address]
-        write(framed, folder)
         _copy(artifact.path / row.PICTURES, folder / "pictures" / f"{framed.variant}.png")
+        write(framed, folder)
     return total
+
+
+def reference_stages(cfg: Config) -> Iterator[tuple[Reference, Stage]]:
+    """The rows that frame the table of a variant, each with the stage that measures it."""
+    from vtoncompress.reference import REFERENCES
+
+    for reference in REFERENCES:
+        stage = plan_reference(cfg, reference.name)
+        if stage is not None and (not reference.needs or cfg["protocol"] == "generated"):
+            yield reference, stage
 
 
 def _copy_pictures(stages: Plan, store: Store, record: Record, folder: Path) -> None:
@@ -91,8 +115,8 @@ def main(request: Path) -> int:
     """Run the variant whose config is in ``request``/request.json and leave its record there too: 0 done, 1 not."""
     told: dict[str, Any] = json.loads((request / REQUEST).read_text())
     cfg = told["config"]
+    _die_with_parent(told["parent"])
     fingerprint.adopt(told["parsed"])
-    _die_with_parent()
     stop_on_signals()
     _log_to(Path(cfg["results"]) / cfg["name"] / LOGS / f"{cfg['variant']}.log")
     started = time.time() - told["requested"]
@@ -102,11 +126,17 @@ def main(request: Path) -> int:
     return 0 if record.status == "done" else 1
 
 
-def _die_with_parent() -> None:
-    """A sweep that is killed must not leave a variant running that nobody waits for. Linux only."""
+def _die_with_parent(parent: int) -> None:
+    """A sweep that is killed must not leave a variant running that nobody waits for. Linux only.
+
+    Args:
+        parent: process that asked for the variant; it may have died while this one was loading its libraries.
+    """
     if sys.platform == "linux":
         set_death_signal = 1
         ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the sweep that asked for this variant is gone")
 
 
 def _log_to(path: Path) -> None:

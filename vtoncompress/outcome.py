@@ -1,0 +1,84 @@
+"""How a variant ended, as its record and the store tell, and a record for one that could not write its own."""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+import traceback
+from pathlib import Path
+
+from vtoncompress import row
+from vtoncompress.failure import reason
+from vtoncompress.pipeline import Config, Plan, plan
+from vtoncompress.record import FOLDER, Record, read, write
+from vtoncompress.store import Store
+
+
+def left(folder: Path, variant: str) -> Record | None:
+    """The record in an experiment's folder; None where there is none, or a damaged one."""
+    try:
+        return read(folder / FOLDER / f"{variant}.json")
+    except (ValueError, OSError):
+        return None
+
+
+def settled(cfg: Config, stages: Plan) -> Record | None:
+    """The record of an earlier run after which there is nothing to do; None where the variant is to be run.
+
+    That is a result that the store has all of, or a failure with the same config, inputs and code, unless
+    ``retry_failed`` is set. One that was stopped is to be taken up again.
+    """
+    before = left(_folder(cfg), cfg["variant"])
+    if before is None:
+        return None
+    if before.status == "done":
+        return before if row.finished(stages, Store(Path(cfg["store"]))) else None
+    final = not before.details.get("stopped") and not cfg["retry_failed"]
+    return before if final and before.stages == _addresses(stages) else None
+
+
+def failed(cfg: Config, why: str, trace: str = "", stopped: bool = False) -> Record:
+    """Write and return the record of a variant whose own process can't.
+
+    Args:
+        cfg: complete.
+        why: the reason, in a line.
+        trace: the traceback, where there is one.
+        stopped: whether the same command takes it up again.
+    """
+    record = Record(cfg["variant"], order=cfg["order"])
+    # Whatever is wrong with the config or the files now, the reason to be told is the one that is given.
+    with contextlib.suppress(Exception):
+        record = row.describe(cfg)
+        record.stages = _addresses(plan(cfg))
+    record.status, record.reason, record.traceback = "failed", why, trace
+    record.details["stopped"] = stopped
+    with contextlib.suppress(OSError):  # a full disk may have been the end; the sweep's own end tells the reason too
+        write(record, _folder(cfg))
+    return record
+
+
+def of_lost_job(cfg: Config, error: Exception) -> Record:
+    """What a job left from which nothing came back: its record, if it is of these stages, or one that it was cut off.
+
+    That it was cut off says nothing about the variant, so that the same command takes it up again.
+    """
+    try:
+        stages = _addresses(plan(cfg))
+    except Exception:  # the reason why the job was lost, then
+        stages = []
+    record = left(_folder(cfg), cfg["variant"])
+    if record is not None and stages and record.stages == stages:
+        return record
+    # Launchers put another process's whole traceback into a message; the record's traceback keeps it.
+    told = textwrap.shorten(reason(error), 200, placeholder=" ...")
+    why = f"its job gave no result ({told}): the same command takes it up again"
+    return failed(cfg, why, "".join(traceback.format_exception(error)), stopped=True)
+
+
+def _folder(cfg: Config) -> Path:
+    return Path(cfg["results"]) / cfg["name"]
+
+
+def _addresses(stages: Plan) -> list[str]:
+    return [stage.address for stage in stages.stages]
