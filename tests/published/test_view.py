@@ -49,11 +49,12 @@ def test_fid_stands_beside_the_garment(published: Path, records: list[Record], t
     _, ours = write_comparisons(records, tmp_path / "mine", published)
     assert ours.headers == [
         "variant", "warp GMACs", "deployed MiB", "FID", "garment SSIM", "garment L1", "FID loss (%)",
-        "garment SSIM recovered (%)",
+        "garment SSIM recovered (%)", "recovered of control (%)",
     ]  # fmt: skip
-    assert ours.rows[0] == ["dense", "8", "200", "10", "0.8", "0.04", "0", "–"]
-    assert ours.rows[3] == ["tuned", "3", "90", "15", "0.7", "0.06", "50", "80"]
+    assert ours.rows[0] == ["dense", "8", "200", "10", "0.8", "0.04", "0", "–", "–"]
+    assert ours.rows[3] == ["tuned", "3", "90", "15", "0.7", "0.06", "50", "80", "76.92"]
     assert any("FID never stands alone" in line for line in ours.captions)
+    assert any("the same further work (control)" in line for line in ours.captions)
 
 
 def test_an_experiment_without_published_tables_gets_no_file(
