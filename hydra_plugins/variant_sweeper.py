@@ -140,7 +140,6 @@ def _grid(
     return [[*point] for point in itertools.product(*axes)], swept
 
 
-
 def _name(variant: str, point: Sequence[str], swept: Sequence[str]) -> str:
     """The row's name, and what of the grid it is, where there is one."""
     told = [re.sub(r"[^A-Za-z0-9.]+", "_", part) for part in point if part.partition("=")[0] in swept]

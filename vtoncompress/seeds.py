@@ -38,7 +38,7 @@ def _recipe(record: Record) -> str:
 
 def _without_seeds(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_seeds(inner) for key, inner in value.items() if key != "seed"}
+        return {key: None if key == "seed" else _without_seeds(inner) for key, inner in value.items()}
     return [_without_seeds(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -1,4 +1,4 @@
-"""The experiment that holds distillation against plain fine-tuning: its rows, and that nothing else tells them apart."""
+"""The experiment that holds distillation against plain fine-tuning: its rows, and what alone tells them apart."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _without_figures(content: dict[str, Any]) -> None:
         (_without_a_row, "half is no row of both it and paper.pruning"),
         (_with_a_column, "kid is no column of both it and paper.pruning"),
         (_without_a_number, "a column needs ours, where our number is, or apart, why we have none"),
-        (_with_a_control_too_many, "half has 1 steps after the first, and there are 2 of control"),
+        (_with_a_control_too_many, "half has 1 steps after the first, but control has 2"),
         (_with_an_unknown_key, "unexpected keyword argument 'our'"),
         (_with_an_unknown_relation, "relative: twice: choose one of value, dense, share, increase"),
         (_with_an_unknown_erratum, "paper.pruning has no erratum speed.2"),

@@ -45,9 +45,7 @@ def test_each_step_has_its_control(published: Path, records: list[Record]) -> No
     assert rows["tuned"].recovered_of_control_pct == pytest.approx(100 * 0.4 / 0.52)
 
 
-def test_without_a_control_that_was_measured_nothing_is_held_against_it(
-    published: Path, records: list[Record]
-) -> None:
+def test_without_a_control_that_was_measured_nothing_is_held_against_it(published: Path, records: list[Record]) -> None:
     rows = found(published, [records[0], *records[2:]])
     assert rows["tuned"].recovered_pct == pytest.approx(80)
     assert rows["tuned"].recovered_of_control_pct is None

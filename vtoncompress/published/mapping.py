@@ -116,7 +116,8 @@ def _read(path: Path, content: Mapping[str, Any], experiment: str, folder: Path)
     for name, row in (rows | further).items():
         if control and len(row.steps) > 1 and len(row.steps) - 1 != len(control):
             raise ValueError(
-                f"{path}: {name} has {len(row.steps) - 1} steps after the first, and there are {len(control)} of control"
+                f"{path}: {name} has {len(row.steps) - 1} steps after the first, but control has {len(control)}: name "
+                "the dense network after each of them"
             )
     told_errata = {one for column in columns.values() for one in column.errata}
     told_errata |= {one for row in rows.values() for many in row.errata.values() for one in many}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from vtoncompress.finetuning.lessons import feature_lesson, flow_lesson, gate, taught
+from vtoncompress.finetuning.lessons import feature_lesson, flow_lesson, gate
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.parser_based import ParserBased
@@ -51,11 +51,12 @@ class _Student(StageObjective):
         lesson = self.tutor.lesson(batch)
         better = gate(*self._results(trace, lesson, batch))
         distances = {
-            "flow": taught(flow_lesson, trace.flows, lesson.flows, better),
-            "features": taught(feature_lesson, trace.features, lesson.features, better),
+            "flow": flow_lesson(trace.flows, lesson.flows),
+            "features": feature_lesson(trace.features, lesson.features),
         }
         for name, distance in distances.items():
-            terms[f"teacher_{name}"] = self.distillation["weight"] * self.distillation[name] * distance
+            factor = self.distillation["weight"] * self.distillation[name]
+            terms[f"teacher_{name}"] = factor * (better * distance).mean()
         return {**terms, "teacher_better": better.mean()}
 
     def _results(self, student: Trace, teacher: Trace, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
