@@ -95,6 +95,8 @@ def _ours(comparison: Comparison, found: Sequence[Recovery]) -> Table:
         "garment SSIM": f"values.{LIKENESS}",
         "garment L1": "values.l1_garment",
     }
+    # Under the names that they have in records, of which a narrow terminal leaves out some.
+    names = {header: path.rpartition(".")[2] for header, path in (shown | quality).items()}
     columns = {header: [number_at(one.record, path) for one in found] for header, path in (shown | quality).items()}
     columns["FID loss (%)"] = [one.fid_loss_pct for one in found]
     columns["garment SSIM recovered (%)"] = [one.recovered_pct for one in found]
@@ -103,7 +105,7 @@ def _ours(comparison: Comparison, found: Sequence[Recovery]) -> Table:
     return Table(
         f"{comparison.experiment.name}: before and after fine-tuning",
         [one.record for one in found],
-        tuple(Column(header, header, 0) for header in columns),
+        tuple(Column(names.get(header, header), header, 0) for header in columns),
         [
             [one.record.variant, *(_number(numbers[place]) for numbers in columns.values())]
             for place, one in enumerate(found)
