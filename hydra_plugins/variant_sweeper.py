@@ -8,6 +8,9 @@ In an experiment's config a grid that is not a rectangle lists its rows:
         variants:
           dense: [quantization=none]
           dense_int8: [quantization=nncf_ptq]
+
+A grid beside it, ``params: {training_data.seed: '2,3'}``, gives each row so many; a row that sets such an option itself
+is one row, with that value.
 """
 
 import itertools
@@ -36,7 +39,10 @@ from vtoncompress.sweep import check, complete, finish, tables_if_stopped
 
 @dataclass
 class VariantSweeperConf:
-    """``params``: override -> comma-separated choices, a grid; ``variants``: name -> overrides of one row."""
+    """``params``: override -> comma-separated choices, a grid; ``variants``: name -> overrides of one row.
+
+    A row that overrides an option of ``params`` keeps its own.
+    """
 
     _target_: str = "hydra_plugins.variant_sweeper.VariantSweeper"
     params: dict[str, str] = field(default_factory=dict)
@@ -115,27 +121,34 @@ class VariantSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> list[list[str]]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        given = {override.get_key_element() for override in parser.parse_overrides(arguments)}
-        grid = [f"{key}={choices}" for key, choices in self.params.items() if key not in given]
-        axes: list[list[list[str]]] = [
-            [[f"{override.get_key_element()}={choice}"] for choice in override.sweep_string_iterator()]
-            if override.is_sweep_override()
-            else [[f"{override.get_key_element()}={override.get_value_element_as_str()}"]]
-            for override in parser.parse_overrides([*grid, *arguments])
-        ]
-        points = [[override for part in parts for override in part] for parts in itertools.product(*axes)]
-        swept = [
-            override.get_key_element()
-            for override in parser.parse_overrides([*grid, *arguments])
-            if override.is_sweep_override()
-        ]
+        given = _keys(parser, arguments)
         if not self.variants:
-            return points
-        return [
-            [f"variant={_name(name, point, swept)}", *overrides, *point]
-            for name, overrides in self.variants.items()
-            for point in points
-        ]
+            return _grid(parser, self.params, given, arguments)[0]
+        jobs = []
+        for name, overrides in self.variants.items():
+            points, swept = _grid(parser, self.params, given | _keys(parser, overrides), arguments)
+            jobs += [[f"variant={_name(name, point, swept)}", *overrides, *point] for point in points]
+        return jobs
+
+
+def _keys(parser: OverridesParser, overrides: Sequence[str]) -> set[str]:
+    return {override.get_key_element() for override in parser.parse_overrides([*overrides])}
+
+
+def _grid(
+    parser: OverridesParser, params: Mapping[str, str], given: set[str], arguments: Sequence[str]
+) -> tuple[list[list[str]], list[str]]:
+    """The points of ``params`` but for what is ``given`` elsewhere, times ``arguments``; and which options differ."""
+    grid = [f"{key}={choices}" for key, choices in params.items() if key not in given]
+    told = parser.parse_overrides([*grid, *arguments])
+    axes: list[list[str]] = [
+        [f"{override.get_key_element()}={choice}" for choice in override.sweep_string_iterator()]
+        if override.is_sweep_override()
+        else [f"{override.get_key_element()}={override.get_value_element_as_str()}"]
+        for override in told
+    ]
+    swept = [override.get_key_element() for override in told if override.is_sweep_override()]
+    return [[*point] for point in itertools.product(*axes)], swept
 
 
 def _returned(job: JobReturn, config: dict[str, Any]) -> Record:

@@ -29,6 +29,24 @@ def test_mean_and_spread_by_hand() -> None:
     assert (mean.variant, mean.seed) == ("net-0.2-openvino", None)
 
 
+def test_seeds_of_the_training_data_are_seeds() -> None:
+    runs = []
+    for seed, ssim in ((4, 0.75), (2, 0.71), (3, 0.73)):
+        one = run(0, ssim)
+        one.trust["config"]["training_data"] = {"seed": seed}
+        one.variant = f"pruned40_tuned-training_data.seed_{seed}"
+        runs.append(one)
+    [mean] = over_seeds(runs)
+    assert (mean.variant, mean.details["seeds"]) == ("pruned40_tuned", [2, 3, 4])
+    assert mean.values["ssim_garment"] == pytest.approx(0.73)
+    assert mean.values["ssim_garment" + SPREAD] == pytest.approx(0.02)
+    both = run(1, 0.7)
+    both.trust["config"]["training_data"] = {"seed": 2}
+    [mean] = over_seeds([*runs, both])
+    assert mean.details["seeds"] == ["0/2", "0/3", "0/4", "1/2"]
+    assert over_seeds([runs[0], runs[0]]) == []
+
+
 def test_only_runs_that_differ_in_nothing_but_seeds_belong_together() -> None:
     others = [run(0, 0.7), run(1, 0.8, ratio=0.3), run(1, 0.1, status="failed", reason="lost")]
     assert over_seeds(others) == []

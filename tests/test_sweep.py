@@ -261,6 +261,7 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
             "finetuning.first_phase.modules names 'head', which PFAFN lacks",
         ),
         (["finetuning=distillation", "finetuning.teacher=nowhere"], "there is no checkpoint nowhere"),
+        (["finetuning=distillation"], "finetuning.teacher=dense, but without pruning there is no other network"),
         (["finetuning=distillation", "finetuning.schedule=step"], "finetuning.schedule=step: choose one of"),
         (
             ["finetuning=supervised", "finetuning/loss=paper", "finetuning.perceptual.weights=nowhere"],

@@ -13,20 +13,21 @@ from vtoncompress.record import Record
 
 SPREAD = "_over_seeds"
 # What a variant's name says of its seed, and the hash that tells its config from others.
-OF_ITS_SEED = re.compile(r"-seed_\d+|-[0-9a-f]{6}$")
+OF_ITS_SEED = re.compile(r"-(?:\w+\.)*seed_\d+|-[0-9a-f]{6}$")
 
 
 def over_seeds(records: Iterable[Record]) -> list[Record]:
     """A record for each recipe that was run with two seeds or more, in order.
 
     Its values are means over the finished runs, and beside each stands, named with ``_over_seeds``, the standard
-    deviation of one run (n - 1). ``details["seeds"]`` lists the seeds. A value that a run lacks is left out.
+    deviation of one run (n - 1). ``details["seeds"]`` lists the seeds: of the run, of its training data, or of both, as
+    ``0/2``, where both differ. A value that a run lacks is left out.
     """
     groups: dict[str, list[Record]] = {}
     for record in records:
         if record.role == "variant" and record.status == "done" and "config" in record.trust:
             groups.setdefault(_recipe(record), []).append(record)
-    return [_mean(group) for group in groups.values() if len({record.seed for record in group}) > 1]
+    return [_mean(group, seeds) for group in groups.values() if (seeds := _differing(group))]
 
 
 def _recipe(record: Record) -> str:
@@ -37,11 +38,30 @@ def _recipe(record: Record) -> str:
 
 def _without_seeds(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_seeds(inner) for key, inner in value.items() if key != "seed"}
+        return {key: None if key == "seed" else _without_seeds(inner) for key, inner in value.items()}
     return [_without_seeds(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _mean(group: list[Record]) -> Record:
+def _seeds(value: Any, path: str = "") -> dict[str, Any]:
+    """Dotted path -> seed, of every option called so."""
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    found: dict[str, Any] = {}
+    for key, inner in pairs:
+        found |= {f"{path}{key}": inner} if key == "seed" else _seeds(inner, f"{path}{key}.")
+    return found
+
+
+def _differing(group: list[Record]) -> list[Any]:
+    """Of each run the seeds in which it differs from others, several joined by a slash; empty where none does."""
+    told = [_seeds(record.trust["config"]) for record in group]
+    columns = dict.fromkeys(tuple(seeds[path] for seeds in told) for path in told[0])
+    apart = [column for column in columns if len(set(column)) > 1]
+    if len(apart) == 1:
+        return sorted(set(apart[0]))
+    return sorted({"/".join(map(str, seeds)) for seeds in zip(*apart, strict=True)})
+
+
+def _mean(group: list[Record], seeds: list[Any]) -> Record:
     columns = [name for name in group[0].values if all(name in record.values for record in group)]
     columns = [name for name in columns if not name.endswith("_std")]  # a spread of something else
     runs = {name: [record.values[name] for record in group] for name in columns}
@@ -52,6 +72,6 @@ def _mean(group: list[Record]) -> Record:
         values={name: statistics.fmean(values) for name, values in runs.items()}
         | {name + SPREAD: statistics.stdev(values) for name, values in runs.items()},
         missing={},
-        details={"seeds": sorted(record.seed for record in group if record.seed is not None)},
+        details={"seeds": seeds},
         stages=[],
     )

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import reason_of_death
+from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import plan, work_threads
@@ -56,6 +57,8 @@ def check(cfg: DictConfig) -> None:
     built(config["finetuning"]).check(network)
     if (criterion := effective(config)["criterion"]) is not None:
         built(criterion).check(built(config["training_data"]))
+    if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:
+        raise ValueError(NO_DENSE)
     if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")
     if config["on_failure"] not in ("continue", "stop"):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 160
 # Left out first where a terminal is narrow; all of them are in table.md.
 NARROW = (
-    "flow_error_px", "l1_garment", "fps", "psnr", "params_m", "kid", "kid_shipped", "ssim", "gmacs", "fid",
-    "fid_shipped",
+    "channels_removed", "params_removed", "macs_removed", "flow_error_px", "l1_garment", "fps", "psnr", "params_m",
+    "kid", "kid_shipped", "ssim", "gmacs", "fid", "fid_shipped",
 )  # fmt: skip
 
 

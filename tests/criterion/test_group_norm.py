@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -77,12 +78,20 @@ def test_without_samples_nothing_is_trained(toy: PFAFN, groups: list[Group]) -> 
 
 
 @pytest.mark.parametrize(
-    "strength, samples, message",
-    [(-1, 4, "criterion.strength=-1: use 0 or more"), (1e-3, 1, "criterion.samples=1: use 2 \\(a batch\\) or more")],
+    "option, value, message",
+    [
+        ("strength", -1, "criterion.strength=-1: use 0 or more"),
+        ("samples", 1, "criterion.samples=1: use 2 (a batch) or more"),
+        ("samples", -4, "criterion.samples=-4: use 2 (a batch) or more"),
+        ("batch_size", 1, "criterion.batch_size=1: a batch needs 2 pairs or more (batch norm)"),
+        ("learning_rate", 0.0, "criterion.learning_rate=0.0: use more than 0"),
+        ("learning_rate", float("nan"), "criterion.learning_rate=nan: use more than 0"),
+    ],
 )
-def test_options_that_can_not_be_are_refused(strength: float, samples: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        _criterion(strength, samples)
+def test_options_that_can_not_be_are_refused_by_their_names(option: str, value: float, message: str) -> None:
+    options = {"samples": 4, "batch_size": 2, "learning_rate": 1e-3, "strength": 1e-2, option: value}
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        GroupNorm(**options, mixed_precision="no", workers=0, loss=LOSS)  # type: ignore[arg-type]
 
 
 def test_too_few_pairs_are_told() -> None:

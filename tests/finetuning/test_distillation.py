@@ -85,8 +85,23 @@ def test_of_two_samples_the_one_with_a_better_teacher_counts(
     both = {name: value.item() for name, value in objective(seen).items()}
     assert both["teacher_better"] == 0.5
     alone = objective({name: tensor[:1] for name, tensor in seen.items()})
-    for name in ("teacher_flow", "teacher_image"):
+    for name in ("teacher_flow", "teacher_features", "teacher_image"):
         assert both[name] == pytest.approx(alone[name].item() / 2, rel=1e-4)
+
+
+def test_what_a_sample_looks_like_does_not_matter_where_its_gate_is_closed(
+    student: PFAFN, teacher: PFAFN, seen: dict[str, Tensor]
+) -> None:
+    """Neither for the map between two widths nor for the variance."""
+    objective = _lessons(student, teacher)
+    first, other = (objective._trace(model, seen) for model in (student, objective.teacher))
+    gate = torch.tensor([1.0, 0.0])
+    seen["person"][1], seen["garment"][1] = seen["garment"][1].flip(-1), seen["person"][1].flip(-1)
+    second, another = (objective._trace(model, seen) for model in (student, objective.teacher))
+    assert not torch.allclose(other.features[0][1], another.features[0][1])
+    before, after = objective._lessons(first, other, gate), objective._lessons(second, another, gate)
+    for name, value in before.items():
+        assert after[name].item() == pytest.approx(value.item(), rel=1e-4), name
 
 
 def test_a_network_learns_nothing_from_itself(student: PFAFN, seen: dict[str, Tensor]) -> None:

@@ -42,7 +42,19 @@ def test_features_are_wrong_by_1_where_only_their_means_are_known(scale: float) 
 def test_a_picture_is_wrong_by_its_mean_difference() -> None:
     teacher = _random(2, 3, 4, 4)
     student = teacher + torch.tensor([0.5, 0.0]).view(2, 1, 1, 1)
-    torch.testing.assert_close(lessons.picture_lesson(student, teacher), torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(lessons.picture_lesson([student], [teacher]), torch.tensor([0.5, 0.0]))
+
+
+def test_only_open_samples_have_a_part_in_a_lesson() -> None:
+    """Also not in the variance that a feature's error is a share of."""
+    teacher, student = _random(4, 5, 4, 3), _random(4, 5, 4, 3, seed=1)
+    gate = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    found = lessons.taught(lessons.feature_lesson, [student], [teacher], gate)
+    assert found == lessons.feature_lesson([student[::2]], [teacher[::2]]).mean() / 2
+    teacher[1] *= 1000
+    student[3] += 1000
+    assert lessons.taught(lessons.feature_lesson, [student], [teacher], gate) == found
+    assert lessons.taught(lessons.feature_lesson, [student], [teacher], torch.zeros(4)) == 0
 
 
 def test_gradients_are_those_of_finite_differences() -> None:

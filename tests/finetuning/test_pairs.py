@@ -70,6 +70,14 @@ def test_odd_pairs_are_mirrored_wherever_the_list_begins(pairs: list[Pair]) -> N
     assert torch.equal(end[0]["flow"], whole[3]["flow"])
 
 
+def test_another_seed_of_the_training_data_gives_other_pairs_from_the_first_on() -> None:
+    """As ``training_data.seed`` does; ``seed`` is no part of what is drawn."""
+    first, again, other = (TrainingPairs(Synthetic("train", 4, 128, 96, seed), 0, 1)[0] for seed in (2, 2, 3))
+    for name in ("person", "garment", "truth", "flow"):
+        assert torch.equal(first[name], again[name]), name
+        assert not torch.equal(first[name], other[name]), name
+
+
 @pytest.mark.parametrize("field", ["truth", "region", "flow"])
 def test_a_pair_without_truth_cannot_be_learnt_from(pairs: list[Pair], field: str) -> None:
     with pytest.raises(ValueError, match=r"pair train_0_000000 has no truth: .*data=synthetic"):

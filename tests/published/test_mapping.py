@@ -26,7 +26,7 @@ def test_a_comparison(published: Path) -> None:
     )
     assert comparison.experiment.rows == {"original": Row(("dense",)), "half": Row(("pruned", "tuned"))}
     assert comparison.experiment.further == {"more": Row(("extra",))}
-    assert (comparison.experiment.dense, comparison.experiment.control) == ("dense", "control")
+    assert (comparison.experiment.dense, comparison.experiment.control) == ("dense", ("control",))
 
 
 def test_an_experiment_that_no_table_is_held_against(published: Path) -> None:
@@ -43,6 +43,10 @@ def _with_a_column(content: dict[str, Any]) -> None:
 
 def _without_a_number(content: dict[str, Any]) -> None:
     content["columns"]["users"] = {"why": "no reason"}
+
+
+def _with_a_control_too_many(content: dict[str, Any]) -> None:
+    content["experiments"]["mine"]["control"] = ["one", "two"]
 
 
 def _with_an_unknown_key(content: dict[str, Any]) -> None:
@@ -67,6 +71,7 @@ def _without_figures(content: dict[str, Any]) -> None:
         (_without_a_row, "half is no row of both it and paper.pruning"),
         (_with_a_column, "kid is no column of both it and paper.pruning"),
         (_without_a_number, "a column needs ours, where our number is, or apart, why we have none"),
+        (_with_a_control_too_many, "half has 1 steps after the first, but control has 2"),
         (_with_an_unknown_key, "unexpected keyword argument 'our'"),
         (_with_an_unknown_relation, "relative: twice: choose one of value, dense, share, increase"),
         (_with_an_unknown_erratum, "paper.pruning has no erratum speed.2"),
@@ -93,7 +98,7 @@ def test_a_shipped_comparison_names_rows_that_its_experiments_have(path: Path) -
         (comparison,) = told
         mine = comparison.experiment
         rows = (*mine.rows.values(), *mine.further.values())
-        named = {mine.dense, *filter(None, [mine.control]), *(step for row in rows for step in row.steps)}
+        named = {mine.dense, *mine.control, *(step for row in rows for step in row.steps)}
         assert compose_variants(ROOT / "conf", experiment, named).keys() == named
 
 

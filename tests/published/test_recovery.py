@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vtoncompress.published.mapping import read_comparisons
 from vtoncompress.published.recovery import Recovery, recoveries
@@ -22,9 +23,32 @@ def test_losses_and_recovery_by_hand(published: Path, records: list[Record]) -> 
     assert [*rows] == ["dense", "control", "pruned", "tuned", "extra"]
     losses = {name: one.fid_loss_pct for name, one in rows.items()}
     assert losses == pytest.approx({"dense": 0, "control": -10, "pruned": 200, "tuned": 50, "extra": 100})
-    recovered = {name: one.recovered_pct for name, one in rows.items()}
-    assert recovered.pop("tuned") == pytest.approx(80)  # of the 0.5 from 0.8 to 0.3, 0.4
-    assert set(recovered.values()) == {None}
+    recovered = {name: (one.recovered_pct, one.recovered_of_control_pct) for name, one in rows.items()}
+    # Of the 0.5 from 0.3 to 0.8, 0.4; of the 0.52 to the control's 0.82, the same 0.4.
+    assert recovered.pop("tuned") == pytest.approx((80, 100 * 0.4 / 0.52))
+    assert set(recovered.values()) == {(None, None)}
+
+
+def test_each_step_has_its_control(published: Path, records: list[Record]) -> None:
+    """The dense network after the same step, not after another one."""
+    path = published / "comparisons" / "pruning.yaml"
+    content = yaml.safe_load(path.read_text())
+    mine = content["experiments"]["mine"]
+    mine["control"], mine["rows"]["half"] = ["dense_again", "control"], ["pruned", "again", "tuned"]
+    path.write_text(yaml.safe_dump(content))
+    again, control = replace(records[2], variant="again"), replace(records[1], variant="dense_again")
+    again.values, control.values = {"ssim_garment": 0.5}, {"ssim_garment": 0.7}
+    rows = found(published, [*records, again, control])
+    assert [*rows] == ["dense", "dense_again", "control", "pruned", "again", "tuned", "extra"]
+    assert rows["again"].recovered_pct == pytest.approx(40)  # 0.2 of 0.5
+    assert rows["again"].recovered_of_control_pct == pytest.approx(50)  # 0.2 of 0.4
+    assert rows["tuned"].recovered_of_control_pct == pytest.approx(100 * 0.4 / 0.52)
+
+
+def test_without_a_control_that_was_measured_nothing_is_held_against_it(published: Path, records: list[Record]) -> None:
+    rows = found(published, [records[0], *records[2:]])
+    assert rows["tuned"].recovered_pct == pytest.approx(80)
+    assert rows["tuned"].recovered_of_control_pct is None
 
 
 def test_nothing_is_won_back_where_nothing_was_lost(published: Path, records: list[Record]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from rich.console import Console
 
 from vtoncompress.published.view import write_comparisons
@@ -49,11 +50,12 @@ def test_fid_stands_beside_the_garment(published: Path, records: list[Record], t
     _, ours = write_comparisons(records, tmp_path / "mine", published)
     assert ours.headers == [
         "variant", "warp GMACs", "deployed MiB", "FID", "garment SSIM", "garment L1", "FID loss (%)",
-        "garment SSIM recovered (%)",
+        "garment SSIM recovered (%)", "recovered of control (%)",
     ]  # fmt: skip
-    assert ours.rows[0] == ["dense", "8", "200", "10", "0.8", "0.04", "0", "–"]
-    assert ours.rows[3] == ["tuned", "3", "90", "15", "0.7", "0.06", "50", "80"]
+    assert ours.rows[0] == ["dense", "8", "200", "10", "0.8", "0.04", "0", "–", "–"]
+    assert ours.rows[3] == ["tuned", "3", "90", "15", "0.7", "0.06", "50", "80", "76.92"]
     assert any("FID never stands alone" in line for line in ours.captions)
+    assert any("the same further work (control)" in line for line in ours.captions)
 
 
 def test_an_experiment_without_published_tables_gets_no_file(
@@ -75,3 +77,24 @@ def test_a_terminal_shows_every_cell_whole(published: Path, records: list[Record
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in text
     assert ["half:", "gflops", "4", "tuned", "3", "-25.0", "1"] in [line.split() for line in text.splitlines()]
+
+
+def test_a_terminal_too_narrow_for_all_columns_leaves_some_out_and_crops_none(
+    published: Path, records: list[Record], tmp_path: Path
+) -> None:
+    path = published / "comparisons" / "pruning.yaml"
+    content = yaml.safe_load(path.read_text())
+    shown = ("channels_removed", "params_removed", "macs_removed", "gmacs", "params_m", "fps", "speedup", "kid", "psnr")
+    content["shown"] |= {f"whole network's {name}": f"values.{name}" for name in shown}
+    path.write_text(yaml.safe_dump(content))
+    for record in records:
+        record.values |= dict.fromkeys(shown, 0.1234)
+    _, ours = write_comparisons(records, tmp_path / "mine", published)
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None, highlight=False)
+    print_tables([ours], console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert "params_removed" not in text
+    assert "speedup" in text
+    assert "More columns in a wider terminal" in text
+    assert "params_removed" in (tmp_path / "mine" / "published.md").read_text().replace("\\", "")

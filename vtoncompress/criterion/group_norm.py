@@ -56,7 +56,11 @@ class GroupNorm(Criterion):
     ) -> None:
         if strength < 0:
             raise ValueError(f"criterion.strength={strength}: use 0 or more")
-        if samples and samples < batch_size:
+        if batch_size < 2:
+            raise ValueError(f"criterion.batch_size={batch_size}: a batch needs 2 pairs or more (batch norm)")
+        if not learning_rate > 0:
+            raise ValueError(f"criterion.learning_rate={learning_rate}: use more than 0")
+        if samples < 0 or 0 < samples < batch_size:
             raise ValueError(f"criterion.samples={samples}: use {batch_size} (a batch) or more, or 0 for no training")
         self.strength, self.loss = strength, OwnLoss(loss, perceptual)
         self.loop = samples and TrainingLoop(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +170,17 @@ class Lessons(Objective):
     def _lessons(self, student: Trace, teacher: Trace, gate: Tensor) -> dict[str, Tensor]:
         found = {}
         if weight := self.weights.get("flow"):
-            found["teacher_flow"] = weight * lessons.flow_lesson(student.flows, teacher.flows)
+            found["flow"] = weight * lessons.taught(lessons.flow_lesson, student.flows, teacher.flows, gate)
         if weight := self.weights.get("features"):
-            adapted = [adapt(x, y) for x, y in zip(student.features, teacher.features, strict=True)]
-            found["teacher_features"] = weight * lessons.feature_lesson(adapted, teacher.features)
+            found["features"] = weight * lessons.taught(_adapted_lesson, student.features, teacher.features, gate)
         if weight := self.weights.get("image"):
-            found["teacher_image"] = weight * lessons.picture_lesson(student.image, teacher.image)
-        return {name: (gate * lesson).mean() for name, lesson in found.items()}
+            found["image"] = weight * lessons.taught(lessons.picture_lesson, [student.image], [teacher.image], gate)
+        return {f"teacher_{name}": lesson for name, lesson in found.items()}
 
     @staticmethod
     def _trace(model: TryOnModel, batch: Mapping[str, Tensor]) -> Trace:
         return model.trace(batch["person"], batch["garment"], batch["garment_mask"])
+
+
+def _adapted_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+    return lessons.feature_lesson([adapt(x, y) for x, y in zip(student, teacher, strict=True)], teacher)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+Lesson = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
 
 
 def gate(student: Tensor, teacher: Tensor, truth: Tensor) -> Tensor:
@@ -20,6 +22,22 @@ def gate(student: Tensor, teacher: Tensor, truth: Tensor) -> Tensor:
     with torch.no_grad():
         errors = [(picture.float() - truth).abs().flatten(1).mean(1) for picture in (student, teacher)]
         return (errors[1] < errors[0]).to(truth.dtype)
+
+
+def taught(lesson: Lesson, student: Sequence[Tensor], teacher: Sequence[Tensor], opened: Tensor) -> Tensor:
+    """The mean over a batch of a lesson that only samples with an open gate have; 0 where none has.
+
+    The others are left out beforehand, for a lesson may look at all of its samples together.
+
+    Args:
+        lesson: one of those below.
+        student, teacher: what it compares, (N, ...) each.
+        opened: (N,), the gate.
+    """
+    chosen = opened.bool()
+    if not chosen.any():
+        return opened.new_zeros(())
+    return opened.mean() * lesson([x[chosen] for x in student], [y[chosen] for y in teacher]).mean()
 
 
 def flow_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
@@ -42,6 +60,7 @@ def feature_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tens
     return torch.stack(shares).mean(0)
 
 
-def picture_lesson(student: Tensor, teacher: Tensor) -> Tensor:
-    """(N,): the mean absolute difference of pictures (N, 3, H, W)."""
-    return (student.float() - teacher.float()).abs().flatten(1).mean(1)
+def picture_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+    """(N,): the sum over pictures (N, 3, H, W) of the mean absolute difference."""
+    distances = [(x.float() - y.float()).abs().flatten(1).mean(1) for x, y in zip(student, teacher, strict=True)]
+    return torch.stack(distances).sum(0)

@@ -46,7 +46,10 @@ class Ratios:
         return self.parts[max(holding, key=len)] if holding else self.common
 
     def least(self, layers: Iterable[str]) -> float:
-        """The ratio of tied layers: the smallest of theirs, so that none loses more than was asked."""
+        """The ratio of tied layers: the smallest of theirs.
+
+        A layer may lose up to one channel more than that: widths are whole numbers, and what is left is rounded down.
+        """
         return min(self.of(layer) for layer in layers)
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:

@@ -122,8 +122,15 @@ def number_at(record: Record, path: str) -> float | None:
 
 
 def value_at(record: Record, path: str) -> Any:
-    """What is at a dotted path in a record; None where there is nothing."""
-    value: Any = vars(record)
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+    """What is at a dotted path in a record, whose keys may have dots themselves; None where there is nothing."""
+    return _within(vars(record), path)
+
+
+def _within(value: Any, path: str) -> Any:
+    if not path:
+        return value
+    if not isinstance(value, Mapping):
+        return None
+    keys = (key for key in value if f"{path}.".startswith(f"{key}."))
+    found = (_within(value[key], path[len(key) + 1 :]) for key in keys)
+    return next((one for one in found if one is not None), None)

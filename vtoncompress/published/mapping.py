@@ -62,7 +62,7 @@ class Experiment:
         name: of its results folder.
         dense: the variant that was not compressed.
         rows: published row -> ours.
-        control: the dense network with the same further training, where there is one.
+        control: the dense network with the same further work: one variant for each step of ``rows`` after the first.
         further: as ``rows``, of what was not published: shown beside, compared with nothing.
         note: what to know before reading.
     """
@@ -70,7 +70,7 @@ class Experiment:
     name: str
     dense: str
     rows: dict[str, Row]
-    control: str = ""
+    control: tuple[str, ...] = ()
     further: dict[str, Row] = field(default_factory=dict)
     note: str = ""
 
@@ -104,7 +104,8 @@ def _read(path: Path, content: Mapping[str, Any], experiment: str, folder: Path)
         columns = {name: _column(spec) for name, spec in content["columns"].items()}
         told = dict(content["experiments"][experiment])
         rows, further = ({name: _row(row) for name, row in told.pop(kind, {}).items()} for kind in ("rows", "further"))
-        mine = Experiment(experiment, **told, rows=rows, further=further)
+        control = _texts(told.pop("control", ()))
+        mine = Experiment(experiment, **told, rows=rows, further=further, control=control)
     except KeyError as error:
         raise ValueError(f"{path}: {error.args[0]} is missing") from error
     except TypeError as error:
@@ -112,6 +113,12 @@ def _read(path: Path, content: Mapping[str, Any], experiment: str, folder: Path)
     for kind, names, known in (("column", columns, figures.columns), ("row", rows, figures.rows)):
         if wrong := set(names) ^ set(known):
             raise ValueError(f"{path}: {', '.join(sorted(wrong))} is no {kind} of both it and {figures.name}")
+    for name, row in (rows | further).items():
+        if control and len(row.steps) > 1 and len(row.steps) - 1 != len(control):
+            raise ValueError(
+                f"{path}: {name} has {len(row.steps) - 1} steps after the first, but control has {len(control)}: name "
+                "the dense network after each of them"
+            )
     told_errata = {one for column in columns.values() for one in column.errata}
     told_errata |= {one for row in rows.values() for many in row.errata.values() for one in many}
     if unknown := told_errata - figures.errata.keys():

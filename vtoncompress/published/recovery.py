@@ -22,12 +22,15 @@ class Recovery:
         recovered_pct: of the garment SSIM that compression alone cost, the share that it has back; more than 100 where
             it is better than the dense row. None for the compressed row itself, for rows that were not compressed, and
             where compression cost nothing.
-        reason: why both are None where they were to be compared with another protocol's.
+        recovered_of_control_pct: the same, held against the dense network with the same further work: what that gains
+            without any compression is not counted as won back.
+        reason: why all are None where they were to be compared with another protocol's.
     """
 
     record: Record
     fid_loss_pct: float | None
     recovered_pct: float | None
+    recovered_of_control_pct: float | None
     reason: str
 
 
@@ -37,10 +40,10 @@ def recoveries(comparison: Comparison, records: Sequence[Record]) -> list[Recove
     done = {record.variant: record for record in records if record.status == "done"}
     dense = done.get(experiment.dense)
     seen: dict[str, Recovery] = {}
-    steps = [(experiment.dense, ""), (experiment.control, ""), *_steps(comparison)]
-    for variant, alone in steps:
+    steps = [(variant, "", "") for variant in (experiment.dense, *experiment.control)]
+    for variant, alone, control in (*steps, *_steps(comparison)):
         if variant in done and variant not in seen:
-            seen[variant] = _recover(done[variant], done.get(alone), dense)
+            seen[variant] = _recover(done[variant], done.get(alone), dense, done.get(control))
     return list(seen.values())
 
 
@@ -49,24 +52,31 @@ def fid_column(dense: Record | None) -> str:
     return next((name for name in FIDS if dense is not None and name in dense.values), FIDS[-1])
 
 
-def _steps(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    """Each variant with the one that it won something back from, '' where it is that itself."""
+def _steps(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
+    """Each variant with the one that it won something back from and its control, '' where it has none."""
+    control = comparison.experiment.control
     for row in (*comparison.experiment.rows.values(), *comparison.experiment.further.values()):
-        for number, variant in enumerate(row.steps):
-            yield variant, row.steps[0] if number else ""
+        yield row.steps[0], "", ""
+        for number, variant in enumerate(row.steps[1:]):
+            yield variant, row.steps[0], control[number] if control else ""
 
 
-def _recover(record: Record, alone: Record | None, dense: Record | None) -> Recovery:
+def _recover(record: Record, alone: Record | None, dense: Record | None, control: Record | None) -> Recovery:
     if dense is None:
-        return Recovery(record, None, None, "the dense row was not measured")
+        return Recovery(record, None, None, None, "the dense row was not measured")
     try:
-        check_comparable([dense, *([] if alone is None else [alone]), record])
+        check_comparable([dense, *(one for one in (alone, control) if one is not None), record])
     except ValueError as error:
-        return Recovery(record, None, None, str(error))
-    fid, loss, recovered = fid_column(dense), None, None
+        return Recovery(record, None, None, None, str(error))
+    fid, loss = fid_column(dense), None
     if dense.values.get(fid) and fid in record.values:
         loss = 100 * (record.values[fid] / dense.values[fid] - 1)
-    if alone is not None and all(LIKENESS in one.values for one in (dense, alone, record)):
-        target, worst, now = (one.values[LIKENESS] for one in (dense, alone, record))
-        recovered = 100 * (now - worst) / (target - worst) if target > worst else None
-    return Recovery(record, loss, recovered, "")
+    return Recovery(record, loss, _share(record, alone, dense), _share(record, alone, control), "")
+
+
+def _share(record: Record, alone: Record | None, target: Record | None) -> float | None:
+    """Of what ``alone`` lacks of the target's garment SSIM, how much the record has back, in per cent."""
+    if alone is None or target is None or any(LIKENESS not in one.values for one in (record, alone, target)):
+        return None
+    now, worst, best = (one.values[LIKENESS] for one in (record, alone, target))
+    return 100 * (now - worst) / (best - worst) if best > worst else None

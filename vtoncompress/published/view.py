@@ -95,28 +95,33 @@ def _ours(comparison: Comparison, found: Sequence[Recovery]) -> Table:
         "garment SSIM": f"values.{LIKENESS}",
         "garment L1": "values.l1_garment",
     }
+    # Under the names that they have in records, of which a narrow terminal leaves out some.
+    names = {header: path.rpartition(".")[2] for header, path in (shown | quality).items()}
     columns = {header: [number_at(one.record, path) for one in found] for header, path in (shown | quality).items()}
     columns["FID loss (%)"] = [one.fid_loss_pct for one in found]
     columns["garment SSIM recovered (%)"] = [one.recovered_pct for one in found]
+    columns["recovered of control (%)"] = [one.recovered_of_control_pct for one in found]
     columns = {header: numbers for header, numbers in columns.items() if any(one is not None for one in numbers)}
     return Table(
         f"{comparison.experiment.name}: before and after fine-tuning",
         [one.record for one in found],
-        tuple(Column(header, header, 0) for header in columns),
+        tuple(Column(names.get(header, header), header, 0) for header in columns),
         [
             [one.record.variant, *(_number(numbers[place]) for numbers in columns.values())]
             for place, one in enumerate(found)
         ],
-        [MACS, *_captions(columns)],
+        [MACS, *_captions(columns, comparison.experiment.control)],
         list(dict.fromkeys(f"{one.record.variant}: {one.reason}." for one in found if one.reason)),
     )
 
 
-def _captions(headers: Iterable[str]) -> list[str]:
+def _captions(headers: Iterable[str], control: Sequence[str]) -> list[str]:
     captions = {
         "FID loss (%)": "FID loss: against the dense row, through the same features. FID never stands alone: the "
         "person returned unchanged wins it.",
         "garment SSIM recovered (%)": "Recovered: of the garment SSIM that pruning alone cost against the dense row.",
+        "recovered of control (%)": "Recovered of control: the same against the dense network with the same further "
+        f"work ({', '.join(control)}).",
     }
     return [caption for header, caption in captions.items() if header in headers]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,11 +22,15 @@ GROUPS = ("pruning", "scope", "criterion")
 
 
 def choose(points: Sequence[Point], budget: float) -> dict[str, float]:
-    """Group's name -> the largest measured ratio at which it alone costs ``budget`` garment SSIM at most, or 0."""
+    """Group's name -> the largest measured ratio up to which it alone costs ``budget`` garment SSIM at most, or 0.
+
+    A larger ratio that is within the budget again, after a smaller one was not, is chance and no ratio to build on.
+    """
     chosen = dict.fromkeys((point.group.name for point in points), 0.0)
-    for point in points:
-        if point.loss <= budget:
-            chosen[point.group.name] = max(chosen[point.group.name], point.ratio)
+    for name in chosen:
+        mine = sorted((point for point in points if point.group.name == name), key=lambda point: point.ratio)
+        for point in itertools.takewhile(lambda point: point.loss <= budget, mine):
+            chosen[name] = point.ratio
     return chosen
 
 
@@ -52,7 +57,7 @@ def write_ratios(analysis: Analysis, cfg: Config, choices: Mapping[str, str], fo
         "# @package _global_\n"
         f"# python experiments/run.py --config-dir {_shown(cfg['results'])} +{cfg['name']}={RATIOS} "
         f"model={choices['model']}\n"
-        f"# For each layer the largest of {', '.join(f'{ratio:g}' for ratio in analysis.ratios)} at which its group "
+        f"# For each layer the largest of {', '.join(f'{ratio:g}' for ratio in analysis.ratios)} up to which its group "
         f"alone costs {analysis.budget:g} garment SSIM at most.\n"
         "# pruning.ratio is their mean, weighted by channels: no layer of the scope is left for it.\n"
     )
