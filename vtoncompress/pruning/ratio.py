@@ -48,7 +48,7 @@ class Ratios:
     def least(self, layers: Iterable[str]) -> float:
         """The ratio of tied layers: the smallest of theirs.
 
-        A layer may lose up to one channel more than that: widths are whole numbers, and what is left is rounded down.
+        A layer may lose somewhat more: widths are whole numbers, rounded down, or multiples of ``round_to``.
         """
         return min(self.of(layer) for layer in layers)
 
