@@ -95,6 +95,8 @@ class VariantSweeper(Sweeper):
         """The record of every job: what it returned or, where the process that ran it died, what it left."""
         try:
             returned = self.launcher.launch(jobs, initial_job_idx=begin)
+        except ValueError:  # a mistake of the user's, in a line
+            raise
         except Exception as error:
             return [of_lost_job(config, error) for config in configs]
         return [_returned(job, config) for job, config in zip(returned, configs, strict=True)]
@@ -154,6 +156,8 @@ def _grid(
 def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
     try:
         record: Record = job.return_value
+    except ValueError:
+        raise
     except Exception as error:
         return of_lost_job(config, error)
     return record

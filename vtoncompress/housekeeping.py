@@ -75,7 +75,8 @@ def _plan(record: Record, rows: Sequence[Record], composed: Mapping[str, Config]
     if beside is None or config is None:
         raise ValueError(f"{record.variant} can't be planned: there is no record with the config of its pairs")
     recorded = restore_paths(config, [*beside.stages, *record.stages], store)
-    return stages_of(record, composed.get(beside.variant, recorded))
+    planned = composed.get(beside.variant, recorded)
+    return stages_of(record, {**planned, "threads": planned.get("threads") or beside.trust.get("threads")})
 
 
 def _verify(cfg: DictConfig, store: Store, conf: Path) -> None:
