@@ -37,6 +37,9 @@ def print_plan(configs: Sequence[Config]) -> None:
     print(f"stages: {count[BUILD]} to build, {count[SHARED]} shared with a variant above, {count[CACHED]} in the store")
     if again := sum(FAILED in stages.values() for stages in fates.values()):
         print(f"not run: {again} variants that failed before; retry_failed=true tries them again")
+    if unknown and unknown == count[BUILD]:
+        print("time: not known, no stage of these kinds was ever built here")
+        return
     hint = f", and {unknown} stages of kinds that were never built here" if unknown else ""
     print(f"time: about {_duration(seconds)}{hint}, as like stages took on this machine")
 

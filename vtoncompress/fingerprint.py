@@ -60,7 +60,7 @@ def changed(modules: Iterable[str], package: Path | None = None) -> list[str]:
 
 def _is_still(name: str, digest: str, package: Path) -> bool:
     path = _find(name, package)
-    return path is not None and _parse.__wrapped__(name, path, package)[0] == digest
+    return path is not None and _parse_now(name, path, package)[0] == digest
 
 
 def file_hash(path: Path) -> str:
@@ -127,10 +127,8 @@ def _source(name: str, path: Path, package: Path) -> _Source:
     return _Source(name, str(path), str(package), found.st_size, found.st_mtime_ns)
 
 
-# A process runs the code it was started with, so one reading each is right as well as fast.
-@functools.cache
-def _parse(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
-    """A module's hash and the modules of its package that it imports itself."""
+def _parse_now(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
+    """The hash of a module as its file is now, and the modules of its package that it imports itself."""
     source = _source(name, path, package)
     if source not in _PARSED:
         # A folder without __init__.py can be imported too, and then has no code.
@@ -143,6 +141,10 @@ def _parse(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
             imports.add(parent)  # Python runs a package's __init__ before any of its modules
         _PARSED[source] = digest, frozenset(imports)
     return _PARSED[source]
+
+
+# A process plans with the code as it was when first asked for; `changed` tells whether it still is.
+_parse = functools.cache(_parse_now)
 
 
 def _imports(tree: ast.AST, inside: str, package: Path) -> Iterator[str]:
