@@ -28,8 +28,10 @@ SIZE = (128, 96)
 WIDTH = 1 / 16
 # What makes a variant small; the network is wide enough for everything that happens to the real one to happen to it.
 TOY = (
-    f"model.network.width={WIDTH}", "model.checkpoint=null", "data.pairs=4", "calibration_pairs=4", "parity_pairs=2",
+    f"model.network.width={WIDTH}", "model.checkpoint=null", "data.pairs=4", "calibration.pairs=4", "parity_pairs=2",
     "finetuning.samples=4", "finetuning.batch_size=2", "finetuning.workers=0", "finetuning.batch_norm_pairs=0",
+    "validation_pairs=2", "quantization.training.samples=4", "quantization.training.batch_size=2",
+    "quantization.training.workers=0",
 )  # fmt: skip
 
 

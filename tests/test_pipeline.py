@@ -55,7 +55,7 @@ def test_the_stages_come_in_the_order_of_the_flow(base: dict[str, str]) -> None:
     "overrides, same",
     [
         (["pruning=one_shot"], ["model"]),
-        (["pruning.ratio=0.7", "scope=warp", "calibration_pairs=9"], ALL),  # nothing of it is used
+        (["pruning.ratio=0.7", "scope=warp", "calibration.pairs=9"], ALL),  # nothing of it is used
         (["finetuning=supervised"], ["model", "pruning"]),
         (["training_data.seed=1"], ["model", "pruning"]),
         (["quantization=nncf_ptq"], BEFORE_DEPLOYMENT),
@@ -78,7 +78,7 @@ def test_a_change_reaches_the_stages_after_it_and_none_before(
 
 def test_what_prunes_and_what_calibrates_depends_on_its_options() -> None:
     both = ("pruning=one_shot", "quantization=nncf_ptq")
-    pruned, scope, pairs = keys(*both), keys(*both, "scope=warp"), keys(*both, "calibration_pairs=9")
+    pruned, scope, pairs = keys(*both), keys(*both, "scope=warp"), keys(*both, "calibration.pairs=9")
     assert [name for name in ALL if scope[name] == pruned[name]] == ["model"]
     assert [name for name in ALL if pairs[name] == pruned[name]] == [*BEFORE_DEPLOYMENT]
 
@@ -117,7 +117,8 @@ def test_quantization_modes_share_the_pruned_and_tuned_network() -> None:
     float32, int8 = stages(*options), stages(*options, "quantization=nncf_ptq")
     for name in BEFORE_DEPLOYMENT:
         assert float32[name] == int8[name], name
-    assert float32["deployment"].inputs == int8["deployment"].inputs == (float32["finetuning"],)
+    assert float32["deployment"].inputs == (float32["finetuning"],)
+    assert int8["deployment"].inputs == (float32["finetuning"], int8["calibration"])
 
 
 def test_distillation_reads_the_dense_network_and_nothing_else_does(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vtoncompress.model.base import Network, TryOnModel
+from vtoncompress.model.integer_convolution import IntegerConv2d, replace_layers
 
 STRUCTURE, WEIGHTS = "structure.json", "weights.safetensors"
 FORMAT = 1
@@ -30,11 +31,15 @@ def save(model: Network, folder: Path, dtype: torch.dtype | None = None) -> None
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}
     kind = type(model)
+    integers = {name: m.arguments() for name, m in model.named_modules() if isinstance(m, IntegerConv2d)}
+    folded = [name for name, m in model.named_modules() if isinstance(m, nn.Identity)]
     structure = {
         "format": FORMAT,
         "model": f"{kind.__module__}.{kind.__qualname__}",
         "arguments": model.arguments(),
         "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
+        **({"folded_batch_norms": folded} if folded else {}),
+        **({"integer_convolutions": integers} if integers else {}),
     }
     (folder / STRUCTURE).write_text(json.dumps(structure, indent=1) + "\n")
     save_file(state, folder / WEIGHTS)
@@ -69,9 +74,11 @@ def load_network(folder: Path) -> Network:
     if structure.get("shapes") != expected:
         raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} and {WEIGHTS} disagree on shapes")
     try:
+        _fold(model, structure.get("folded_batch_norms", []), state)
+        _make_integer(model, structure.get("integer_convolutions", {}))
         resize(model, state)
         model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
-    except (RuntimeError, LookupError) as error:
+    except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {reason}") from error
     return model.eval()
@@ -83,7 +90,7 @@ def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
         weight = state.get(f"{name}.weight")
         if weight is None or (layer_weight := getattr(layer, "weight", None)) is None:
             continue
-        if layer_weight.shape == weight.shape:
+        if layer_weight.shape == weight.shape or isinstance(layer, IntegerConv2d):
             continue
         if isinstance(layer, nn.Conv2d):
             layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
@@ -96,6 +103,24 @@ def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
             setattr(layer, tensor_name, nn.Parameter(tensor.new_zeros(shape)))
         for tensor_name, tensor in [*layer.named_buffers(recurse=False)]:
             setattr(layer, tensor_name, tensor.new_zeros(state[f"{name}.{tensor_name}"].shape))
+
+
+def _fold(model: nn.Module, batch_norms: list[str], state: dict[str, Tensor]) -> None:
+    """Leave out the batch norms whose convolutions carry them, and give these the bias that came of it."""
+    for name in batch_norms:
+        if not isinstance(model.get_submodule(name), nn.BatchNorm2d):
+            raise LookupError(f"{name} is no batch norm")
+    replace_layers(model, {name: nn.Identity() for name in batch_norms})
+    for name, layer in model.named_modules():
+        if batch_norms and isinstance(layer, nn.Conv2d) and layer.bias is None and f"{name}.bias" in state:
+            layer.bias = nn.Parameter(torch.zeros(layer.out_channels))
+
+
+def _make_integer(model: nn.Module, layers: dict[str, Any]) -> None:
+    for name in layers:
+        if not isinstance(model.get_submodule(name), nn.Conv2d):
+            raise LookupError(f"{name} is no convolution")
+    replace_layers(model, {name: IntegerConv2d.empty(**arguments) for name, arguments in layers.items()})
 
 
 def _build(structure: dict[str, Any], folder: Path) -> Network:

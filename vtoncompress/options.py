@@ -20,10 +20,10 @@ Config = Mapping[str, Any]
 TARGET = "_target_"
 GROUPS = ("criterion", "pruning", "finetuning", "quantization")
 COMMON: dict[str, Any] = {
-    "seed": int, "calibration_pairs": int, "parity_pairs": int, "deployed_threads": int | None, "threads": int | None,
+    "seed": int, "validation_pairs": int, "parity_pairs": int, "deployed_threads": int | None, "threads": int | None,
     "dry_run": bool, "retry_failed": bool,
 }  # fmt: skip
-LEAST = {"seed": 0, "calibration_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
+LEAST = {"seed": 0, "validation_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
 NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": types.NoneType}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "null"}
 
@@ -57,6 +57,18 @@ def used(node: Config) -> dict[str, Any]:
     """``node`` with its target and the options that the target's constructor takes by name."""
     names = _parameters(node[TARGET])
     return {key: value for key, value in node.items() if names is None or key == TARGET or key in names}
+
+
+@functools.cache
+def defines(target: str, method: str) -> bool:
+    """Whether the class ``target`` has a ``method`` of its own; read from the source, as :func:`used` is."""
+    module, _, name = target.rpartition(".")
+    return any(
+        isinstance(function, ast.FunctionDef) and function.name == method
+        for node in fingerprint.read_tree(module).body
+        if isinstance(node, ast.ClassDef) and node.name == name
+        for function in node.body
+    )
 
 
 @functools.cache

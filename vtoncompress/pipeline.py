@@ -13,7 +13,7 @@ from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, built, effective
+from vtoncompress.options import TARGET, built, defines, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
 
@@ -24,16 +24,25 @@ SUBJECT_PAIRS = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages of one variant. ``measurements`` are those that hold numbers."""
+    """The stages of one variant.
+
+    Attributes:
+        model, tuned, deployment: the dense network, the one that is quantized, and what is deployed.
+        quantized: what quantization needs before the export, in order; for some modes nothing.
+        measurements: those that hold numbers.
+    """
 
     model: Stage
-    deployment: Stage
     tuned: Stage
+    quantized: tuple[Stage, ...]
+    deployment: Stage
     measurements: tuple[Stage, ...]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return (self.model, self.tuned.inputs[0], self.tuned, self.deployment, *self.measurements)
+        return (
+            self.model, self.tuned.inputs[0], self.tuned, *self.quantized, self.deployment, *self.measurements
+        )  # fmt: skip
 
 
 def plan(cfg: Config) -> Plan:
@@ -54,14 +63,7 @@ def plan(cfg: Config) -> Plan:
         (pruned, model) if learns_from_dense else (pruned,),
         files=_teacher_files(training), resumable=True, passing={"finetuning": passing},
     )  # fmt: skip
-    deployment = Stage(
-        "deployment", "vtoncompress.stage.deployment:make",
-        {
-            "quantization": cfg["quantization"], "export": cfg["export"], **_calibration(cfg),
-            "parity_data": parity, **_files("parity_files", parity), "model": cfg["model"]["name"], "seed": seed,
-        },
-        (tuned,),
-    )  # fmt: skip
+    quantized, deployment = _plan_quantization(cfg, model, tuned, parity)
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
@@ -83,7 +85,7 @@ def plan(cfg: Config) -> Plan:
         for kind in ("network", "clock")
         for name, metric in _metrics(cfg, kind).items()
     ]  # fmt: skip
-    return Plan(model, deployment, tuned, (*quality, *subject))
+    return Plan(model, tuned, quantized, deployment, (*quality, *subject))
 
 
 def plan_model(cfg: Config) -> Stage:
@@ -125,14 +127,46 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
     )  # fmt: skip
 
 
-def _calibration(cfg: Config) -> Config:
-    """What a quantization mode without options has no need of."""
-    if cfg["quantization"].keys() == {TARGET}:
-        return {}
-    data = cfg["training_data"]
-    return {
-        "calibration_data": data, "calibration_pairs": cfg["calibration_pairs"], **_files("calibration_files", data)
+def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) -> tuple[tuple[Stage, ...], Stage]:
+    """What comes before the deployment, and the deployment; each stage depends on what its mode looks at."""
+    mode, data = cfg["quantization"], cfg["training_data"]
+    training, passing = split(mode.get("training") or {})
+    mode = {**mode, **({"training": training} if training else {})}
+    looked_at: Config = {}
+    if "budget" in mode:
+        looked_at = {
+            "validation_data": data, "validation_pairs": cfg["validation_pairs"], **_files("validation_files", data)
+        }  # fmt: skip
+    work = "vtoncompress.stage.deployment"
+    config = {
+        "quantization": mode, "export": cfg["export"], "parity_data": parity, **_files("parity_files", parity),
+        "model": cfg["model"]["name"], "seed": cfg["seed"],
     }  # fmt: skip
+    if mode.keys() == {TARGET}:  # a mode without options looks at nothing
+        return (), Stage("deployment", f"{work}:make", config, (tuned,))
+    calibration = Stage(
+        "calibration", "vtoncompress.stage.calibration:make",
+        {"calibration": cfg["calibration"], "data": data, **_files("files", data)},
+    )  # fmt: skip
+    if not defines(mode[TARGET], "prepare"):
+        return (calibration,), Stage(
+            "deployment", f"{work}:make_calibrated", {**config, **looked_at}, (tuned, calibration),
+            files=_feature_files(looked_at and {"fid": {}}),
+        )  # fmt: skip
+    from_dense = training.get("teacher") == DENSE
+    prepared = Stage(
+        "quantization", f"vtoncompress.stage.quantization:{'make_from_dense' if from_dense else 'make'}",
+        {
+            "quantization": mode, "seed": cfg["seed"], **looked_at,
+            **({"training_data": data, **_files("training_files", data), "threads": work_threads(cfg),
+                **_perceptual(training)} if training else {}),
+        },
+        (tuned, calibration, model) if from_dense else (tuned, calibration),
+        files=(*_teacher_files(training), *_feature_files(looked_at and {"fid": {}})), resumable=True,
+        passing={"quantization": {"training": {**training, **passing}}} if training else {},
+    )  # fmt: skip
+    deployment = Stage("deployment", f"{work}:make_prepared", config, (tuned, calibration, prepared))
+    return (calibration, prepared), deployment
 
 
 def _first(data: Config, count: int) -> Config:

@@ -31,8 +31,8 @@ class Record:
     Attributes:
         variant: unique in an experiment, usable as a file name.
         role: ``reference`` (person unchanged, garment pasted), ``oracle`` (true flow) or ``variant``, which rows count.
-        model, data, protocol, scope, criterion, pruning, finetuning, quantization, sampling, runtime: names of the
-            choices; empty where a row has none.
+        model, data, protocol, scope, criterion, pruning, finetuning, quantization, quantization_scope, sampling,
+            runtime: names of the choices; empty where a row has none.
         pruning_ratio: the ratio asked for, 0..1; None where a row has none.
         seed, pairs: of the run; number of test pairs.
         status: ``done`` or ``failed``.
@@ -59,6 +59,7 @@ class Record:
     pruning_ratio: float | None = None
     finetuning: str = ""
     quantization: str = ""
+    quantization_scope: str = ""
     sampling: str = ""
     runtime: str = ""
     seed: int | None = None

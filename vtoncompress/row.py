@@ -31,6 +31,7 @@ def describe(cfg: Config) -> Record:
         pruning_ratio=0.0 if dense else cfg["pruning"]["ratio"],
         finetuning=choices["finetuning"],
         quantization=choices["quantization"],
+        quantization_scope=choices.get("quantization_scope", ""),
         runtime=choices["runtime"],
         protocol=cfg["protocol"],
         pairs=cfg["pair_count"],
@@ -59,6 +60,7 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
     record.trust["weights"] = weights
     if weights.startswith("random"):
         record.model = f"{record.model} (random weights)"
+    record.details["quantization"] = _artifact(plan.deployment, store).json("quantization.json")
     record.details["parity"] = _artifact(plan.deployment, store).json("parity.json")
     record.details["pruning"] = _artifact(plan.tuned.inputs[0], store).json("pruning.json")
     record.details["training"] = _artifact(plan.tuned, store).json("training.json")

@@ -45,16 +45,18 @@ def check(cfg: DictConfig) -> None:
     check_types(config)
     check_budget(config)
     check_sources(config["model"])
-    runtime, runtimes = _runtime(config), built(config["quantization"]).runtimes
+    mode = built(used(config["quantization"]))
+    runtime, runtimes = _runtime(config), mode.runtimes
     if runtime not in runtimes:
         choice = config["quantization"]["_target_"].rpartition(".")[2]
         raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
-    for group in ("criterion", "pruning", "finetuning", "quantization", "export", "data", "training_data"):
+    for group in ("criterion", "pruning", "finetuning", "export", "data", "training_data", "calibration"):
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
     built(config["pruning"]).check(network, config["scope"]["modules"])
     built(config["finetuning"]).check(network)
+    mode.check(network)
     if (criterion := effective(config)["criterion"]) is not None:
         built(criterion).check(built(config["training_data"]))
     if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:
@@ -82,8 +84,11 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
         choices: config group -> name, as Hydra's ``runtime.choices``.
         order: place in the experiment.
     """
-    config = effective(_plain(cfg))
+    plain = _plain(cfg)
+    config = effective(plain)
     config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(config)}
+    if "modules" in config["quantization"]:
+        config["choices"]["quantization_scope"] = plain["quantization"]["scope"]
     config["order"] = order
     if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
         config["threads"] = max(1, (os.cpu_count() or 1) // workers)

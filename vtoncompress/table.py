@@ -24,7 +24,7 @@ VALUES = (
     "latency_ms_p50", "latency_ms_p95", "fps", "speedup",
 )  # fmt: skip
 # What tells rows apart that the columns above don't: same ratio by another schedule, same protocol on other pairs.
-EXTRAS = ("pruning", "pair_list_hash", "features", "reason")
+EXTRAS = ("pruning", "quantization_scope", "pair_list_hash", "features", "reason")
 # Shares 0..1 that pruning removed, where a record has them: no ratio is met exactly.
 REACHED = ("channels_removed", "params_removed", "macs_removed")
 ROLES = ("reference", "oracle", "variant")

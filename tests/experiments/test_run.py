@@ -22,7 +22,7 @@ def test_one_variant_gets_a_table_in_a_folder_named_after_the_command(tmp_path: 
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"results", ".store"}
     [folder] = (tmp_path / "results" / "adhoc").iterdir()
-    assert folder.name.startswith("calibration_pairs_4_data.pairs_4")
+    assert folder.name.startswith("calibration.pairs_4_data.pairs_4")
     assert {path.name for path in folder.iterdir()} == {
         "records", "logs", "table.csv", "table.md", "table.tex", "pictures.html",
     }  # fmt: skip

@@ -1,57 +1,37 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
-from tests.export.conftest import pictures, toy
+from tests.quantization.conftest import EXPORTERS, configured
 from vtoncompress.export import onnx as onnx_export
 from vtoncompress.export import openvino as openvino_export
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.parity import check_parity
 from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.quantization.base import Material
 from vtoncompress.quantization.nncf_ptq import NNCFPostTraining
 
-CONFIG = Path(__file__).parents[2] / "conf" / "quantization" / "nncf_ptq.yaml"
-EXPORTERS = {"openvino": openvino_export.OpenVINOExporter, "onnxruntime": onnx_export.ONNXExporter}
+Exported = Callable[[str], Path]
 
 
-def configured(**changes: object) -> NNCFPostTraining:
-    return instantiate(OmegaConf.merge(OmegaConf.load(CONFIG), changes))
-
-
-@pytest.fixture(scope="module")
-def model() -> PFAFN:
-    return toy("official")
+def convert(folder: Path, runtime: str, model: PFAFN, calibration: list[Tensors], *overrides: str) -> Path:
+    configured("nncf_ptq", *overrides).convert(folder, runtime, model, Material(calibration=calibration))
+    return folder
 
 
 @pytest.fixture(scope="module")
-def calibration() -> list[Tensors]:
-    return pictures(6)
+def calibration(material: Material) -> list[Tensors]:
+    return list(material.calibration)
 
 
 @pytest.fixture(scope="module")
-def float32(model: PFAFN, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folders = {runtime: tmp_path_factory.mktemp(runtime) for runtime in EXPORTERS}
-    for runtime, exporter in EXPORTERS.items():
-        exporter().export(model, folders[runtime])
-    return folders
-
-
-@pytest.fixture(scope="module")
-def quantized(
-    model: PFAFN, calibration: list[Tensors], float32: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    folders = {runtime: tmp_path_factory.mktemp("int8") / runtime for runtime in EXPORTERS}
-    for runtime, folder in folders.items():
-        shutil.copytree(float32[runtime], folder)
-        configured().convert(folder, runtime, model, calibration)
-    return folders
+def quantized(model: PFAFN, calibration: list[Tensors], exported: Exported) -> dict[str, Path]:
+    return {runtime: convert(exported(runtime), runtime, model, calibration) for runtime in EXPORTERS}
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -62,14 +42,17 @@ def digest(folder: Path) -> dict[str, str]:
 def test_paints_nearly_the_same(
     runtime: str, model: PFAFN, quantized: dict[str, Path], calibration: list[Tensors]
 ) -> None:
-    found = check_parity(model, EXPORTERS[runtime]().open(quantized[runtime]), calibration, configured().tolerance)
+    found = check_parity(
+        model, EXPORTERS[runtime]().open(quantized[runtime]), calibration, configured("nncf_ptq").tolerance
+    )
     assert found["parity_mean"] > 0.01, "nothing was quantized"
 
 
-def test_weights_are_small_and_no_other_file_appears(float32: dict[str, Path], quantized: dict[str, Path]) -> None:
+def test_weights_are_small_and_no_other_file_appears(exported: Exported, quantized: dict[str, Path]) -> None:
     for runtime, largest in {"openvino": 0.35, "onnxruntime": 0.6}.items():  # at this size graphs outweigh weights
         before, after = (
-            {file.name: file.stat().st_size for file in folders[runtime].iterdir()} for folders in (float32, quantized)
+            {file.name: file.stat().st_size for file in folder.iterdir()}
+            for folder in (exported(runtime), quantized[runtime])
         )
         assert before.keys() == after.keys()
         weights = "model.bin" if runtime == "openvino" else "model.onnx"
@@ -107,11 +90,8 @@ def test_onnx_keeps_coordinates_float(model: PFAFN, quantized: dict[str, Path]) 
 
 
 @pytest.mark.parametrize("scope, other", [("warp", "generator"), ("generator", "warp")])
-def test_scope(
-    scope: str, other: str, model: PFAFN, float32: dict[str, Path], calibration: list[Tensors], tmp_path: Path
-) -> None:
-    folder = shutil.copytree(float32["openvino"], tmp_path / "int8")
-    configured(scope=scope).convert(folder, "openvino", model, calibration[:1])
+def test_scope(scope: str, other: str, model: PFAFN, exported: Exported, calibration: list[Tensors]) -> None:
+    folder = convert(exported("openvino"), "openvino", model, calibration[:1], f"quantization.scope={scope}")
     owners = {
         target.get_node().get_friendly_name().removeprefix("__module.").split(".")[0]
         for node in openvino_export.read_ir(folder).get_ops()
@@ -123,10 +103,9 @@ def test_scope(
 
 
 def test_the_same_pairs_give_the_same_bytes(
-    model: PFAFN, float32: dict[str, Path], quantized: dict[str, Path], calibration: list[Tensors], tmp_path: Path
+    model: PFAFN, exported: Exported, quantized: dict[str, Path], calibration: list[Tensors]
 ) -> None:
-    again = shutil.copytree(float32["openvino"], tmp_path / "again")
-    configured().convert(again, "openvino", model, calibration)
+    again = convert(exported("openvino"), "openvino", model, calibration)
     outputs = [openvino_export.open_runtime(folder)(calibration[0]) for folder in (again, quantized["openvino"])]
     for key in outputs[0]:
         np.testing.assert_array_equal(outputs[0][key], outputs[1][key])
@@ -134,26 +113,67 @@ def test_the_same_pairs_give_the_same_bytes(
 
 
 def test_says_nothing(
-    model: PFAFN, float32: dict[str, Path], calibration: list[Tensors], tmp_path: Path, capfd: pytest.CaptureFixture
+    model: PFAFN, exported: Exported, calibration: list[Tensors], capfd: pytest.CaptureFixture
 ) -> None:
-    folder = shutil.copytree(float32["onnxruntime"], tmp_path / "quiet")
-    configured().convert(folder, "onnxruntime", model, calibration[:1])
+    folder = exported("onnxruntime")
+    capfd.readouterr()
+    convert(folder, "onnxruntime", model, calibration[:1])
     assert capfd.readouterr() == ("", "")
 
 
-def test_refuses_runtimes_that_cannot_run_it(model: PFAFN, calibration: list[Tensors], tmp_path: Path) -> None:
+def test_runs_where_it_says() -> None:
     assert NNCFPostTraining.runtimes == {"openvino", "onnxruntime"}
-    with pytest.raises(ValueError, match="nncf_ptq can't quantize for torch: use onnxruntime or openvino"):
-        configured().convert(tmp_path, "torch", model, calibration)
 
 
 def test_no_calibration_pairs(model: PFAFN, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs calibration pairs"):
-        configured().convert(tmp_path, "openvino", model, [])
+        convert(tmp_path, "openvino", model, [])
 
 
-@pytest.mark.parametrize("option, value, remedy", [("preset", "best", "mixed, performance"), ("scope", "all", "warp")])
-def test_wrong_options_name_the_right_ones(option: str, value: object, remedy: str) -> None:
-    with pytest.raises(Exception, match=remedy) as caught:
-        configured(**{option: value})
-    assert isinstance(caught.value.__cause__, ValueError)
+@pytest.mark.parametrize(
+    "option, remedy",
+    [
+        ("preset=best", "mixed, performance"),
+        ("range_estimator=widest", "minmax, mean_minmax"),
+        ("granularity=per_group", "per_channel, per_tensor"),
+        ("scope=everything", "image_encoder"),
+    ],
+)
+def test_wrong_options_name_the_right_ones(option: str, remedy: str) -> None:
+    with pytest.raises(Exception, match=remedy):
+        configured("nncf_ptq", f"quantization.{option}")
+
+
+@pytest.mark.parametrize("option", ["range_estimator=histogram", "granularity=per_tensor", "preset=performance"])
+def test_an_option_changes_what_is_written(
+    option: str, model: PFAFN, exported: Exported, quantized: dict[str, Path], calibration: list[Tensors]
+) -> None:
+    other = convert(exported("openvino"), "openvino", model, calibration, f"quantization.{option}")
+    before, after = (openvino_export.open_runtime(folder)(calibration[0]) for folder in (quantized["openvino"], other))
+    assert np.abs(before["image"] - after["image"]).max() > 0
+    assert check_parity(model, openvino_export.open_runtime(other), calibration, 8)
+
+
+def test_named_layers_stay_float(model: PFAFN, exported: Exported, calibration: list[Tensors]) -> None:
+    option = "quantization.float_layers=[generator.model.model.0,warp.cond_FPN]"
+    folder = convert(exported("openvino"), "openvino", model, calibration[:1], option)
+    rounded = {
+        target.get_node().get_friendly_name().removeprefix("__module.").split("/")[0]
+        for node in openvino_export.read_ir(folder).get_ops()
+        if node.get_type_name() == "FakeQuantize"
+        for target in node.output(0).get_target_inputs()
+    }
+    assert rounded
+    assert not [name for name in rounded if name == "generator.model.model.0" or name.startswith("warp.cond_FPN.")]
+
+
+@pytest.mark.parametrize(
+    "option, told",
+    [
+        ("float_layers=[warp.nothing]", "the network has no warp.nothing"),
+        ("float_layers=[warp,generator]", "no convolution left to quantize"),
+    ],
+)
+def test_layers_that_do_not_fit_are_told_before_any_work(option: str, told: str, model: PFAFN) -> None:
+    with pytest.raises(ValueError, match=told):
+        configured("nncf_ptq", f"quantization.{option}").check(model)

@@ -123,6 +123,31 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def _store_integers(model: onnx.ModelProto, network: TryOnModel) -> onnx.ModelProto:
+    """Give integer convolutions their integers; the exporter writes some as float32 that is rounded at each start."""
+    from onnx import numpy_helper
+    from onnxscript import optimizer
+
+    from vtoncompress.model.integer_convolution import IntegerConv2d
+
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, IntegerConv2d)}
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        name = node.name.split("/")[0]
+        if node.op_type != "Conv" or name not in layers:
+            continue
+        layer, dequantize = layers[name], made_by[node.input[1]]
+        assert dequantize.op_type == "DequantizeLinear", dequantize.op_type
+        stored = {"weight": layer.weight, "scale": layer.scale, "zero_point": layer.zero_point.char()}
+        model.graph.initializer.extend(
+            numpy_helper.from_array(tensor.numpy(), f"{name}/integer_{key}") for key, tensor in stored.items()
+        )
+        dequantize.input[:] = [f"{name}/integer_{key}" for key in stored]
+    if layers:
+        optimizer.remove_unused_nodes(model)
+    return model
+
+
 def open_runtime(folder: Path, threads: int | None = None) -> ONNXRuntime:
     """Open what :class:`ONNXExporter` wrote. ValueError where the file is missing or damaged."""
     return ONNXRuntime(folder, threads)
@@ -150,7 +175,7 @@ class ONNXExporter(Exporter):
             )
         assert program is not None
         folder.mkdir(parents=True, exist_ok=True)
-        write_onnx(_tidy(program.model_proto), folder)
+        write_onnx(_store_integers(_tidy(program.model_proto), frozen), folder)
 
     def open(self, folder: Path) -> ONNXRuntime:
         return open_runtime(folder)

@@ -49,6 +49,13 @@ def write_ir(graph: openvino.Model, folder: Path) -> None:
     openvino.save_model(graph, folder / MODEL_FILE, compress_to_fp16=False)
 
 
+def store_integers(graph: openvino.Model) -> None:
+    """Store weights that are rounded to 8 bits as such, in place; without it they are float32 that is rounded later."""
+    from openvino._offline_transformations import compress_quantize_weights_transformation
+
+    compress_quantize_weights_transformation(graph)
+
+
 class OpenVINORuntime(Runtime):
     """A compiled IR.
 
@@ -126,6 +133,7 @@ class OpenVINOExporter(Exporter):
                 example_input=example,
                 input=[(name, list(value.shape)) for name, value in example.items()],
             )
+        store_integers(graph)
         folder.mkdir(parents=True, exist_ok=True)
         write_ir(graph, folder)
 

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from vtoncompress.data.base import Pair, TryOnData
 from vtoncompress.export.base import Tensors
 from vtoncompress.model.base import TryOnModel
 
 
-class Quantization(ABC):
-    """One mode.
+@dataclass(frozen=True)
+class Material:
+    """What a mode may look at beside the network.
 
     Attributes:
-        runtimes: the runtimes that can run its result.
+        calibration: inputs for the ranges of activations.
+        validation: pairs with a truth on which a mode with a budget judges quality; none of them calibrates or tests.
+        training: what a mode that trains learns from.
+        teacher: the network before pruning, where a mode's training asks for it.
+        work: folder for checkpoints from which a killed training goes on.
+    """
+
+    calibration: Sequence[Tensors] = ()
+    validation: Sequence[Pair] = ()
+    training: TryOnData | None = None
+    teacher: TryOnModel | None = None
+    work: Path | None = None
+
+
+class Quantization(ABC):
+    """One mode. Each of its two moments returns its input where there is nothing to do.
+
+    Attributes:
+        runtimes: that can run its result.
         tolerance: largest mean absolute difference, in units of 1/255 of a picture's range, that the parity gate
             allows between the exported network and the float32 torch network.
     """
@@ -23,10 +44,20 @@ class Quantization(ABC):
     runtimes: ClassVar[frozenset[str]]
     tolerance: float
 
-    @abstractmethod
-    def prepare(self, model: TryOnModel, calibration: Sequence[Tensors]) -> TryOnModel:
-        """The module to export; ``model`` itself where there is nothing to do."""
+    def check(self, model: TryOnModel) -> None:  # noqa: B027 - most modes have nothing to check
+        """ValueError where the options don't fit the network; called before any work."""
 
-    @abstractmethod
-    def convert(self, folder: Path, runtime: str, model: TryOnModel, calibration: Sequence[Tensors]) -> None:
-        """Quantize the files in ``folder`` in place; nothing where there is nothing to do."""
+    def prepare(self, model: TryOnModel, material: Material) -> tuple[TryOnModel, Mapping[str, Any]]:
+        """The module to export, one that a checkpoint holds, and what a record should know of how it was made."""
+        return model, {}
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        """Quantize the files in ``folder`` in place; what a record should know of it.
+
+        Args:
+            folder: what the exporter of ``runtime`` wrote of the module that :meth:`prepare` returned.
+            runtime: one of :attr:`runtimes`.
+            model: the network in float32.
+            material: what may be looked at.
+        """
+        return {}

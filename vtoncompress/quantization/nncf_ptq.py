@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vtoncompress.export import onnx as onnx_export
-from vtoncompress.export import openvino as openvino_export
-from vtoncompress.export.base import Tensors
+from vtoncompress.export.graph_edit import edited_graph
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.quantization.base import Quantization
-
-SCOPES = {"warp": ("warp",), "generator": ("generator",), "warp_and_generator": ("warp", "generator")}
-PRESETS = ("mixed", "performance")
-CONVOLUTIONS = ("Convolution", "Conv")  # as OpenVINO and as ONNX call them
+from vtoncompress.quantization.base import Material, Quantization
+from vtoncompress.quantization.layers import float_nodes, quantized_layers
+from vtoncompress.quantization.nncf_options import NNCFOptions
 
 
 class NNCFPostTraining(Quantization):
@@ -37,11 +28,13 @@ class NNCFPostTraining(Quantization):
     Args:
         preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
         bias_correction: take back the shift that rounding causes in the mean of a layer's results.
-        scope: ``warp``, ``generator`` or ``warp_and_generator``.
+        range_estimator: see :data:`vtoncompress.quantization.nncf_options.RANGE_ESTIMATORS`.
+        granularity: ``per_channel`` or ``per_tensor`` scales of the weights.
+        modules, float_layers: see :func:`vtoncompress.quantization.layers.quantized_layers`.
         tolerance: see :class:`Quantization`.
 
     Raises:
-        ValueError: an unknown preset or scope.
+        ValueError: an unknown choice.
     """
 
     runtimes = frozenset({"openvino", "onnxruntime"})
@@ -50,94 +43,24 @@ class NNCFPostTraining(Quantization):
         self,
         preset: str,
         bias_correction: bool,
-        scope: str,
+        range_estimator: str,
+        granularity: str,
+        modules: Sequence[str],
+        float_layers: Sequence[str],
         tolerance: float,
     ) -> None:
-        if preset not in PRESETS:
-            raise ValueError(f"unknown quantization.preset={preset}: choose one of {', '.join(PRESETS)}")
-        if scope not in SCOPES:
-            raise ValueError(f"unknown quantization.scope={scope}: choose one of {', '.join(SCOPES)}")
-        self.preset = preset
-        self.bias_correction = bias_correction
-        self.scope = scope
+        self.options = NNCFOptions(preset, bias_correction, range_estimator, granularity)
+        self.modules, self.float_layers = tuple(modules), tuple(float_layers)
         self.tolerance = tolerance
 
-    def prepare(self, model: TryOnModel, calibration: Sequence[Tensors]) -> TryOnModel:
-        """``model`` itself: only its exported graph is quantized."""
-        return model
+    def check(self, model: TryOnModel) -> None:
+        quantized_layers(model, self.modules, self.float_layers)
 
-    def convert(self, folder: Path, runtime: str, model: TryOnModel, calibration: Sequence[Tensors]) -> None:
-        """Quantize the graph in ``folder``.
-
-        Raises:
-            ValueError: a runtime that can't run the result, or no calibration pairs.
-        """
-        if runtime not in self.runtimes:
-            raise ValueError(f"nncf_ptq can't quantize for {runtime}: use {' or '.join(sorted(self.runtimes))}")
-        if not calibration:
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        """Quantize the graph in ``folder``. ValueError without calibration pairs."""
+        if not material.calibration:
             raise ValueError("nncf_ptq needs calibration pairs")
-        # Files are memory-mapped while they are read, so the new ones must not be written over them.
-        with tempfile.TemporaryDirectory(dir=folder) as fresh:
-            if runtime == "openvino":
-                graph = openvino_export.read_ir(folder)
-                kinds = {node.get_friendly_name(): node.get_type_name() for node in graph.get_ops()}
-                openvino_export.write_ir(self._quantize(graph, kinds, model, calibration), Path(fresh))
-            else:
-                proto = onnx_export.read_onnx(folder)
-                kinds = {node.name: node.op_type for node in proto.graph.node}
-                onnx_export.write_onnx(self._quantize(proto, kinds, model, calibration), Path(fresh))
-            for file in Path(fresh).iterdir():
-                os.replace(file, folder / file.name)
-
-    def _quantize(self, graph: Any, kinds: Mapping[str, str], model: TryOnModel, calibration: Sequence[Tensors]) -> Any:
-        openvino_export.disable_telemetry()
-        import nncf
-        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
-        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-        with _quiet():
-            return nncf.quantize(
-                graph,
-                nncf.Dataset(list(calibration)),
-                subset_size=len(calibration),
-                preset=nncf.QuantizationPreset(self.preset),
-                ignored_scope=nncf.IgnoredScope(names=float_nodes(kinds, model, SCOPES[self.scope])),
-                advanced_parameters=AdvancedQuantizationParameters(
-                    disable_bias_correction=not self.bias_correction,
-                    activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-                ),
-            )
-
-
-def float_nodes(kinds: Mapping[str, str], model: TryOnModel, scope: Sequence[str]) -> list[str]:
-    """Names of the nodes to leave in float32.
-
-    Args:
-        kinds: operation of each node of the exported graph, by name; the name starts with its module's.
-        model: that was exported.
-        scope: those of its parts to quantize.
-    """
-    parts = [model.parts[name] for name in scope]
-    quantized = [f"{path}." for path, module in model.named_modules() if any(module is part for part in parts)]
-    coordinates = set(model.float_layers())
-    nodes = {name: name.removeprefix("__module.").split("/")[0] for name in kinds}
-    assert coordinates <= set(nodes.values()), f"not in the graph: {coordinates - set(nodes.values())}"
-    return [
-        name
-        for name, module in nodes.items()
-        if kinds[name] not in ("Constant", "Parameter", "Result")
-        and not (kinds[name] in CONVOLUTIONS and module.startswith(tuple(quantized)) and module not in coordinates)
-    ]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without NNCF's notes and bars: dozens of lines in a sweep's log, none of which calls for action."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
+        layers = quantized_layers(model, self.modules, self.float_layers)
+        with edited_graph(folder, runtime) as graph:
+            graph.proto = self.options.quantize(graph.proto, float_nodes(graph.kinds, layers), material.calibration)
+        return {"quantized_layers": len(layers)}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from vtoncompress.export.base import Tensors
-from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Quantization
 
 # Float32 runtimes differ from torch by 0.0001 levels of 255 on a trained network, bfloat16 ones by whole levels.
@@ -21,10 +17,3 @@ class NoQuantization(Quantization):
 
     def __init__(self, **_: Any) -> None:
         self.tolerance = TOLERANCE
-
-    def prepare(self, model: TryOnModel, calibration: Sequence[Tensors]) -> TryOnModel:
-        """``model`` itself."""
-        return model
-
-    def convert(self, folder: Path, runtime: str, model: TryOnModel, calibration: Sequence[Tensors]) -> None:
-        """Nothing to do."""

@@ -1,0 +1,46 @@
+"""Changing what an exporter wrote: read the graph, hand it over, and put the new files in place of the old ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.export import onnx as onnx_export
+from vtoncompress.export import openvino as openvino_export
+
+
+@dataclass
+class Graph:
+    """An exported graph.
+
+    Attributes:
+        proto: ``openvino.Model`` or ``onnx.ModelProto``; what is assigned here is written.
+        kinds: operation of each node, by name.
+    """
+
+    proto: Any
+    kinds: Mapping[str, str]
+
+
+@contextmanager
+def edited_graph(folder: Path, runtime: str) -> Iterator[Graph]:
+    """The graph in ``folder``, written back at the end; where the work fails, the files are as they were."""
+    if runtime == "openvino":
+        read, write = openvino_export.read_ir(folder), openvino_export.write_ir
+        kinds = {node.get_friendly_name(): node.get_type_name() for node in read.get_ops()}
+    else:
+        assert runtime == "onnxruntime", runtime
+        read, write = onnx_export.read_onnx(folder), onnx_export.write_onnx  # type: ignore[assignment]
+        kinds = {node.name: node.op_type for node in read.graph.node}
+    graph = Graph(read, kinds)
+    # Files are memory-mapped while they are read, so the new ones must not be written over them.
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        yield graph
+        write(graph.proto, Path(fresh))
+        for file in Path(fresh).iterdir():
+            os.replace(file, folder / file.name)
