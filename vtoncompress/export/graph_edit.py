@@ -35,7 +35,7 @@ def edited_graph(folder: Path, runtime: str) -> Iterator[Graph]:
         kinds = {node.get_friendly_name(): node.get_type_name() for node in read.get_ops()}
     else:
         assert runtime == "onnxruntime", runtime
-        read, write = onnx_export.read_onnx(folder), onnx_export.write_onnx  # type: ignore[assignment]
+        read, write = onnx_export.read_onnx(folder), onnx_export.write_onnx
         kinds = {node.name: node.op_type for node in read.graph.node}
     graph = Graph(read, kinds)
     # Files are memory-mapped while they are read, so the new ones must not be written over them.
