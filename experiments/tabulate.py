@@ -18,10 +18,18 @@ ConfigStore.instance().store("tabulate", OmegaConf.load(CONFIG))
 
 @hydra.main(version_base="1.3", config_path=None, config_name="tabulate")
 def main(config: DictConfig) -> None:
-    """Write the tables, pictures.html and what stands beside published tables anew; print them and the best rows."""
+    """Write tables, pictures.html and what stands beside published tables anew; print them and the best rows."""
     from vtoncompress import page, record, summary, table, terminal
+    from vtoncompress.published.account import account, write_account
     from vtoncompress.published.view import write_comparisons
 
+    if config.table is not None:
+        if config.table != "published":
+            raise ValueError(f"table={config.table}: the only choice is published; for others say experiment=NAME")
+        results = Path(config.results)
+        accounted = account(config.paper, lambda name: record.read_all(results / name))
+        terminal.print_tables([write_account(accounted, results / "published")])
+        return
     known = ", ".join(_known(Path(config.results))) or f"none is in {config.results}"
     if OmegaConf.is_interpolation(config, "folder") and config.experiment is None:
         raise ValueError(f"say which experiment=NAME to tabulate ({known}), or folder=PATH")

@@ -42,6 +42,8 @@ def test_the_published_network(tmp_path: Path) -> None:
     assert found.values["params_m"] == pytest.approx(73.20, abs=0.005)
     assert parts["warp"]["float32_mib"] == pytest.approx(111.86, abs=0.005)
     assert parts["generator"]["float32_mib"] == pytest.approx(167.55, abs=0.005)
+    assert parts["whole"]["float32_mib"] == pytest.approx(111.86 + 167.55, abs=0.01)
+    assert parts["whole"]["gmacs"] == found.values["gmacs"]
     assert found.values["gflops"] == 2 * found.values["gmacs"]
 
 

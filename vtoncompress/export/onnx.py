@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.stored_parts import parts_of_onnx
 
 if TYPE_CHECKING:
     import onnx
@@ -87,7 +88,7 @@ class ONNXRuntime(Runtime):
             "threads": self._threads,
             # What is stored as float32 runs as float32: the CPU provider has no other way.
             "execution_precision": "f32",
-            "stored_bytes": _stored_bytes(self._file.parent),
+            **_stored(self._file.parent),
         }
 
 
@@ -96,18 +97,18 @@ def _live_threads() -> int:
     return len(list(tasks.iterdir())) if tasks.is_dir() else 0
 
 
-def _stored_bytes(folder: Path) -> dict[str, int] | None:
-    """Bytes of constants by element type, as ``{"f32": 64}``; None without the onnx package: running needs none."""
+def _stored(folder: Path) -> dict[str, dict[str, int]]:
+    """Bytes of constants by element type, as ``{"f32": 64}``, and by part; nothing without the onnx package."""
     if importlib.util.find_spec("onnx") is None:
-        return None
+        return {}
     import onnx
 
-    stored: Counter[str] = Counter()
-    for constant in read_onnx(folder).graph.initializer:
+    model, stored = read_onnx(folder), Counter[str]()
+    for constant in model.graph.initializer:
         element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
         name = element.name.replace("float", "f").replace("uint", "u").replace("int", "i")
         stored[name] += math.prod(constant.dims) * element.itemsize
-    return dict(stored)
+    return {"stored_bytes": dict(stored), "stored_parts": parts_of_onnx(model)}
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
     import openvino
@@ -85,6 +86,7 @@ class OpenVINORuntime(Runtime):
         for node in graph.get_ops():
             if node.get_type_name() == "Constant":
                 self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
+        self._stored_parts = parts_of_openvino(graph)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer(inputs, share_inputs=True)
@@ -107,6 +109,7 @@ class OpenVINORuntime(Runtime):
             "execution_precision": self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
+            "stored_parts": self._stored_parts,
         }
 
 

@@ -13,6 +13,8 @@ from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_macs
 from vtoncompress.metric.size import MIB
 from vtoncompress.model.base import TryOnModel
 
+WHOLE = "whole"
+
 
 class Cost(SubjectMetric):
     """MACs of one try-on call at batch 1 and the model's size, and parameters.
@@ -21,7 +23,8 @@ class Cost(SubjectMetric):
     torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products.
     ``channels_removed``, ``params_removed`` and ``macs_removed`` are the shares of the dense network, 0..1, that
     pruning took: output channels of convolutions, parameters, MACs. The details hold ``operations`` (GMACs by kind) and
-    ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children.
+    ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children,
+    and of the ``whole``.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
     """
 
@@ -49,7 +52,7 @@ class Cost(SubjectMetric):
             values |= _removed(subject.dense, model, macs.total)
         details = {
             "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
-            "parts": {name: _describe(part, model, macs) for name, part in model.parts.items()},
+            "parts": {name: _describe(part, model, macs) for name, part in (model.parts | {WHOLE: model}).items()},
         }
         return Measurement(values, details=details)
 

@@ -28,6 +28,7 @@ class Column:
         apart: why no difference is drawn, whatever a record says; without ``ours`` why we have no such number.
         errata: of the table's, by number.
         why: what explains a difference of a row that was compressed.
+        waits: where no difference is drawn, what of the user's it waits for and the command; empty for what doesn't.
     """
 
     ours: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Column:
     apart: str = ""
     errata: tuple[str, ...] = ()
     why: str = ""
+    waits: str = ""
 
 
 @dataclass(frozen=True)
