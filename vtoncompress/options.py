@@ -117,9 +117,13 @@ def check_budget(config: Config) -> None:
         raise ValueError(
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
-    samples, pairs = used(config["finetuning"]).get("samples", 0), len(built(config["training_data"]))
-    if samples > pairs:
-        raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
+    pairs, training = len(built(config["training_data"])), used(config["quantization"]).get("training", {})
+    for name, samples in (
+        ("finetuning.samples", used(config["finetuning"]).get("samples", 0)),
+        ("quantization.training.samples + skip", training.get("samples", 0) + training.get("skip", 0)),
+    ):
+        if samples > pairs:
+            raise ValueError(f"{name}={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
 
 
 def _check(name: str, value: Any, kind: Any) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
+from vtoncompress.data.base import TryOnData
+from vtoncompress.data.rest import Rest
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material
 from vtoncompress.stage import calibration
@@ -50,7 +52,13 @@ def material(
         validation=instantiate(config["validation_data"])[-config["validation_pairs"] :]
         if "validation_data" in config
         else (),
-        training=instantiate(config.get("training_data")),
+        training=_training(config),
         teacher=teacher,
         work=work,
     )
+
+
+def _training(config: Mapping[str, Any]) -> TryOnData | None:
+    data = instantiate(config.get("training_data"))
+    skipped = config["quantization"].get("training", {}).get("skip", 0)
+    return Rest(data, skipped) if data is not None and skipped else data
