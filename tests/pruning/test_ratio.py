@@ -134,3 +134,9 @@ def test_the_common_ratio_is_that_of_what_no_part_holds() -> None:
     ratios = Ratios(0.5, {"warp": 0.1, "warp.image": 0.2})
     layers = ("generator.a", "warp.a", "warp.image.a", "warp.image_features.a")
     assert [ratios.of(name) for name in layers] == [0.5, 0.1, 0.2, 0.1]
+
+
+@pytest.mark.parametrize("part", ["warp.sample", "generator.model.model.6", "warp.aflow_net.netMain.0.6"])
+def test_a_scope_with_nothing_to_prune_is_told_before_any_work(toy: PFAFN, part: str) -> None:
+    with pytest.raises(ValueError, match=f"scope {re.escape(part)} holds nothing to prune"):
+        Ratios(0.5, {}).check(toy, [part])

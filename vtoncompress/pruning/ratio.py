@@ -64,6 +64,13 @@ class Ratios:
                 raise ValueError(
                     f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}"
                 )
+        kept = set(model.output_layers())
+        prunable = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)} - kept
+        if not any(within(layer, name) for layer in prunable for name in scope):
+            raise ValueError(
+                f"scope {', '.join(scope)} holds nothing to prune, only layers whose width is an interface or none: "
+                f"choose a larger part, such as {', '.join(model.parts)}"
+            )
         known = ", ".join(
             [*scope, *(f"{name}.{child}" for name in scope for child, _ in layers[name].named_children())]
         )
