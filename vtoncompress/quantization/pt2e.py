@@ -7,7 +7,7 @@ import copy
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -52,7 +52,8 @@ class _Affine(nn.Module):
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         self.register_buffer("scale", scale.view(-1, 1, 1))
         self.register_buffer("shift", (norm.bias - norm.running_mean * scale).view(-1, 1, 1))
@@ -115,7 +116,8 @@ def _is_dequantized(node: Any) -> bool:
 
 def _grid(dequantize: Node) -> Grid:
     _, scale, zero_point, low, high, _ = dequantize.args
-    assert isinstance(scale, float) and isinstance(zero_point, int), dequantize.args
+    assert isinstance(scale, float), scale
+    assert isinstance(zero_point, int), zero_point
     assert (low, high) in ((0, 255), LEVELS), (low, high)
     return Grid(scale, zero_point, signed=(low, high) == LEVELS)
 
