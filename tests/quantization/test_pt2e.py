@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from vtoncompress.model.integer_convolution import IntegerConv2d
 from vtoncompress.export.tracing import INPUT_CHANNELS
+from vtoncompress.model.integer_convolution import IntegerConv2d
 from vtoncompress.quantization import pt2e
+from vtoncompress.quantization.torchao_options import TorchAOOptions
 
 pytest.importorskip("torchao")
 
@@ -112,11 +113,17 @@ def test_a_layer_called_with_inputs_of_two_ranges_is_refused() -> None:
             return {"image": self.second(self.first(self.first(person * 9) + garment * garment_mask))}
 
     network: Any = Twice().eval()
+    calibration = [{name: value.numpy() for name, value in inputs(0).items()}]
+    converted = TorchAOOptions("torchao_ptq", "mixed", "minmax", "per_channel").quantize(
+        network, ["first", "second"], calibration
+    )
     with pytest.raises(ValueError, match=r"first is called with inputs of different ranges"):
-        pt2e.integer_layers(network, quantized(network, fold=True))
+        pt2e.integer_layers(network, converted)
 
 
 def test_a_missing_toolkit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pt2e.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"quantization=torchao_ptq needs torchao: pip install 'vtoncompress\[torchao\]'"):
+    with pytest.raises(
+        ValueError, match=r"quantization=torchao_ptq needs torchao: pip install 'vtoncompress\[torchao\]'"
+    ):
         pt2e.need_torchao("torchao_ptq")

@@ -21,8 +21,8 @@ class FakeQuantizedConv2d(nn.Module):
     """A convolution with rounded input and weights, whose gradients pass the rounding as if it weren't there.
 
     The input's range begins as ``grid`` and follows the training's first ``range_samples`` pairs as a moving average,
-    then stays; how many it has seen is a buffer, so that a training that was killed goes on alike. The weights' range is
-    always that of the weights.
+    then stays; how many it has seen is a buffer, so that a training that was killed goes on alike. The weights' range
+    is always that of the weights.
 
     Args:
         layer: without a batch norm to come.
@@ -70,9 +70,7 @@ class FixedBatchNorm2d(nn.BatchNorm2d):
         return self
 
 
-def fake_quantized(
-    model: TryOnModel, grids: Mapping[str, Grid], per_channel: bool, range_samples: int
-) -> TryOnModel:
+def fake_quantized(model: TryOnModel, grids: Mapping[str, Grid], per_channel: bool, range_samples: int) -> TryOnModel:
     """A copy of ``model``, all of which learns, with a fake quantized convolution for each name in ``grids``."""
     model = copy.deepcopy(model).requires_grad_(True)
     layers: dict[str, nn.Module] = {

@@ -65,7 +65,8 @@ class _Affine(nn.Module):
 def module_of(node: Node) -> str:
     """Name of the module in whose call the node was made; empty for the network itself."""
     stack = node.meta.get("nn_module_stack")
-    return str([*stack.values()][-1][0]).removeprefix("L['self'].") if stack else ""
+    # A module's second call is told from its first, as name@1.
+    return str([*stack.values()][-1][0]).removeprefix("L['self'].").partition("@")[0] if stack else ""
 
 
 def calibrate(graph: GraphModule, calibration: Sequence[Tensors]) -> None:

@@ -13,7 +13,7 @@ from vtoncompress.quantization import pt2e
 from vtoncompress.quantization.nncf_options import GRANULARITIES, PRESETS
 
 RANGE_ESTIMATORS = ("minmax", "histogram")
-"""How the range of an activation follows from what was seen: the extremes, or the range in which rounding costs least."""
+"""How the range of an activation follows from what was seen: its extremes, or where rounding costs least."""
 
 
 class TorchAOOptions:
@@ -94,7 +94,7 @@ def _quantizer(layers: Sequence[str], activations: Any, weights: Any) -> Any:
     """
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, Quantizer
 
-    class ChosenConvolutions(Quantizer):  # type: ignore[misc]
+    class ChosenConvolutions(Quantizer):
         def annotate(self, model: GraphModule) -> GraphModule:
             for node in model.graph.nodes:
                 if node.target is pt2e.CONVOLUTION and pt2e.module_of(node) in layers:

@@ -1,9 +1,9 @@
 """INT8 convolutions by torchao (PT2E), from the ranges that activations take on some calibration pairs; no training.
 
-The network is traced by ``torch.export``, torchao watches what enters the convolutions of the scope while the calibration
-pairs pass, and its scales, zero points and rounded weights become integer convolutions of our own. So a checkpoint of
-the result needs neither torchao nor a pickle, and every runtime opens it.
-When to pick it: where INT8 is to run under PyTorch (``export=torch_compile``), or one checkpoint is to serve all runtimes.
+The network is traced by ``torch.export``, torchao watches what enters the convolutions of the scope while the
+calibration pairs pass, and its scales, zero points and rounded weights become integer convolutions of our own. So a
+checkpoint of the result needs neither torchao nor a pickle, and every runtime opens it.
+When to pick it: INT8 is to run under PyTorch (``export=torch_compile``), or one checkpoint is to serve all runtimes.
 Slow in eager torch (``export=torch``), which rounds in float32 and gains nothing but size: that is the reference.
 What breaks it: batch norms after a convolution whose result a residual connection uses too, which PT2E folds all the
 same (worked around in :mod:`vtoncompress.quantization.pt2e`); ``range_estimator=histogram``, which clips features.

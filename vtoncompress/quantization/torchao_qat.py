@@ -1,9 +1,9 @@
 """INT8 convolutions by torchao, trained with the losses of fine-tuning while they round: quantization-aware training.
 
-It begins with what ``torchao_ptq`` finds. Each convolution of the scope gets torchao's fake quantizers, and the training
-of ``quantization.training`` (a choice of conf/finetuning, with or without a teacher) runs on that network as on any other;
-the ranges of activations follow the first pairs and then stay, batch norms keep their statistics. The result is integer
-convolutions, as of ``torchao_ptq``.
+It begins with what ``torchao_ptq`` finds. Each convolution of the scope gets torchao's fake quantizers, and the
+training of ``quantization.training`` (a choice of conf/finetuning, with or without a teacher) runs on that network as
+on any other; the ranges of activations follow the first pairs and then stay, batch norms keep their statistics. The
+result is integer convolutions, as of ``torchao_ptq``.
 When to pick it: where post-training INT8 loses more than the budget allows; it takes as long as fine-tuning, and more.
 What breaks it: a high learning rate, for the network is trained already (1e-4 here, a fifth of fine-tuning's); several
 processes, which would exchange checkpoints of a network that no checkpoint holds.
