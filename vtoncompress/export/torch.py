@@ -33,10 +33,6 @@ class TorchRuntime(Runtime):
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:
-        stored: Counter[str] = Counter()
-        for tensor in self._model.state_dict().values():
-            name = str(tensor.dtype).removeprefix("torch.").replace("float", "f").replace("int", "i")
-            stored[name] += tensor.numel() * tensor.element_size()
         return {
             "runtime": "torch",
             "version": torch.__version__,
@@ -44,8 +40,17 @@ class TorchRuntime(Runtime):
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
             "execution_precision": "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed",
-            "stored_bytes": dict(stored),
+            "stored_bytes": stored_bytes(self._model),
         }
+
+
+def stored_bytes(model: TryOnModel) -> dict[str, int]:
+    """Bytes of a checkpoint's tensors by element type, as ``{"f32": 64}``."""
+    stored: Counter[str] = Counter()
+    for tensor in model.state_dict().values():
+        name = str(tensor.dtype).removeprefix("torch.").replace("float", "f").replace("int", "i")
+        stored[name] += tensor.numel() * tensor.element_size()
+    return dict(stored)
 
 
 def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
