@@ -16,7 +16,6 @@ from torch import nn
 from tests.export.conftest import EXPORTERS
 from tests.quantization.conftest import configured
 from vtoncompress import checkpoint
-from vtoncompress.export.base import Tensors
 from vtoncompress.export.openvino import open_runtime
 from vtoncompress.export.parity import check_parity
 from vtoncompress.export.torch import TorchRuntime
@@ -50,7 +49,7 @@ def quantized(model: PFAFN, material: Material) -> PFAFN:
 
 
 @installed
-def test_numbers_are_the_toolkits_own(model: PFAFN, material: Material) -> None:
+def test_numbers_are_the_toolkits_own(model: PFAFN, quantized: PFAFN, material: Material) -> None:
     folded = fold_batch_norms(model)
     layers = quantized_layers(folded, ["warp", "generator"])
     with loaded("inc_static"):
@@ -58,35 +57,19 @@ def test_numbers_are_the_toolkits_own(model: PFAFN, material: Material) -> None:
         from neural_compressor.torch.quantization import prepare as prepare_graph
 
         graph = prepare_graph(
-            trace(folded), INCOptions("mixed", "moving_average", "per_channel").static_config(folded, layers)
+            trace(folded), INCOptions("mixed", "histogram", "per_channel").static_config(folded, layers)
         )
         pt2e.calibrate(graph, material.calibration)
         converted = convert(graph)
-    module = prepare(model, material, "quantization.range_estimator=moving_average")
-    assert list(integers(module)) == layers
-    rounded = [node for node in converted.graph.nodes if "quantize_per_tensor" in str(node.target)]
-    assert len(rounded) == 2 * len(layers), "only the inputs of the convolutions are rounded"
-    largest = {name: _largest(folded, name, material.calibration) for name in layers[:3]}
-    for name, (low, high) in largest.items():
-        grid = integers(module)[name].grid
-        assert grid.scale * 255 <= 1.001 * (max(high, 0) - min(low, 0))  # it clips, never widens
+    assert list(integers(quantized)) == layers
+    rounded = [node for node in converted.graph.nodes if ".quantize_per_tensor" in str(node.target)]
+    assert len(rounded) == len(layers), "only the inputs of the convolutions are rounded"
     with torch.no_grad():
         for tensors in material.calibration[:2]:
             inputs = {name: torch.from_numpy(values) for name, values in tensors.items()}
-            ours, theirs = module(**inputs)["image"], converted(**inputs)["image"]
-            # A rounding that falls the other way, by the last bit of a division, moves what follows.
-            assert (ours - theirs).abs().mean() * 127.5 < 0.02
-
-
-def _largest(model: PFAFN, name: str, calibration: list[Tensors]) -> tuple[float, float]:
-    seen: list[torch.Tensor] = []
-    hook = model.get_submodule(name).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    runtime = TorchRuntime(model)
-    runtime._model = model  # the hook is not on the copy
-    for tensors in calibration:
-        runtime(tensors)
-    hook.remove()
-    return min(one.min().item() for one in seen), max(one.max().item() for one in seen)
+            ours, theirs = quantized(**inputs)["image"], converted(**inputs)["image"]
+            # What falls on half a level may round the other way, by the last bit of a division, and moves what follows.
+            assert (ours - theirs).abs().mean() * 127.5 < 0.05
 
 
 @installed
@@ -138,49 +121,43 @@ assert not {"neural_compressor", "torchao"} & set(sys.modules)
 
 
 @installed
-@pytest.mark.parametrize("scope, other", [("warp", "generator"), ("generator", "warp")])
-def test_scope_and_named_layers(scope: str, other: str, model: PFAFN, material: Material) -> None:
-    kept = {"warp": "warp.cond_FPN", "generator": "generator.model.model.0"}[scope]
+def test_scope_and_named_layers(model: PFAFN, material: Material) -> None:
     one = Material(calibration=material.calibration[:1])  # one pair is enough to have a range
-    module = prepare(
-        model, one, f"quantization.scope={scope}", f"quantization.float_layers=[{kept}]",
-        "quantization.range_estimator=moving_average",
+    found = integers(
+        prepare(
+            model, one, "quantization.scope=warp", "quantization.float_layers=[warp.cond_FPN]",
+            "quantization.range_estimator=moving_average",
+        )
     )  # fmt: skip
-    found = integers(module)
-    assert found
-    assert all(name.startswith(scope) and not name.startswith(kept) for name in found)
-    assert not [name for name in found if name.startswith(other)]
+    assert list(found) == quantized_layers(model, ["warp"], ["warp.cond_FPN"])
+    assert not [name for name in found if name.startswith(("generator", "warp.cond_FPN", *model.float_layers()))]
 
 
 @installed
-@pytest.mark.parametrize("option", ["granularity=per_tensor", "preset=performance"])
-def test_an_option_changes_what_it_should(option: str, model: PFAFN, material: Material) -> None:
-    module = prepare(model, material, f"quantization.{option}", "quantization.range_estimator=moving_average")
-    scales = [layer.scale.unique().numel() for layer in integers(module).values()]
-    points = {layer.grid.zero_point for layer in integers(module).values()}
-    assert (max(scales) == 1) == option.startswith("granularity")
-    assert (points == {127}) == option.startswith("preset")
+def test_an_option_changes_what_it_should(model: PFAFN, quantized: PFAFN, material: Material) -> None:
+    options = ("granularity=per_tensor", "preset=performance", "range_estimator=moving_average")
+    other = integers(prepare(model, material, *(f"quantization.{option}" for option in options)))
+    for layer in integers(quantized).values():
+        assert layer.scale.unique().numel() == len(layer.scale)
+    for layer in other.values():
+        assert layer.scale.unique().numel() == 1
+        assert layer.grid.zero_point == 127
+    assert len({layer.grid.zero_point for layer in integers(quantized).values()}) > 10
 
 
 @installed
-def test_constant_pictures_give_a_network_that_paints(model: PFAFN, material: Material) -> None:
-    grey = [{name: np.zeros_like(values) for name, values in material.calibration[0].items()}] * 2
-    module = prepare(model, Material(calibration=grey), "quantization.range_estimator=moving_average")
-    assert np.isfinite(TorchRuntime(module)(material.calibration[0])["image"]).all()
-
-
-@installed
-def test_says_nothing_and_leaves_nothing_behind(
+def test_constant_pictures_say_nothing_and_leave_nothing_behind(
     model: PFAFN, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = (torch.random.get_rng_state(), np.random.get_state()[1].copy(), logging.root.manager.disable)  # noqa: NPY002
-    prepare(model, Material(calibration=material.calibration[:1]), "quantization.range_estimator=moving_average")
+    grey = [{name: np.zeros_like(values) for name, values in material.calibration[0].items()}] * 2
+    drawn = torch.random.get_rng_state()
+    module = prepare(model, Material(calibration=grey))
     assert capfd.readouterr() == ("", "")
     assert not list(tmp_path.iterdir())
-    assert torch.equal(before[0], torch.random.get_rng_state())
-    assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
-    assert before[2] == logging.root.manager.disable
+    assert torch.equal(drawn, torch.random.get_rng_state())
+    assert logging.root.manager.disable == 0
+    assert np.isfinite(TorchRuntime(module)(material.calibration[0])["image"]).all()
 
 
 @installed

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 from torch.fx import GraphModule
 
@@ -94,11 +95,15 @@ def trace(model: TryOnModel) -> GraphModule:
 
 @contextlib.contextmanager
 def loaded(mode: str) -> Iterator[None]:
-    """With neural-compressor imported and its log, dozens of lines a layer, off. ValueError where it can't be."""
+    """With neural-compressor imported, its log off, and torch's random numbers as they were after it.
+
+    Raises:
+        ValueError: it can't be imported.
+    """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with pt2e.quiet():
+        with pt2e.quiet(), torch.random.fork_rng(devices=[]):
             try:
                 import neural_compressor.torch.algorithms.pt2e_quant.core
                 import neural_compressor.torch.quantization  # noqa: F401
