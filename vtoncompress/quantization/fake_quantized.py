@@ -56,14 +56,11 @@ class FakeQuantizedConv2d(nn.Module):
         ValueError: a padding that integers can't have.
     """
 
-    bias: nn.Parameter | None
-
     def __init__(self, layer: nn.Conv2d, of_input: FakeQuantizer, of_weight: FakeQuantizer) -> None:
         super().__init__()
         if layer.padding_mode != "zeros":
             raise ValueError(f"a convolution with padding_mode={layer.padding_mode} can't be quantized")
-        self.weight, self.geometry = layer.weight, geometry_of(layer)
-        self.register_parameter("bias", layer.bias)
+        self.weight, self.bias, self.geometry = layer.weight, layer.bias, geometry_of(layer)
         self.of_input, self.of_weight = of_input, of_weight
 
     def forward(self, features: Tensor) -> Tensor:

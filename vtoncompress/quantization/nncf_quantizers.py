@@ -52,7 +52,7 @@ def calibrated_quantizers(
     from nncf.torch.function_hook.nncf_graph.nncf_graph_builder import build_nncf_graph
     from nncf.torch.function_hook.wrapper import get_hook_storage, wrap_model
 
-    inputs = [{name: torch.from_numpy(value) for name, value in tensors.items()} for tensors in calibration]
+    inputs: list[Any] = [{name: torch.from_numpy(value) for name, value in tensors.items()} for tensors in calibration]
     with quiet(), torch.no_grad():
         graph = build_nncf_graph(wrap_model(copy.deepcopy(model)), dict(inputs[0]))
     places = {name: _place(graph, name) for name in layers}

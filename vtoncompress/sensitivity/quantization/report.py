@@ -65,8 +65,8 @@ def _lines(analysis: Analysis) -> Iterator[str]:
     yield (
         f"- Garment SSIM in float32 is {analysis.float32[SSIM]:.4f}; {analysis.budget:g} of it may be lost. Losses of "
         "single layers don't add up: what is kept was chosen by measuring all others in INT8 together. A loss below 0 "
-        "is a difference that so few pairs can't tell from nothing. Pictures: mean absolute difference to float32's, in levels "
-        "of 255."
+        "is a difference that so few pairs can't tell from nothing. Pictures: mean absolute "
+        "difference to float32's, in levels of 255."
     )
     yield from (f"- {line}" for line in analysis.protocol)
 
