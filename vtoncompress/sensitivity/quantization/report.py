@@ -78,4 +78,4 @@ def _row(rank: str, point: Point, analysis: Analysis, kept: str) -> str:
 
 
 def _flow(error: float | None, analysis: Analysis) -> str:
-    return "–" if error is None else f"{error - analysis.float32['flow_error_px']:.3f}"
+    return "–" if error is None else f"{round(error - analysis.float32['flow_error_px'], 3) + 0.0:.3f}"  # no -0.000
