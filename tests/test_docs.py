@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 CONFIGS = {
     "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
     "train_features": "train_features", "sensitivity": "sensitivity", "train_stages": "train_stages",
+    "quantization_sensitivity": "quantization_sensitivity",
     "write_viton": "write_viton",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)

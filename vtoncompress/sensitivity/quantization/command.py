@@ -1,0 +1,122 @@
+"""A quantization sensitivity from its config to its files: checks, points, and what to keep in float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from torch import nn
+
+from vtoncompress import checkpoint
+from vtoncompress.environment import environment
+from vtoncompress.finetuning.progress import Progress
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.pipeline import Stage, plan_model
+from vtoncompress.sensitivity.quantization.analysis import SSIM, Analysis, Attempt, Point
+from vtoncompress.sensitivity.quantization.check import check
+from vtoncompress.sensitivity.quantization.choice import by_harm, choose
+from vtoncompress.sensitivity.quantization.plan import Config, plan_float, plan_point
+from vtoncompress.sensitivity.quantization.report import write_csv, write_markdown
+from vtoncompress.stage.model import WEIGHTS
+from vtoncompress.stage.quantization_sensitivity import POINT
+from vtoncompress.store import Artifact, Store
+
+# Of the versions, those that a point depends on.
+LIBRARIES = ("vtoncompress", "torch", "numpy")
+
+
+def analyse(cfg: Config) -> Analysis:
+    """Measure what the store lacks, and write ``points.csv`` and ``table.md`` to ``results``/``name``.
+
+    Args:
+        cfg: of ``conf/quantization_sensitivity.yaml``, resolved.
+
+    Raises:
+        ValueError: an option that can't work, before any work; or a scope without convolutions.
+    """
+    check(cfg)
+    store, model = Store(Path(cfg["store"])), plan_model(cfg)
+    dense, _ = model.build(store)
+    network = checkpoint.load(dense.path)
+    groups, coordinates = _groups(network, cfg["scope"]["modules"], cfg["depth"]), set(network.float_layers())
+    float32 = plan_float(cfg, model)
+    whole = _read(float32, store)
+    stages = {name: plan_point(cfg, model, float32, layers) for name, layers in groups.items()}
+    _build([*stages.values()], store)
+    points = []
+    for name, stage in stages.items():
+        values = _read(stage, store)
+        always = coordinates.issuperset(groups[name])
+        points.append(Point(name, groups[name], always, values, whole[SSIM] - values[SSIM]))
+
+    def measure(kept: tuple[str, ...]) -> Attempt:
+        layers = [
+            layer for name, own in groups.items() if name not in kept for layer in own if layer not in coordinates
+        ]
+        values = _read(plan_point(cfg, model, float32, layers), store) if layers else whole
+        return Attempt(kept, values, whole[SSIM] - values[SSIM])
+
+    attempts = choose(by_harm(points), cfg["budget"], measure)
+    chosen = next(one for one in attempts if one.loss <= cfg["budget"])
+    analysis = Analysis(points, whole, attempts, chosen, cfg["budget"], _protocol(cfg, dense))
+    folder = Path(cfg["results"]) / cfg["name"]
+    write_csv(analysis, folder / "points.csv")
+    write_markdown(analysis, folder / "table.md")
+    return analysis
+
+
+def _groups(model: TryOnModel, modules: Sequence[str], depth: int | None) -> dict[str, tuple[str, ...]]:
+    """Name -> convolutions of the scope that begin with its first ``depth`` parts, coordinates apart; in order."""
+    coordinates, groups = set(model.float_layers()), dict[str, list[str]]()
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Conv2d) and any(name == one or name.startswith(f"{one}.") for one in modules):
+            group = name if depth is None or name in coordinates else ".".join(name.split(".")[:depth])
+            groups.setdefault(group, []).append(name)
+    if not groups.keys() - coordinates:
+        raise ValueError(
+            f"scope.modules={','.join(modules)} holds no convolution that may be INT8: choose a wider scope"
+        )
+    return {name: tuple(layers) for name, layers in groups.items()}
+
+
+def _build(stages: Sequence[Stage], store: Store) -> None:
+    missing = [stage for stage in stages if stage.find(store) is None]
+    with Progress("points", len(stages), len(stages) - len(missing)) as progress:
+        for stage in missing:
+            stage.build(store)
+            progress.step()
+
+
+def _read(stage: Stage, store: Store) -> Mapping[str, float]:
+    content: dict[str, float] = stage.build(store)[0].json(POINT)
+    return content
+
+
+def _protocol(cfg: Config, dense: Artifact) -> list[str]:
+    data, machine = instantiate(cfg["data"]), environment()
+    height, width = cfg["model"]["size"]
+    calibration: dict[str, Any] = cfg["calibration"]
+    versions = ", ".join(f"{name} {machine['versions'][name]}" for name in LIBRARIES)
+    return [
+        f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}); "
+        "eager PyTorch, INT8 as every runtime rounds it: inputs to 256 levels between their extremes on "
+        f"{calibration['pairs']} calibration pairs (seed {calibration['seed']}), weights for each output channel.",
+        f"Network: {cfg['model']['name']}, {dense.json(WEIGHTS)['weights']}, batch norms folded; "
+        f"scope {cfg['scope']['name']} ({', '.join(cfg['scope']['modules'])}), seed {cfg['seed']}.",
+        f"Versions: {versions}; {machine['cpu']}.",
+    ]
+
+
+def describe(analysis: Analysis, folder: Path) -> str:
+    """A few lines for the terminal; the last but one is for the command line of any INT8 mode."""
+    before = analysis.float32[SSIM]
+    none, chosen = analysis.attempts[0], analysis.chosen
+    return (
+        f"{len(analysis.points)} points, garment SSIM in float32 {before:.4f}, with all in INT8 that may be "
+        f"{before - none.loss:.4f}\n"
+        f"{len(chosen.kept)} kept in float for a loss of {analysis.budget:g} at most: {before - chosen.loss:.4f}\n"
+        f"{analysis.override}\n"
+        f"points.csv, table.md: {folder}"
+    )
