@@ -14,10 +14,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vtoncompress.model.base import Network, TryOnModel
+from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.integer_convolution import IntegerConv2d, replace_layers
+from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
 STRUCTURE, WEIGHTS = "structure.json", "weights.safetensors"
 FORMAT = 1
+# What takes the place of a convolution, by the key under which the structure lists it.
+CONVOLUTIONS: dict[str, Any] = {
+    "integer_convolutions": IntegerConv2d,
+    "weight_only_convolutions": WeightOnlyConv2d,
+    "bfloat16_convolutions": BFloat16Conv2d,
+}
 
 
 def save(model: Network, folder: Path, dtype: torch.dtype | None = None) -> None:
@@ -30,16 +38,18 @@ def save(model: Network, folder: Path, dtype: torch.dtype | None = None) -> None
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: _stored(tensor, dtype) for name, tensor in model.state_dict().items()}
-    kind = type(model)
-    integers = {name: m.arguments() for name, m in model.named_modules() if isinstance(m, IntegerConv2d)}
+    replaced = {
+        key: {name: m.arguments() for name, m in model.named_modules() if isinstance(m, kind)}
+        for key, kind in CONVOLUTIONS.items()
+    }
     folded = [name for name, m in model.named_modules() if isinstance(m, nn.Identity)]
     structure = {
         "format": FORMAT,
-        "model": f"{kind.__module__}.{kind.__qualname__}",
+        "model": f"{type(model).__module__}.{type(model).__qualname__}",
         "arguments": model.arguments(),
         "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
         **({"folded_batch_norms": folded} if folded else {}),
-        **({"integer_convolutions": integers} if integers else {}),
+        **{key: layers for key, layers in replaced.items() if layers},
     }
     (folder / STRUCTURE).write_text(json.dumps(structure, indent=1) + "\n")
     save_file(state, folder / WEIGHTS)
@@ -75,7 +85,8 @@ def load_network(folder: Path) -> Network:
         raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} and {WEIGHTS} disagree on shapes")
     try:
         _fold(model, structure.get("folded_batch_norms", []), state)
-        _make_integer(model, structure.get("integer_convolutions", {}))
+        for key, kind in CONVOLUTIONS.items():
+            _replace(model, structure.get(key, {}), kind)
         resize(model, state)
         model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
     except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError) as error:
@@ -90,7 +101,7 @@ def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
         weight = state.get(f"{name}.weight")
         if weight is None or (layer_weight := getattr(layer, "weight", None)) is None:
             continue
-        if layer_weight.shape == weight.shape or isinstance(layer, IntegerConv2d):
+        if layer_weight.shape == weight.shape or isinstance(layer, tuple(CONVOLUTIONS.values())):
             continue
         if isinstance(layer, nn.Conv2d):
             layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
@@ -116,11 +127,11 @@ def _fold(model: nn.Module, batch_norms: list[str], state: dict[str, Tensor]) ->
             layer.bias = nn.Parameter(torch.zeros(layer.out_channels))
 
 
-def _make_integer(model: nn.Module, layers: dict[str, Any]) -> None:
+def _replace(model: nn.Module, layers: dict[str, Any], kind: Any) -> None:
     for name in layers:
         if not isinstance(model.get_submodule(name), nn.Conv2d):
             raise LookupError(f"{name} is no convolution")
-    replace_layers(model, {name: IntegerConv2d.empty(**arguments) for name, arguments in layers.items()})
+    replace_layers(model, {name: kind.empty(**arguments) for name, arguments in layers.items()})
 
 
 def _build(structure: dict[str, Any], folder: Path) -> Network:

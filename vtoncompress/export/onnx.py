@@ -107,8 +107,14 @@ def _stored(folder: Path) -> dict[str, dict[str, int]]:
     for constant in model.graph.initializer:
         element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
         name = element.name.replace("float", "f").replace("uint", "u").replace("int", "i")
+<<<<<<< HEAD
         stored[name] += math.prod(constant.dims) * element.itemsize
     return {"stored_bytes": dict(stored), "stored_parts": parts_of_onnx(model)}
+=======
+        packed = 2 if name in ("i4", "u4") else 1  # in the file; numpy gives each a byte
+        stored[name] += -(-math.prod(constant.dims) * element.itemsize // packed)
+    return dict(stored)
+>>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -162,9 +168,13 @@ class ONNXExporter(Exporter):
     def export(self, model: TryOnModel, folder: Path) -> None:
         import torch
 
+        from vtoncompress.export.onnx_storage import store
         from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+        from vtoncompress.model.stored_convolution import make_ordinary
+        from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
         frozen, example = fold_batch_norms(model), example_inputs(model)
+        layers = make_ordinary(frozen, WeightOnlyConv2d)
         with quiet():
             program = torch.onnx.export(
                 frozen,
@@ -176,7 +186,9 @@ class ONNXExporter(Exporter):
             )
         assert program is not None
         folder.mkdir(parents=True, exist_ok=True)
-        write_onnx(_store_integers(_tidy(program.model_proto), frozen), folder)
+        graph = _store_integers(_tidy(program.model_proto), frozen)
+        store(graph, layers)
+        write_onnx(graph, folder)
 
     def open(self, folder: Path) -> ONNXRuntime:
         return open_runtime(folder)

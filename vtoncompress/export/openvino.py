@@ -100,13 +100,14 @@ class OpenVINORuntime(Runtime):
             details = node.get_rt_info()
             if details["layerType"].astype(str) in ("Convolution", "MatMul"):
                 executed[details["runtimePrecision"].astype(str).lower()] += 1
+        rest = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         return {
             "runtime": "openvino",
             "version": openvino.get_version(),
             "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
             "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
-            "execution_precision": self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
+            "execution_precision": f"bf16 and {rest}" if "bf16" in executed and rest != "bf16" else rest,
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
             "stored_parts": self._stored_parts,
@@ -127,16 +128,20 @@ class OpenVINOExporter(Exporter):
         disable_telemetry()
         import openvino
 
+        from vtoncompress.export.openvino_storage import store
         from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+        from vtoncompress.model.stored_convolution import make_ordinary
 
-        example = example_inputs(model)
+        frozen, example = fold_batch_norms(model), example_inputs(model)
+        layers = make_ordinary(frozen)
         with quiet():
             graph = openvino.convert_model(
-                fold_batch_norms(model),
+                frozen,
                 example_input=example,
                 input=[(name, list(value.shape)) for name, value in example.items()],
             )
         store_integers(graph)
+        store(graph, layers)
         folder.mkdir(parents=True, exist_ok=True)
         write_ir(graph, folder)
 

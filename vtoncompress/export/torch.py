@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vtoncompress import checkpoint
 from vtoncompress.export.base import Exporter, Runtime, Tensors
 from vtoncompress.export.tracing import freeze
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
+from vtoncompress.model.stored_convolution import make_ordinary
+from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
 
 class TorchRuntime(Runtime):
@@ -26,6 +30,8 @@ class TorchRuntime(Runtime):
         if threads is not None:
             torch.set_num_threads(threads)
         self._model = freeze(model)
+        self._stored = _stored_bytes(self._model)
+        make_ordinary(self._model, WeightOnlyConv2d)  # unpacked once, not in every call
 
     @torch.inference_mode()
     def __call__(self, inputs: Tensors) -> Tensors:
@@ -33,12 +39,18 @@ class TorchRuntime(Runtime):
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:
+<<<<<<< HEAD
+=======
+        precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"
+        halves = any(isinstance(layer, BFloat16Conv2d) for layer in self._model.modules())
+>>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
         return {
             "runtime": "torch",
             "version": torch.__version__,
             "device": "cpu",
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
+<<<<<<< HEAD
             "execution_precision": "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed",
             "stored_bytes": stored_bytes(self._model),
         }
@@ -51,6 +63,19 @@ def stored_bytes(model: TryOnModel) -> dict[str, int]:
         name = str(tensor.dtype).removeprefix("torch.").replace("float", "f").replace("int", "i")
         stored[name] += tensor.numel() * tensor.element_size()
     return dict(stored)
+=======
+            "execution_precision": f"bf16 and {precision}" if halves else precision,
+            "stored_bytes": dict(self._stored),
+        }
+
+
+def _stored_bytes(model: nn.Module) -> Counter[str]:
+    stored: Counter[str] = Counter()
+    for tensor in model.state_dict().values():
+        name = str(tensor.dtype).removeprefix("torch.").replace("bfloat", "bf").replace("float", "f")
+        stored[name.replace("uint", "u").replace("int", "i")] += tensor.numel() * tensor.element_size()
+    return stored
+>>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
 
 
 def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
