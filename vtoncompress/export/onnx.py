@@ -107,14 +107,9 @@ def _stored(folder: Path) -> dict[str, dict[str, int]]:
     for constant in model.graph.initializer:
         element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
         name = element.name.replace("float", "f").replace("uint", "u").replace("int", "i")
-<<<<<<< HEAD
-        stored[name] += math.prod(constant.dims) * element.itemsize
-    return {"stored_bytes": dict(stored), "stored_parts": parts_of_onnx(model)}
-=======
         packed = 2 if name in ("i4", "u4") else 1  # in the file; numpy gives each a byte
         stored[name] += -(-math.prod(constant.dims) * element.itemsize // packed)
-    return dict(stored)
->>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
+    return {"stored_bytes": dict(stored), "stored_parts": parts_of_onnx(model)}
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -30,7 +30,7 @@ class TorchRuntime(Runtime):
         if threads is not None:
             torch.set_num_threads(threads)
         self._model = freeze(model)
-        self._stored = _stored_bytes(self._model)
+        self._stored = stored_bytes(self._model)
         make_ordinary(self._model, WeightOnlyConv2d)  # unpacked once, not in every call
 
     @torch.inference_mode()
@@ -39,43 +39,26 @@ class TorchRuntime(Runtime):
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:
-<<<<<<< HEAD
-=======
         precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"
         halves = any(isinstance(layer, BFloat16Conv2d) for layer in self._model.modules())
->>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
         return {
             "runtime": "torch",
             "version": torch.__version__,
             "device": "cpu",
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
-<<<<<<< HEAD
-            "execution_precision": "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed",
-            "stored_bytes": stored_bytes(self._model),
-        }
-
-
-def stored_bytes(model: TryOnModel) -> dict[str, int]:
-    """Bytes of a checkpoint's tensors by element type, as ``{"f32": 64}``."""
-    stored: Counter[str] = Counter()
-    for tensor in model.state_dict().values():
-        name = str(tensor.dtype).removeprefix("torch.").replace("float", "f").replace("int", "i")
-        stored[name] += tensor.numel() * tensor.element_size()
-    return dict(stored)
-=======
             "execution_precision": f"bf16 and {precision}" if halves else precision,
-            "stored_bytes": dict(self._stored),
+            "stored_bytes": self._stored,
         }
 
 
-def _stored_bytes(model: nn.Module) -> Counter[str]:
+def stored_bytes(model: nn.Module) -> dict[str, int]:
+    """Bytes of a checkpoint's tensors by element type, as ``{"f32": 64}``."""
     stored: Counter[str] = Counter()
     for tensor in model.state_dict().values():
         name = str(tensor.dtype).removeprefix("torch.").replace("bfloat", "bf").replace("float", "f")
         stored[name.replace("uint", "u").replace("int", "i")] += tensor.numel() * tensor.element_size()
-    return stored
->>>>>>> 1ade8ae2061c97de978d46d575668bc62c5a9bcc
+    return dict(stored)
 
 
 def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
