@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.openvino import disable_telemetry
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.quantization.fake_quantized import FakeQuantizer, Levels
+from vtoncompress.quantization.quantizer_convolution import FakeQuantizer, Levels
 from vtoncompress.quantization.nncf_options import NNCFOptions, quiet
 
 NO_OPERATIONS = ("nncf_model_input", "nncf_model_const", "nncf_model_output")
