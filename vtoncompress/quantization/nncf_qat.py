@@ -20,9 +20,9 @@ from vtoncompress.export.tracing import fold_batch_norms
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material, Quantization
-from vtoncompress.quantization.fake_quantized import check_training, fake_quantize, freeze_layers
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.quantization.nncf_options import NNCFOptions
+from vtoncompress.quantization.quantizer_convolution import check_training, fake_quantize, freeze_layers
 
 
 class NNCFQuantizationAwareTraining(Quantization):
