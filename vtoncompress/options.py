@@ -117,13 +117,17 @@ def check_budget(config: Config) -> None:
         raise ValueError(
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
-    pairs, training = len(built(config["training_data"])), used(config["quantization"]).get("training", {})
+    pairs, mode = len(built(config["training_data"])), used(config["quantization"])
     for name, samples in (
         ("finetuning.samples", used(config["finetuning"]).get("samples", 0)),
-        ("quantization.training.samples + skip", training.get("samples", 0) + training.get("skip", 0)),
+        ("quantization.training.samples + quantization.skip", _trained_on(mode)),
     ):
         if samples > pairs:
             raise ValueError(f"{name}={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
+
+
+def _trained_on(quantization: Config) -> int:
+    return int(quantization["training"].get("samples", 0)) + int(quantization["skip"]) if "skip" in quantization else 0
 
 
 def _check(name: str, value: Any, kind: Any) -> None:

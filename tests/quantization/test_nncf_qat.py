@@ -28,11 +28,11 @@ from vtoncompress.model.integer_convolution import IntegerConv2d
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.quantization import nncf_quantizers
 from vtoncompress.quantization.base import Material
+from vtoncompress.quantization.fake_quantized import FakeQuantizedConv2d, fake_quantize, freeze_layers
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.quantization.nncf_options import NNCFOptions
 from vtoncompress.quantization.nncf_qat import NNCFQuantizationAwareTraining
 from vtoncompress.quantization.nncf_quantizers import NNCFQuantizer, calibrated_quantizers
-from vtoncompress.quantization.quantizer_convolution import FakeQuantizedConv2d, fake_quantize, freeze_layers
 from vtoncompress.try_on import to_tensors
 
 SCOPE = ("generator.model.model.0", "generator.model.model.1", "warp.image_FPN")

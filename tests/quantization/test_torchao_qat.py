@@ -20,9 +20,10 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.integer_convolution import Grid, IntegerConv2d
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.quantization.base import Material
-from vtoncompress.quantization.fake_quantized import FakeQuantizedConv2d, fake_quantized, integers
+from vtoncompress.quantization.fake_quantized import FakeQuantizedConv2d
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.quantization.torchao_options import TorchAOOptions
+from vtoncompress.quantization.torchao_quantizers import InputQuantizer, WeightQuantizer
 from vtoncompress.try_on import to_tensors
 
 pytest.importorskip("torchao")
@@ -126,32 +127,31 @@ def test_a_killed_training_goes_on_to_the_same_result(
 
 def test_a_fake_quantized_layer_computes_what_it_ends_as() -> None:
     torch.manual_seed(0)
-    layer = FakeQuantizedConv2d(nn.Conv2d(4, 6, 3, padding=1), Grid(0.02, 100, False), True, range_samples=4)
+    of_input, of_weight = InputQuantizer(Grid(0.02, 100, False), range_samples=4), WeightQuantizer(True, 6)
+    layer = FakeQuantizedConv2d(nn.Conv2d(4, 6, 3, padding=1), of_input, of_weight)
     features = torch.randn(2, 4, 8, 8) * 5
     layer.train()(features)
-    first = layer.input.scale.clone()
+    first = of_input.levels().scale.clone()
     assert first > 0.02, "the range follows what it sees"
     layer(features * 10)
-    assert layer.input.scale > first
-    last = layer.input.scale.clone()
+    last = of_input.levels().scale.clone()
+    assert last > first
     layer(features * 100)
-    assert torch.equal(layer.input.scale, last), "and stays after range_samples pairs"
+    assert torch.equal(of_input.levels().scale, last), "and stays after range_samples pairs"
     layer.eval()
     with torch.no_grad():
-        torch.testing.assert_close(layer(features), layer.integer()(features))
+        torch.testing.assert_close(layer(features), layer.frozen()(features))
     output = layer.train()(features)
     output.square().sum().backward()
-    assert layer.layer.weight.grad is not None
-    assert layer.layer.weight.grad.abs().sum() > 0
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.abs().sum() > 0
 
 
-def test_per_tensor_weights_have_one_scale(network: PFAFN) -> None:
-    model = fold_batch_norms(network)
-    name = "generator.model.model.0"
-    found = integers(fake_quantized(model, {name: Grid(0.02, 100, False)}, per_channel=False, range_samples=0))
-    layer = found.get_submodule(name)
-    assert isinstance(layer, IntegerConv2d)
-    assert len(layer.scale) == layer.weight.shape[0]
+def test_per_tensor_weights_have_one_scale() -> None:
+    torch.manual_seed(0)
+    of_input, of_weight = InputQuantizer(Grid(0.02, 100, False), range_samples=0), WeightQuantizer(False, 6)
+    layer = FakeQuantizedConv2d(nn.Conv2d(4, 6, 3, padding=1), of_input, of_weight).frozen()
+    assert len(layer.scale) == 6
     assert len(layer.scale.unique()) == 1
     assert (layer.grid.scale, layer.grid.zero_point) == (pytest.approx(0.02), 100)
 
@@ -159,8 +159,6 @@ def test_per_tensor_weights_have_one_scale(network: PFAFN) -> None:
 @pytest.mark.parametrize(
     "option, told",
     [
-        ("training={batch_size: 4, processes: 2}", "trains in one process"),
-        ("training.batch_norm_pairs=16", "use 0"),
         ("range_samples=-1", "use 0 or more"),
         ("range_estimator=mean_minmax", "minmax, histogram"),
     ],
@@ -170,15 +168,19 @@ def test_wrong_options_are_told_before_any_work(option: str, told: str) -> None:
         configured("torchao_qat", *SMALL, f"quantization.{option}")
 
 
-def test_a_mode_that_does_not_train_is_refused() -> None:
-    with pytest.raises(Exception, match="choose supervised or distillation"):
-        configured("torchao_qat", "finetuning@quantization.training=none")
-
-
-def test_what_does_not_fit_is_told_before_any_work(network: PFAFN) -> None:
+@pytest.mark.parametrize(
+    "option, told",
+    [
+        ("quantization.training={batch_size: 4, processes: 2}", "runs in one process"),
+        ("quantization.training.batch_norm_pairs=16", "use 0"),
+        ("finetuning@quantization.training=none", "must train"),
+        ("quantization.float_layers=[warp.nothing]", r"the network has no warp\.nothing"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_any_work(network: PFAFN, option: str, told: str) -> None:
     configured("torchao_qat", *SMALL).check(network)
-    with pytest.raises(ValueError, match=r"the network has no warp\.nothing"):
-        configured("torchao_qat", "quantization.float_layers=[warp.nothing]").check(network)
+    with pytest.raises(ValueError, match=told):
+        configured("torchao_qat", option).check(network)
 
 
 def test_needs_pairs(network: PFAFN) -> None:

@@ -41,3 +41,8 @@ class Rest(TryOnData):
 
     def files(self) -> list[Path]:
         return self.data.files()
+
+
+def rest_of(data: TryOnData, skipped: int) -> TryOnData:
+    """``data`` without its first ``skipped`` pairs; itself where none is skipped."""
+    return Rest(data, skipped) if skipped else data

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vtoncompress.data.rest import rest_of
 from vtoncompress.export.tracing import fold_batch_norms
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material, Quantization
+from vtoncompress.quantization.fake_quantized import check_training, fake_quantize, freeze_layers
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.quantization.nncf_options import NNCFOptions
-from vtoncompress.quantization.quantizer_convolution import check_training, fake_quantize, freeze_layers
 
 
 class NNCFQuantizationAwareTraining(Quantization):
@@ -33,6 +34,7 @@ class NNCFQuantizationAwareTraining(Quantization):
             :class:`vtoncompress.quantization.nncf_options.NNCFOptions`.
         modules, float_layers: see :func:`vtoncompress.quantization.layers.quantized_layers`.
         training: how it is trained.
+        skip: training pairs to leave out first.
         tolerance: see :class:`Quantization`.
 
     Raises:
@@ -50,11 +52,12 @@ class NNCFQuantizationAwareTraining(Quantization):
         modules: Sequence[str],
         float_layers: Sequence[str],
         training: Finetuning,
+        skip: int,
         tolerance: float,
     ) -> None:
         self.options = NNCFOptions(preset, bias_correction, range_estimator, granularity)
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)
-        self.training, self.tolerance = training, tolerance
+        self.training, self.skip, self.tolerance = training, skip, tolerance
 
     def check(self, model: TryOnModel) -> None:
         """ValueError for layers or a training that don't fit the network."""
@@ -74,6 +77,6 @@ class NNCFQuantizationAwareTraining(Quantization):
         trained = fold_batch_norms(model)
         fake_quantize(trained, calibrated_quantizers(trained, layers, self.options, material.calibration))
         trained.requires_grad_(True)
-        told = self.training.train(trained, material.training, material.work, material.teacher)
+        told = self.training.train(trained, rest_of(material.training, self.skip), material.work, material.teacher)
         freeze_layers(trained)
         return trained, {"quantized_layers": len(layers), "training": told}

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.openvino import disable_telemetry
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.quantization.fake_quantized import FakeQuantizer, Levels
 from vtoncompress.quantization.nncf_options import NNCFOptions, quiet
-from vtoncompress.quantization.quantizer_convolution import FakeQuantizer, Levels
 
 NO_OPERATIONS = ("nncf_model_input", "nncf_model_const", "nncf_model_output")
 

@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vtoncompress.data.rest import rest_of
 from vtoncompress.export.tracing import fold_batch_norms
-from vtoncompress.finetuning.distillation import Distillation
-from vtoncompress.finetuning.supervised import Supervised
+from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization import pt2e
 from vtoncompress.quantization.base import Material, Quantization
-from vtoncompress.quantization.fake_quantized import fake_quantized, integers
+from vtoncompress.quantization.fake_quantized import FakeQuantizer, check_training, fake_quantize, freeze_layers
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.quantization.torchao_options import TorchAOOptions
+from vtoncompress.quantization.torchao_quantizers import InputQuantizer, WeightQuantizer
 
 
 class TorchAOQuantizationAwareTraining(Quantization):
@@ -33,6 +34,7 @@ class TorchAOQuantizationAwareTraining(Quantization):
         preset, range_estimator, granularity: see :class:`vtoncompress.quantization.torchao_options.TorchAOOptions`;
             of the ranges that training begins with.
         training: what is minimised, and how; its budget included.
+        skip: training pairs to leave out first.
         range_samples: training pairs that the ranges of activations follow; 0 leaves them as calibration found them.
         modules, float_layers: see :func:`vtoncompress.quantization.layers.quantized_layers`.
         tolerance: see :class:`Quantization`.
@@ -48,44 +50,40 @@ class TorchAOQuantizationAwareTraining(Quantization):
         preset: str,
         range_estimator: str,
         granularity: str,
-        training: Supervised | Distillation,
+        training: Finetuning,
+        skip: int,
         range_samples: int,
         modules: Sequence[str],
         float_layers: Sequence[str],
         tolerance: float,
     ) -> None:
         self.options = TorchAOOptions("torchao_qat", preset, range_estimator, granularity)
-        if not isinstance(training, Supervised | Distillation):
-            raise ValueError("quantization.training must train: choose supervised or distillation")
-        if training.loop.processes > 1:
-            raise ValueError(
-                f"quantization.training.processes={training.loop.processes}: torchao_qat trains in one process; use 1, "
-                "and quantization.training.accumulation for less memory"
-            )
-        if training.loop.batch_norm_pairs:
-            raise ValueError(
-                f"quantization.training.batch_norm_pairs={training.loop.batch_norm_pairs}: torchao_qat keeps the "
-                "statistics of batch norms; use 0"
-            )
         if range_samples < 0:
             raise ValueError(f"quantization.range_samples={range_samples}: use 0 or more")
-        self.training, self.range_samples = training, range_samples
+        self.training, self.skip, self.range_samples = training, skip, range_samples
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)
         self.tolerance = tolerance
 
     def check(self, model: TryOnModel) -> None:
+        """ValueError for layers or a training that don't fit the network."""
         quantized_layers(model, self.modules, self.float_layers)
-        self.training.check(model)
+        check_training(self.training, model)
 
     def prepare(self, model: TryOnModel, material: Material) -> tuple[TryOnModel, Mapping[str, Any]]:
         """The network with integer convolutions. ValueError without calibration or training pairs."""
         if not material.calibration or material.training is None:
             raise ValueError("torchao_qat needs calibration and training pairs")
         assert material.work is not None
-        model = fold_batch_norms(model)
-        layers = quantized_layers(model, self.modules, self.float_layers)
-        first = pt2e.integer_layers(model, self.options.quantize(model, layers, material.calibration))
-        grids = {name: layer.grid for name, layer in first.items()}
-        student = fake_quantized(model, grids, self.options.granularity == "per_channel", self.range_samples)
-        told = self.training.train(student, material.training, material.work, material.teacher)
-        return integers(student), {"quantized_layers": len(layers), "training": told}
+        trained = fold_batch_norms(model)
+        layers = quantized_layers(trained, self.modules, self.float_layers)
+        first = pt2e.integer_layers(trained, self.options.quantize(trained, layers, material.calibration))
+        per_channel = self.options.granularity == "per_channel"
+        quantizers: dict[str, tuple[FakeQuantizer, FakeQuantizer]] = {
+            name: (InputQuantizer(layer.grid, self.range_samples), WeightQuantizer(per_channel, len(layer.scale)))
+            for name, layer in first.items()
+        }
+        fake_quantize(trained, quantizers)
+        trained.requires_grad_(True)
+        told = self.training.train(trained, rest_of(material.training, self.skip), material.work, material.teacher)
+        freeze_layers(trained)
+        return trained, {"quantized_layers": len(layers), "training": told}

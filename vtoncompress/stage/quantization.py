@@ -10,8 +10,6 @@ from typing import Any
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.data.base import TryOnData
-from vtoncompress.data.rest import Rest
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material
 from vtoncompress.stage import calibration
@@ -52,13 +50,7 @@ def material(
         validation=instantiate(config["validation_data"])[-config["validation_pairs"] :]
         if "validation_data" in config
         else (),
-        training=_training(config),
+        training=instantiate(config.get("training_data")),
         teacher=teacher,
         work=work,
     )
-
-
-def _training(config: Mapping[str, Any]) -> TryOnData | None:
-    data = instantiate(config.get("training_data"))
-    skipped = config["quantization"].get("training", {}).get("skip", 0)
-    return Rest(data, skipped) if data is not None and skipped else data
