@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ KINDS: dict[str, type] = {
     "pruning": Pruning,
     "quantization": Quantization,
 }
+TOOLKITS = {"torchao_ptq": "torchao", "torchao_qat": "torchao"}
 METRIC_KINDS = {"pictures": PictureMetric, "network": SubjectMetric, "clock": SubjectMetric}
 
 
@@ -73,6 +75,10 @@ def test_every_group_is_looked_at() -> None:
 
 @pytest.mark.parametrize("group, choice", choices(*KINDS))
 def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton: Path) -> None:
+    if choice in TOOLKITS:
+        pytest.importorskip(TOOLKITS[choice])
+    if choice == "torch_compile" and not shutil.which("g++"):
+        pytest.skip("there is no C++ compiler")
     options = [f"data.root={viton}"] if choice == "viton" else []
     built = instantiate(compose("config", [f"{group}={choice}", *options])[group])
     assert isinstance(built, KINDS[group])
