@@ -23,6 +23,7 @@ from vtoncompress.four_stages import STAGES
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.loss import TERMS
+from vtoncompress.options import GROUPS, used
 from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.sweep import check
@@ -80,7 +81,8 @@ def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton:
     if choice == "torch_compile" and not shutil.which("g++"):
         pytest.skip("there is no C++ compiler")
     options = [f"data.root={viton}"] if choice == "viton" else []
-    built = instantiate(compose("config", [f"{group}={choice}", *options])[group])
+    node = resolved(compose("config", [f"{group}={choice}", *options]))[group]
+    built = instantiate(used(node) if group in GROUPS else node)
     assert isinstance(built, KINDS[group])
     assert type(built).__module__.split(".")[:3] == ["vtoncompress", group, choice]
 
