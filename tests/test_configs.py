@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from vtoncompress.four_stages import STAGES
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.loss import TERMS
+from vtoncompress.options import GROUPS, used
 from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.sweep import check
@@ -36,6 +38,7 @@ KINDS: dict[str, type] = {
     "pruning": Pruning,
     "quantization": Quantization,
 }
+TOOLKITS = {"torchao_ptq": "torchao", "torchao_qat": "torchao"}
 METRIC_KINDS = {"pictures": PictureMetric, "network": SubjectMetric, "clock": SubjectMetric}
 
 
@@ -73,8 +76,13 @@ def test_every_group_is_looked_at() -> None:
 
 @pytest.mark.parametrize("group, choice", choices(*KINDS))
 def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton: Path) -> None:
+    if choice in TOOLKITS:
+        pytest.importorskip(TOOLKITS[choice])
+    if choice == "torch_compile" and not shutil.which("g++"):
+        pytest.skip("there is no C++ compiler")
     options = [f"data.root={viton}"] if choice == "viton" else []
-    built = instantiate(compose("config", [f"{group}={choice}", *options])[group])
+    node = resolved(compose("config", [f"{group}={choice}", *options]))[group]
+    built = instantiate(used(node) if group in GROUPS else node)
     assert isinstance(built, KINDS[group])
     assert type(built).__module__.split(".")[:3] == ["vtoncompress", group, choice]
 

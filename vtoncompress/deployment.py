@@ -27,7 +27,7 @@ class Manifest:
 
     Attributes:
         exporter: name of the module in :mod:`vtoncompress.export` that opens the files.
-        runtime: what runs them: ``torch``, ``onnxruntime``, ``openvino``.
+        runtime: what runs them: ``torch``, ``torch_compile``, ``onnxruntime``, ``openvino``.
         model: name of the model config, for example ``pf_afn_small``.
         size: (height, width) of all pictures, in pixels.
         convention: the checkpoint's numeric convention; None where a model knows only one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.export.torch_compile import TorchCompileExporter, TorchCompileRuntime, open_runtime
 from vtoncompress.export.tracing import INPUT_CHANNELS
 from vtoncompress.model.integer_convolution import Grid, IntegerConv2d, replace_layers
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 
 
 class Painter(nn.Module):
@@ -65,6 +68,8 @@ def inputs(seed: int) -> Tensors:
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
     """By precision: the network and its runtime; what compiling one takes is most of what these tests take."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler")
     networks = {"float": Painter().eval(), "integer": integer_painter()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,6 +111,7 @@ def test_calls_do_not_compile_again(compiled: dict[str, Any]) -> None:
         compiled["float"][1](inputs(5))
 
 
+@needs_compiler
 def test_the_given_network_is_left_alone_and_nothing_said(capfd: pytest.CaptureFixture) -> None:
     """Freezing drops the weights that it has packed."""
     network: Any = Painter().train()
@@ -117,6 +123,7 @@ def test_the_given_network_is_left_alone_and_nothing_said(capfd: pytest.CaptureF
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
+@needs_compiler
 def test_writes_what_torch_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = toy("official")
     TorchCompileExporter().export(model, tmp_path / "compiled")
@@ -130,6 +137,7 @@ def test_writes_what_torch_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(expected, found)
 
 
+@needs_compiler
 def test_a_damaged_folder_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"is no checkpoint: structure\.json is missing"):
         open_runtime(tmp_path)

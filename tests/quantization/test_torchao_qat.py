@@ -117,7 +117,7 @@ def test_a_killed_training_goes_on_to_the_same_result(
     mode = configured("torchao_qat", *SMALL)
     with pytest.raises(KeyboardInterrupt):
         mode.prepare(network, material(network, data.killed_at(4), calibration, tmp_path))
-    assert torch.load(tmp_path / "training.pt", weights_only=True)["step"] == 2  # of 3
+    assert torch.load(tmp_path / "training.pt", weights_only=True)["step"] == 1  # of 3, and the ranges still move
     again, record = mode.prepare(network, material(network, data, calibration, tmp_path))
     assert weights_hash(again) == weights_hash(trained[0])
     grids = [[layer.grid for layer in one.modules() if isinstance(layer, IntegerConv2d)] for one in (again, trained[0])]
