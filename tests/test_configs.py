@@ -22,6 +22,7 @@ from vtoncompress.four_stages import STAGES
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.loss import TERMS
+from vtoncompress.options import used
 from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.sweep import check
@@ -74,7 +75,9 @@ def test_every_group_is_looked_at() -> None:
 @pytest.mark.parametrize("group, choice", choices(*KINDS))
 def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton: Path) -> None:
     options = [f"data.root={viton}"] if choice == "viton" else []
-    built = instantiate(compose("config", [f"{group}={choice}", *options])[group])
+    for package in ("neural_compressor", "torchao") if choice.startswith(("inc", "torchao")) else ():
+        pytest.importorskip(package)
+    built = instantiate(used(resolved(compose("config", [f"{group}={choice}", *options]))[group]))
     assert isinstance(built, KINDS[group])
     assert type(built).__module__.split(".")[:3] == ["vtoncompress", group, choice]
 
