@@ -4,10 +4,10 @@ To pick where ONNX Runtime is what runs and its own tool is to be the only one; 
 nncf_ptq. The convolutions of the scope count in 8 bits, those that make coordinates and all else stay float32.
 
 Activations are unsigned (0..255 with a zero point). With signed ones, the tool's default, ranges are symmetric and a
-ReLU cannot be told by the zero point, so it stays between a convolution and its rounding, the pair is not fused, and the
-convolution runs in float32 between two conversions: 61 of 156 then, and the whole is slower than float32. What breaks
-the gain besides are the operators between convolutions: correlation, sampling and resizing are float32 and cost more
-than the convolutions do. Small network, two threads: float32 14.7 ms, as here 12.7, with signed activations 15.9.
+ReLU cannot be told by the zero point, so it stays between a convolution and its rounding, the pair is not fused, and
+the convolution runs in float32 between two conversions: 61 of 156 then, and the whole is slower than float32. What
+breaks the gain besides are the operators between convolutions: correlation, sampling and resizing are float32 and cost
+more than the convolutions do. Small network, two threads: float32 14.7 ms, as here 12.7, with signed activations 15.9.
 
 Measured: see docs/quantization.md.
 """
