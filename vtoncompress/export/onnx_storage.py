@@ -50,9 +50,9 @@ def _unpack(graph: onnx.GraphProto, nodes: list[onnx.NodeProto], name: str, laye
 
     assert isinstance(layer, WeightOnlyConv2d), type(layer)
 
-    def add(operation: str, inputs: list[str], result: str, **attributes: int) -> str:
+    def add(operation: str, inputs: list[str], result: str, **attributes: Any) -> str:
         output = f"{name}/stored_{result}"
-        nodes.append(helper.make_node(operation, inputs, [output], output, **attributes))
+        nodes.append(helper.make_node(operation, inputs, [output], name=output, **attributes))
         return output
 
     def constant(values: np.ndarray, kind: str) -> str:

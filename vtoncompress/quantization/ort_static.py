@@ -89,7 +89,7 @@ class OnnxRuntimeStatic(Quantization):
             quantize_static,
         )
 
-        class Reader(CalibrationDataReader):  # type: ignore[misc]
+        class Reader(CalibrationDataReader):
             def __init__(self) -> None:
                 self.left = iter(calibration)
 
