@@ -25,6 +25,9 @@ class NNCFPostTraining(Quantization):
     .7223 as here (flow off by 0.07 px), .7205 with bias correction (0.36 px), .7108 with extremes averaged over the
     samples (0.38 px), .7104 with both (0.60 px), .6986 with NNCF's own choices (1.24 px).
 
+    For ONNX Runtime the file is as small, but the network is slower than in float32: its integer convolution wants a
+    result of 8 bits, and here only inputs and weights are rounded, so that 40 of 146 run in INT8. See ort_static.
+
     Args:
         preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
         bias_correction: take back the shift that rounding causes in the mean of a layer's results.

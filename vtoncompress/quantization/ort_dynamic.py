@@ -2,9 +2,9 @@
 
 Made for matrix products of language models, and here as what it is: smaller, not faster. No calibration is needed and
 nothing outside the calibrated range can be cut off. But the range of each activation is searched in every call, and a
-convolution becomes ConvInteger, for which ONNX Runtime has one scale a tensor only, plain loops and no fusing with
-bias and activation: in the small network it is slower than float32, see docs/quantization.md. For speed take
-ort_static or nncf_ptq, for a small file with better pictures weight_int8.
+convolution becomes ConvInteger, which has one scale for all weights and isn't fused with bias and activation. Small
+network, two threads: 19.9 ms instead of float32's 14.7, pictures off by 1.0 levels of 255. For speed take ort_static,
+for a file as small, better pictures and float32's speed weight_int8.
 
 What breaks it: channels of very different size, because all of a convolution's weights share one scale.
 

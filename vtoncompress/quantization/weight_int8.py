@@ -5,9 +5,9 @@ calibration. Small network, one scale an output channel: pictures off by 0.24 le
 ONNX Runtime and OpenVINO compute with the same numbers: each widens them once, when the network is opened, so time and
 memory are those of float32. For speed take nncf_ptq, whose file is as small and whose sums are integers.
 
-Ours and not NNCF's, which rounds the convolutions of an OpenVINO graph in the same way (a test holds this one to it),
-but gives other numbers in each of its three backends. The scale of a group is signed, so
-that its largest weight sits at -128. What breaks it: channels with one huge weight; smaller groups then help.
+Ours and not NNCF's, which rounds an OpenVINO graph nearly alike (a test compares them), but gives other numbers in each
+of its three backends. The scale of a group is signed, so that its largest weight sits at -128. What breaks it: channels
+with one huge weight; smaller groups then help.
 
 Measured: see docs/quantization.md.
 """
