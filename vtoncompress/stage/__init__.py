@@ -3,7 +3,9 @@
 model        weights, published, shipped or random              -> checkpoint
 pruning      checkpoint, criterion, scope                       -> checkpoint
 finetuning   checkpoint, training data, a teacher's checkpoint  -> checkpoint
-deployment   checkpoint, quantization, export, parity gate      -> the runtime's files
+calibration  training data                                      -> inputs that ranges are found by
+quantization checkpoint, inputs, training data, a teacher       -> checkpoint, for modes of the torch module
+deployment   checkpoint, inputs, quantization, export, gate     -> the runtime's files
 quality      files, test data, picture metrics                  -> numbers, pictures
 subject      files, checkpoints, cost, size and speed           -> numbers
 """
