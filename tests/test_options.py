@@ -67,3 +67,28 @@ def test_a_dense_variant_has_no_ratio_scope_and_criterion() -> None:
 def test_what_a_target_without_source_of_ours_takes_is_kept() -> None:
     assert used({"_target_": "vtoncompress.pruning.none.NoPruning", "ratio": 1}).keys() == {"_target_"}
     assert used({"_target_": "vtoncompress.data.synthetic.Synthetic", "pairs": 1}).keys() == {"_target_", "pairs"}
+
+
+@pytest.mark.parametrize(
+    "overrides, told",
+    [
+        (["quantization=nncf_ptq", "calibration.pairs=9"], "calibration=9, but the training data has 8 pairs"),
+        (["quantization=nncf_accuracy", "calibration.pairs=4", "validation_pairs=1"], "use 2 or more"),
+        (
+            ["quantization=nncf_accuracy", "calibration.pairs=7", "validation_pairs=4", "quantization.ranking_pairs=2"],
+            "the last 4 of them for validation: use 4 or fewer",
+        ),
+        (["quantization=nncf_accuracy", "validation_pairs=4", "quantization.ranking_pairs=4"], "ranking_pairs=4"),
+        (
+            ["quantization=nncf_qat", "calibration.pairs=4", "quantization.training.samples=6", "quantization.skip=3"],
+            "quantization.skip=9, but",
+        ),
+    ],
+)
+def test_what_quantization_looks_at_must_be_there(overrides: list[str], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_budget(config("training_data.pairs=8", *overrides))
+
+
+def test_modes_that_only_store_smaller_need_no_pairs() -> None:
+    check_budget(config("training_data.pairs=8", "quantization=weight_int8"))

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image as Pillow
 
@@ -303,3 +305,60 @@ def test_code_that_changed_after_a_variant_had_begun_is_not_run(
     with pytest.raises(ValueError, match="vtoncompress.stage.seed changed after this variant had begun: run the same"):
         stage.build(Store(tmp_path))
     assert stage.find(Store(tmp_path)) is None
+
+
+MODES = sorted(path.stem for path in Path(CONF, "quantization").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_stage_can_build_what_its_config_names(mode: str) -> None:
+    """What a stage is told, the options that its key leaves out included, is enough to make its objects."""
+    for stage in plan(config(f"quantization={mode}")).stages[1:]:  # published weights are a function of a model
+        told = {**stage.config, **{key: {**stage.config[key], **more} for key, more in stage.passing.items()}}
+        for node in told.values():
+            if isinstance(node, dict) and "_target_" in node:
+                _build(node)
+
+
+def _build(node: dict[str, Any]) -> None:
+    """Or be told which toolkit is to be installed."""
+    try:
+        instantiate(node)
+    except InstantiationException as error:
+        if "pip install" not in str(error.__cause__):
+            raise
+
+
+@pytest.mark.parametrize("mode", ["nncf_qat", "nncf_accuracy"])
+def test_a_mode_depends_on_the_pairs_that_it_looks_at(mode: str) -> None:
+    before, after = keys(f"quantization={mode}"), keys(f"quantization={mode}", "calibration.seed=1")
+    changed = {name for name in before if before[name] != after[name]}
+    assert {"calibration", "deployment"} <= changed
+    assert not changed & {"model", "pruning", "finetuning"}
+
+
+def test_validation_pairs_count_where_there_is_a_budget_only() -> None:
+    more = ("validation_pairs=65",)
+    assert keys("quantization=nncf_accuracy")["deployment"] != keys("quantization=nncf_accuracy", *more)["deployment"]
+    assert keys("quantization=nncf_ptq") == keys("quantization=nncf_ptq", *more)
+
+
+def test_modes_that_only_store_smaller_look_at_no_pairs() -> None:
+    found = keys("quantization=weight_int8")
+    assert "calibration" not in found
+    assert found == keys("quantization=weight_int8", "calibration.pairs=9")
+
+
+def test_how_wide_the_gate_opens_trains_nothing_again() -> None:
+    before, after = keys("quantization=nncf_qat"), keys("quantization=nncf_qat", "quantization.tolerance=4")
+    assert next(name for name in before if before[name] != after[name]) == "deployment"
+
+
+def test_downloaded_features_rebuild_only_what_looks_through_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {mode: keys(f"quantization={mode}")["deployment"] for mode in ("nncf_ptq", "nncf_qat", "nncf_accuracy")}
+    (tmp_path / "pt_inception-0.pth").write_bytes(b"weights")
+    monkeypatch.setattr("vtoncompress.pipeline.hub_checkpoints", lambda: tmp_path)
+    after = {mode: keys(f"quantization={mode}")["deployment"] for mode in before}
+    assert {mode for mode in before if before[mode] != after[mode]} == {"nncf_accuracy"}

@@ -58,7 +58,7 @@ def test_the_csv_has_the_contracts_columns_first(records: list[Record], tmp_path
     columns = (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
     contract = CONTRACT.split()
     assert columns[: len(contract)] == contract
-    extras = ["pruning", "pair_list_hash", "features", "reason"]
+    extras = ["pruning", "quantization_scope", "pair_list_hash", "features", "reason"]
     further = ["fid_shipped", "kid_shipped", "kid_shipped_std", "flow_error_px"]  # in order of appearance
     assert columns[len(contract) :] == extras + further
 

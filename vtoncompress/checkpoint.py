@@ -89,7 +89,7 @@ def load_network(folder: Path) -> Network:
             _replace(model, structure.get(key, {}), kind)
         resize(model, state)
         model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
-    except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError) as error:
+    except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {reason}") from error
     return model.eval()

@@ -72,6 +72,18 @@ def defines(target: str, method: str) -> bool:
 
 
 @functools.cache
+def declared(target: str, name: str, default: Any) -> Any:
+    """The constant ``name`` that the class ``target`` gives itself, or ``default``; read from the source, too."""
+    module, _, kind = target.rpartition(".")
+    for node in fingerprint.read_tree(module).body:
+        if isinstance(node, ast.ClassDef) and node.name == kind:
+            for line in node.body:
+                if isinstance(line, ast.Assign) and [ast.unparse(one) for one in line.targets] == [name]:
+                    return ast.literal_eval(line.value)
+    return default
+
+
+@functools.cache
 def _parameters(target: str) -> frozenset[str] | None:
     """Read from the source, for to import a target may mean to import torch. None where it is no class.
 
@@ -118,12 +130,25 @@ def check_budget(config: Config) -> None:
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
     pairs, mode = len(built(config["training_data"])), used(config["quantization"])
+    last = pairs
+    if "budget" in mode:
+        last -= config["validation_pairs"]
+        if config["validation_pairs"] < 2 or last < 1:
+            raise ValueError(f"validation_pairs={config['validation_pairs']}: use 2 or more, and fewer than {pairs}")
+    if mode.get("ranking_pairs", 0) >= config["validation_pairs"]:
+        raise ValueError(
+            f"quantization.ranking_pairs={mode['ranking_pairs']}: use fewer than validation_pairs="
+            f"{config['validation_pairs']}, on which the ranking is a first look"
+        )
+    calibrates = mode.keys() > {TARGET} and declared(mode[TARGET], "calibrates", True)
     for name, samples in (
         ("finetuning.samples", used(config["finetuning"]).get("samples", 0)),
         ("quantization.training.samples + quantization.skip", _trained_on(mode)),
+        ("calibration", built(config["calibration"]).last if calibrates else 0),
     ):
-        if samples > pairs:
-            raise ValueError(f"{name}={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
+        if samples > last:
+            left = "" if last == pairs else f", the last {config['validation_pairs']} of them for validation"
+            raise ValueError(f"{name}={samples}, but the training data has {pairs} pairs{left}: use {last} or fewer")
 
 
 def _trained_on(quantization: Config) -> int:

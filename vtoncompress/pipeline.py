@@ -13,7 +13,7 @@ from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, built, defines, effective
+from vtoncompress.options import TARGET, built, declared, defines, effective
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
 
@@ -130,43 +130,51 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
 def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) -> tuple[tuple[Stage, ...], Stage]:
     """What comes before the deployment, and the deployment; each stage depends on what its mode looks at."""
     mode, data = cfg["quantization"], cfg["training_data"]
-    training, passing = split(mode.get("training") or {})
-    mode = {**mode, **({"training": training} if training else {})}
-    looked_at: Config = {}
+    gate = {"parity_data": parity, **_files("parity_files", parity), "export": cfg["export"]}
+    config = {**gate, "model": cfg["model"]["name"], "seed": cfg["seed"]}
+    calibrated = declared(mode[TARGET], "calibrates", True) and mode.keys() != {TARGET}
+    seen = [
+        Stage(
+            "calibration", "vtoncompress.stage.calibration:make",
+            {"calibration": cfg["calibration"], "data": data, **_files("files", data)},
+        )
+    ] if calibrated else []  # fmt: skip
+    judged: Config = {}
     if "budget" in mode:
-        looked_at = {
+        judged = {
             "validation_data": data, "validation_pairs": cfg["validation_pairs"], **_files("validation_files", data)
         }  # fmt: skip
-    work = "vtoncompress.stage.deployment"
-    config = {
-        "quantization": mode, "export": cfg["export"], "parity_data": parity, **_files("parity_files", parity),
-        "model": cfg["model"]["name"], "seed": cfg["seed"],
-    }  # fmt: skip
-    if mode.keys() == {TARGET}:  # a mode without options looks at nothing
-        return (), Stage("deployment", f"{work}:make", config, (tuned,))
-    calibration = Stage(
-        "calibration", "vtoncompress.stage.calibration:make",
-        {"calibration": cfg["calibration"], "data": data, **_files("files", data)},
-    )  # fmt: skip
+    features = _feature_files({"fid": {}}) if judged else ()
+    make = "make_calibrated" if calibrated else "make"
     if not defines(mode[TARGET], "prepare"):
-        return (calibration,), Stage(
-            "deployment", f"{work}:make_calibrated", {**config, **looked_at}, (tuned, calibration),
-            files=_feature_files(looked_at and {"fid": {}}),
-        )  # fmt: skip
-    from_dense = training.get("teacher") == DENSE
-    prepared = Stage(
-        "quantization", f"vtoncompress.stage.quantization:{'make_from_dense' if from_dense else 'make'}",
-        {
-            "quantization": mode, "seed": cfg["seed"], **looked_at,
-            **({"training_data": data, **_files("training_files", data), "threads": work_threads(cfg),
-                **_perceptual(training)} if training else {}),
-        },
-        (tuned, calibration, model) if from_dense else (tuned, calibration),
-        files=(*_teacher_files(training), *_feature_files(looked_at and {"fid": {}})), resumable=True,
-        passing={"quantization": {"training": {**training, **passing}}} if training else {},
+        config |= {"quantization": mode, **judged}
+        work = f"vtoncompress.stage.deployment:{make}"
+        return (*seen,), Stage("deployment", work, config, (tuned, *seen), files=features)
+    prepared = _plan_preparation(cfg, model, (tuned, *seen), make, judged, features)
+    config |= {"tolerance": mode.get("tolerance"), "trained": "training" in mode}
+    deployment = Stage("deployment", "vtoncompress.stage.deployment:make_prepared", config, (tuned, prepared))
+    return (*seen, prepared), deployment
+
+
+def _plan_preparation(
+    cfg: Config, model: Stage, inputs: tuple[Stage, ...], make: str, judged: Config, features: tuple[Path, ...]
+) -> Stage:
+    """The module's own moment; how wide the parity gate opens is the deployment's business."""
+    training, passing = split(cfg["quantization"].get("training") or {})
+    mode = {name: value for name, value in cfg["quantization"].items() if name != "tolerance"}
+    told = {"tolerance": cfg["quantization"].get("tolerance")}
+    config = {"quantization": mode, "seed": cfg["seed"], **judged}
+    if training:
+        data = cfg["training_data"]
+        mode["training"], told["training"] = training, {**training, **passing}
+        config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
+        config |= _perceptual(training)
+    if training.get("teacher") == DENSE:
+        make, inputs = "make_from_dense", (*inputs, model)
+    return Stage(
+        "quantization", f"vtoncompress.stage.quantization:{make}", config, inputs,
+        files=(*_teacher_files(training), *features), resumable=bool(training), passing={"quantization": told},
     )  # fmt: skip
-    deployment = Stage("deployment", f"{work}:make_prepared", config, (tuned, calibration, prepared))
-    return (calibration, prepared), deployment
 
 
 def _first(data: Config, count: int) -> Config:

@@ -25,6 +25,11 @@ def summarise(records: Sequence[Record]) -> list[str]:
         done = [record for record in variants if record.status == "done"]
         lines += [f"Protocol {group[0].protocol}:"] if len(groups) > 1 else []
         lines += _summarise(done)
+        lines += [
+            f"{record.variant}: no trial of its quantization met its budget; the best of them was kept."
+            for record in done
+            if record.details.get("quantization", {}).get("budget_met") is False
+        ]
         if failed := len(variants) - len(done):
             lines.append(f"{failed} of {len(variants)} variants failed: the notes below the table say why.")
     return lines

@@ -48,8 +48,10 @@ def check(cfg: DictConfig) -> None:
     mode = built(used(config["quantization"]))
     runtime, runtimes = _runtime(config), mode.runtimes
     if runtime not in runtimes:
-        choice = config["quantization"]["_target_"].rpartition(".")[2]
-        raise ValueError(f"{choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)")
+        choice = config["quantization"]["_target_"].split(".")[-2]
+        raise ValueError(
+            f"quantization={choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)"
+        )
     for group in ("criterion", "pruning", "finetuning", "export", "data", "training_data", "calibration"):
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked

@@ -63,5 +63,5 @@ def test_pictures_of_one_colour_are_refused(tmp_path: Path, monkeypatch: pytest.
     one = [blank(DATA[0])]
     monkeypatch.setattr(Calibration, "choose", lambda self, data: one)
     told = {"_target_": "vtoncompress.data.calibration.Calibration", "pairs": 1}
-    with pytest.raises(ValueError, match="every calibration picture is of one colour"):
+    with pytest.raises(ValueError, match="every calibration person is of one colour"):
         stage.make({"calibration": told, "data": NODE}, tmp_path)

@@ -48,14 +48,23 @@ class Calibration:
             )
         self.pairs, self.seed, self.stratification = pairs, seed, stratification
 
+    @property
+    def looked_at(self) -> int:
+        """Pairs that the choice is made from."""
+        return self.pairs * (1 if self.stratification == "none" else CANDIDATES)
+
+    @property
+    def last(self) -> int:
+        """Pairs that the data set must have."""
+        return (self.seed + 1) * self.looked_at
+
     def choose(self, data: TryOnData) -> list[Pair]:
         """The pairs, of ``data``.
 
         Raises:
             ValueError: ``data`` is too small.
         """
-        looked_at = self.pairs * (1 if self.stratification == "none" else CANDIDATES)
-        first, last = self.seed * looked_at, (self.seed + 1) * looked_at
+        first, last = self.last - self.looked_at, self.last
         if last > len(data):
             raise ValueError(
                 f"calibration looks at {last} pairs (calibration.pairs={self.pairs}, seed={self.seed}, "

@@ -38,7 +38,9 @@ def parts_of_onnx(model: onnx.ModelProto) -> dict[str, int]:
             readers.setdefault(name, []).append(node)
     stored: Counter[str] = Counter()
     for constant in model.graph.initializer:
-        size = math.prod(constant.dims) * onnx.helper.tensor_dtype_to_np_dtype(constant.data_type).itemsize
+        element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
+        packed = 2 if element.name in ("int4", "uint4") else 1  # in the file; numpy gives each a byte
+        size = -(-math.prod(constant.dims) * element.itemsize // packed)
 
         def users(one: Any) -> Iterable[Any]:
             outputs = one.output if isinstance(one, onnx.NodeProto) else [one.name]

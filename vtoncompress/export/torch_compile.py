@@ -28,6 +28,8 @@ from vtoncompress.export.torch import stored_bytes
 from vtoncompress.export.tracing import example_inputs, fold_batch_norms
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.integer_convolution import LEVELS, IntegerConv2d, replace_layers
+from vtoncompress.model.stored_convolution import make_ordinary
+from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
 UNSIGNED = (0, 255)
 PRECISIONS = {"onednn.qconv": "u8", "mkldnn._convolution": "f32", "aten.convolution": "f32"}
@@ -77,13 +79,14 @@ class TorchCompileRuntime(Runtime):
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:
+        precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"
         return {
             "runtime": "torch_compile",
             "version": torch.__version__,
             "device": "cpu",
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
-            "execution_precision": "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed",
+            "execution_precision": f"bf16 and {precision}" if self._executed["bf16"] else precision,
             "executed_layers": dict(self._executed),
             "compile_s": self._compile_seconds,
             "stored_bytes": self._stored,
@@ -155,6 +158,7 @@ class _QuantizedConv2d(nn.Module):
 def _for_inductor(model: TryOnModel) -> TryOnModel:
     """A frozen copy without what inductor can't make fast."""
     model = fold_batch_norms(model)
+    make_ordinary(model, WeightOnlyConv2d)  # unpacked once, not in every call
     integers = {name: layer for name, layer in model.named_modules() if isinstance(layer, IntegerConv2d)}
     replace_layers(model, {name: _QuantizedConv2d(layer) for name, layer in integers.items()})
     return model
@@ -168,7 +172,8 @@ def _compile(executed: Counter[str], graph: GraphModule, inputs: Sequence[Tensor
         for node in final.graph.nodes:
             for name, precision in PRECISIONS.items():
                 if node.op == "call_function" and str(node.target).startswith(name):
-                    executed[precision] += 1
+                    halves = node.args[0].meta["val"].dtype == torch.bfloat16
+                    executed["bf16" if halves else precision] += 1
         return compile_fx_inner(final, *args, **kwargs)
 
     return compile_fx(graph, inputs, inner_compile=count)

@@ -37,11 +37,13 @@ class Quantization(ABC):
 
     Attributes:
         runtimes: that can run its result.
+        calibrates: whether it looks at calibration inputs.
         tolerance: largest mean absolute difference, in units of 1/255 of a picture's range, that the parity gate
             allows between the exported network and the float32 torch network.
     """
 
     runtimes: ClassVar[frozenset[str]]
+    calibrates: ClassVar[bool] = True
     tolerance: float
 
     def check(self, model: TryOnModel) -> None:  # noqa: B027 - most modes have nothing to check

@@ -35,6 +35,7 @@ class BFloat16(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "openvino"})
+    calibrates = False
 
     def __init__(self, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)

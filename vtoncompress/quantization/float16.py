@@ -32,6 +32,7 @@ class Float16(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    calibrates = False
 
     def __init__(self, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)

@@ -21,6 +21,7 @@ from torch.fx import GraphModule
 
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.export.tracing import fold_batch_norms
+from vtoncompress.metric.fid import Fid
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization import pt2e
 from vtoncompress.quantization.base import Material, Quantization
@@ -79,6 +80,7 @@ class INCAutotune(Quantization):
             raise ValueError(f"quantization.trials={trials}: use 1 or more")
         self.budget = Budget.of({**budget, "garment_ssim": math.inf} if objective == "fid" else budget)
         self.objective, self.trials, self.features = objective, trials, features
+        Fid(features)  # a wrong choice is told before any work
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)
         self.candidates = candidates(self.modules, granularity)[:trials]
         self.tolerance = tolerance

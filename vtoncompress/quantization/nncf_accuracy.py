@@ -26,6 +26,7 @@ from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.export.graph_edit import edited_graph
 from vtoncompress.export.openvino import disable_telemetry, store_integers
 from vtoncompress.metric.base import Batch, Prediction
+from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.garment import GarmentLikeness
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material, Quantization
@@ -75,6 +76,7 @@ class NNCFAccuracyControl(Quantization):
             if value < 1:
                 raise ValueError(f"quantization.{name}={value}: use 1 or more")
         self.budget, self.features = Budget.of(budget), features
+        Fid(features)  # a wrong choice is told before any work
         self.trials, self.ranking_pairs = trials, ranking_pairs
         self.options = NNCFOptions(preset, bias_correction, range_estimator, granularity)
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)

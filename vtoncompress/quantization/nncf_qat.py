@@ -30,7 +30,7 @@ class NNCFQuantizationAwareTraining(Quantization):
     """Quantization-aware training of the torch module.
 
     Args:
-        preset, bias_correction, range_estimator, granularity: where training begins; see
+        preset, range_estimator, granularity: where training begins; see
             :class:`vtoncompress.quantization.nncf_options.NNCFOptions`.
         modules, float_layers: see :func:`vtoncompress.quantization.layers.quantized_layers`.
         training: how it is trained.
@@ -46,7 +46,6 @@ class NNCFQuantizationAwareTraining(Quantization):
     def __init__(
         self,
         preset: str,
-        bias_correction: bool,
         range_estimator: str,
         granularity: str,
         modules: Sequence[str],
@@ -55,7 +54,7 @@ class NNCFQuantizationAwareTraining(Quantization):
         skip: int,
         tolerance: float,
     ) -> None:
-        self.options = NNCFOptions(preset, bias_correction, range_estimator, granularity)
+        self.options = NNCFOptions(preset, False, range_estimator, granularity)
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)
         self.training, self.skip, self.tolerance = training, skip, tolerance
 

@@ -34,6 +34,7 @@ class OnnxRuntimeDynamic(Quantization):
     """
 
     runtimes = frozenset({"onnxruntime"})
+    calibrates = False
 
     def __init__(self, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)

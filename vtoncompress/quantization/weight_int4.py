@@ -44,6 +44,7 @@ class WeightInt4(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    calibrates = False
 
     def __init__(self, group_size: int, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
         check_group_size(group_size)

@@ -23,8 +23,11 @@ def make(config: Mapping[str, Any], out: Path) -> None:
         ValueError: the pictures can't set any range: each is of one colour.
     """
     pairs = instantiate(config["calibration"]).choose(instantiate(config["data"]))
-    if all(picture.max() == picture.min() for pair in pairs for picture in (pair.person, pair.garment)):
-        raise ValueError("every calibration picture is of one colour: choose others (training_data, calibration.seed)")
+    for name in ("person", "garment"):
+        if all((picture := getattr(pair, name)).max() == picture.min() for pair in pairs):
+            raise ValueError(
+                f"every calibration {name} is of one colour: choose others (training_data, calibration.seed)"
+            )
     inputs = [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in pairs]
     save_file({name: np.concatenate([tensors[name] for tensors in inputs]) for name in inputs[0]}, out / TENSORS)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,52 +14,82 @@ from hydra.utils import instantiate
 from vtoncompress import checkpoint
 from vtoncompress.deployment import FILES, write_manifest
 from vtoncompress.environment import environment
+from vtoncompress.export.base import Exporter, Tensors
 from vtoncompress.export.parity import check_parity
+from vtoncompress.model.base import TryOnModel
 from vtoncompress.stage.quantization import RECORD, material
 from vtoncompress.stage.seed import set_seed
 from vtoncompress.try_on import to_tensors
 
 PARITY = "parity.json"
+EXPORT_TOLERANCE = 0.5
+"""Levels of 255 by which a runtime may differ from the quantized torch module: sums that end beside a step. 0.01 are
+usual."""
 
 
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     """Write the runtime's ``files``, ``parity.json`` and ``quantization.json``.
 
-    ``config``: ``quantization``, ``export``, ``parity_data``, ``model`` (its name), ``seed``.
+    ``config``: ``quantization``, ``export``, ``parity_data``, ``model`` (its name), ``seed``, and what
+    :func:`vtoncompress.stage.quantization.material` reads.
 
     Raises:
         ParityError: the exported network paints something else than the torch network.
     """
-    _make(config, tuned, tuned, None, out)
+    _convert(config, tuned, None, out)
 
 
 def make_calibrated(config: Mapping[str, Any], tuned: Path, calibrated: Path, out: Path) -> None:
     """As :func:`make`, for a mode that looks at calibration inputs."""
-    _make(config, tuned, tuned, calibrated, out)
+    _convert(config, tuned, calibrated, out)
 
 
-def make_prepared(config: Mapping[str, Any], tuned: Path, calibrated: Path, prepared: Path, out: Path) -> None:
-    """As :func:`make_calibrated`, for a mode that has quantized the torch module before."""
-    _make(config, tuned, prepared, calibrated, out)
+def make_prepared(config: Mapping[str, Any], tuned: Path, prepared: Path, out: Path) -> None:
+    """As :func:`make`, of a module that is quantized already: it must come out of the runtime as it is in torch.
+
+    ``config``: ``tolerance`` and whether it was ``trained``, instead of ``quantization``.
+    """
+    set_seed(config["seed"])
+    model, module = checkpoint.load(tuned), checkpoint.load(prepared)
+    exporter, test = instantiate(config["export"]), _test(config)
+    exporter.export(module, out / FILES)
+    runtime = exporter.open(out / FILES)
+    exported = check_parity(module, runtime, test, EXPORT_TOLERANCE)
+    # Further training changes the picture as it should: how far it went from the float network is only told.
+    tolerance = math.inf if config["trained"] else config["tolerance"]
+    parity = {**check_parity(model, runtime, test, tolerance), "parity_export_mean": exported["parity_mean"]}
+    shutil.copy(prepared / RECORD, out / RECORD)
+    _finish(config, model, exporter, parity, config["tolerance"], len(test), out)
 
 
-def _make(config: Mapping[str, Any], tuned: Path, prepared: Path, calibrated: Path | None, out: Path) -> None:
+def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, out: Path) -> None:
     set_seed(config["seed"])
     model = checkpoint.load(tuned)
     exporter, quantization = instantiate(config["export"]), instantiate(config["quantization"])
-    files = out / FILES
-    module = checkpoint.load(prepared)
-    exporter.export(module, files)
-    told = quantization.convert(files, exporter.runtime, model, material(config, calibrated))
-    before = json.loads((prepared / RECORD).read_text()) if (prepared / RECORD).is_file() else {}
-    (out / RECORD).write_text(json.dumps({**before, **told}))
-    test = [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in instantiate(config["parity_data"])]
-    # Further training changes the picture as it should; what it ended in is what the runtime must paint.
-    reference = module if "training" in config["quantization"] else model
-    parity = check_parity(reference, exporter.open(files), test, quantization.tolerance)
-    (out / PARITY).write_text(json.dumps({**parity, "tolerance": quantization.tolerance, "parity_pairs": len(test)}))
+    exporter.export(model, out / FILES)
+    told = quantization.convert(out / FILES, exporter.runtime, model, material(config, calibrated))
+    (out / RECORD).write_text(json.dumps(told))
+    test = _test(config)
+    parity = check_parity(model, exporter.open(out / FILES), test, quantization.tolerance)
+    _finish(config, model, exporter, parity, quantization.tolerance, len(test), out)
+
+
+def _test(config: Mapping[str, Any]) -> list[Tensors]:
+    return [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in instantiate(config["parity_data"])]
+
+
+def _finish(
+    config: Mapping[str, Any],
+    model: TryOnModel,
+    exporter: Exporter,
+    parity: Mapping[str, float],
+    tolerance: float,
+    pairs: int,
+    out: Path,
+) -> None:
+    (out / PARITY).write_text(json.dumps({**parity, "tolerance": tolerance, "parity_pairs": pairs}))
     write_manifest(
-        files,
+        out / FILES,
         exporter,
         model=config["model"],
         size=model.size,

@@ -18,19 +18,24 @@ from vtoncompress.stage.seed import set_seed
 RECORD = "quantization.json"
 
 
-def make(config: Mapping[str, Any], tuned: Path, calibrated: Path, out: Path, work: Path) -> None:
+def make(config: Mapping[str, Any], tuned: Path, out: Path, *work: Path) -> None:
     """Write the checkpoint of the module to export, and ``quantization.json``.
 
-    ``config``: ``quantization``, ``seed``, and what :func:`material` reads. ``work`` keeps what a killed run goes on
-    from.
+    ``config``: ``quantization``, ``seed``, and what :func:`material` reads. ``work``, where the mode trains, keeps what
+    a killed run goes on from.
     """
-    _make(config, tuned, material(config, calibrated, work=work), out)
+    _make(config, tuned, material(config, None), out)
+
+
+def make_calibrated(config: Mapping[str, Any], tuned: Path, calibrated: Path, out: Path, *work: Path) -> None:
+    """As :func:`make`, for a mode that looks at calibration inputs."""
+    _make(config, tuned, material(config, calibrated, work=next(iter(work), None)), out)
 
 
 def make_from_dense(
     config: Mapping[str, Any], tuned: Path, calibrated: Path, dense: Path, out: Path, work: Path
 ) -> None:
-    """As :func:`make`, with the network before pruning as the teacher of the training."""
+    """As :func:`make_calibrated`, with the network before pruning as the teacher of the training."""
     _make(config, tuned, material(config, calibrated, teacher=checkpoint.load(dense), work=work), out)
 
 
