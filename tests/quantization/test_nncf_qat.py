@@ -266,7 +266,7 @@ def test_what_is_left_alone_stays_float(network: PFAFN, undisturbed: tuple[PFAFN
 @pytest.mark.parametrize(
     "option, told",
     [
-        ("training.processes=2", "quantization.training.processes=1"),
+        ("training.processes=2", "runs in one process"),
         ("float_layers=[warp.nothing]", "the network has no warp.nothing"),
         ("training.first_phase={share: 0.5, modules: [nothing]}", "nothing"),
     ],
