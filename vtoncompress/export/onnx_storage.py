@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def _unpack(graph: onnx.GraphProto, nodes: list[onnx.NodeProto], name: str, laye
 
     assert isinstance(layer, WeightOnlyConv2d), type(layer)
 
-    def add(operation: str, inputs: list[str], result: str, **attributes: int) -> str:
+    def add(operation: str, inputs: list[str], result: str, **attributes: Any) -> str:
         output = f"{name}/stored_{result}"
         nodes.append(helper.make_node(operation, inputs, [output], output, **attributes))
         return output

@@ -6,7 +6,7 @@ nncf_ptq. The convolutions of the scope count in 8 bits, those that make coordin
 ONNX Runtime has one integer convolution, whose input and result are both 8 bits. So results are rounded too, which
 nncf_ptq leaves out: the pictures are further off (3.4 levels of 255 instead of 1.3 with 8 calibration pairs, flow 0.64
 pixels instead of 0.37) and all 146 convolutions count in integers (with nncf_ptq 40; the others widen their weights in
-every call). Activations are unsigned. Of signed ones, the tool's default, ONNX Runtime turns some to unsigned by itself,
+every call). Activations are unsigned. Of signed ones, the tool's default, ONNX Runtime turns some to unsigned itself,
 and 51 convolutions that then have one of each stay in float32. Small network, two threads: float32 14.7 ms, as here
 12.6, with signed activations 15.9, nncf_ptq 24.7. What limits the gain: sampling is float32 and takes a third.
 
@@ -90,7 +90,7 @@ class OnnxRuntimeStatic(Quantization):
             quantize_static,
         )
 
-        class Reader(CalibrationDataReader):  # type: ignore[misc]
+        class Reader(CalibrationDataReader):
             def __init__(self) -> None:
                 self.left = iter(calibration)
 
