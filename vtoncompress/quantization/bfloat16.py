@@ -7,8 +7,8 @@ picture of 128 columns. Small network, all convolutions but those of coordinates
 flow by 0.02 pixels; OpenVINO set to run everything in bfloat16 moves the flow by 0.14.
 
 What is bfloat16 stands in the graph itself, as conversions around each convolution, so a deployed network needs no
-setting and cannot be opened in another precision by mistake. The conversions cost some of the gain (7.9 ms where all in
-bfloat16 takes 6.9 and float32 10.1). What breaks it: a CPU without such instructions, where it is slower than float32,
+setting and cannot be opened in another precision by mistake. The conversions cost some of the gain (8.5 ms where all in
+bfloat16 takes 7.2 and float32 10.6). What breaks it: a CPU without such instructions, where it is slower than float32,
 and ONNX Runtime, whose CPU provider has no bfloat16 convolution.
 
 Measured: see docs/quantization.md.

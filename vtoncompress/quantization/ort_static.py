@@ -3,12 +3,12 @@
 To pick where ONNX Runtime is what runs and its own tool is to be the only one; NNCF's result for the same runtime is
 nncf_ptq. The convolutions of the scope count in 8 bits, those that make coordinates and all else stay float32.
 
-ONNX Runtime has one integer convolution, whose input and result are both 8 bits. So results are rounded too, which
-nncf_ptq leaves out: the pictures are further off (3.4 levels of 255 instead of 1.3 with 8 calibration pairs, flow 0.64
-pixels instead of 0.37) and all 146 convolutions count in integers (with nncf_ptq 40; the others widen their weights in
-every call). Activations are unsigned. Of signed ones, the tool's default, ONNX Runtime turns some to unsigned by
-itself, and 51 convolutions that then have one of each stay in float32. Small network, two threads: float32 14.7 ms, as
-here 12.6, with signed activations 15.9, nncf_ptq 24.7. What limits the gain: sampling is float32 and takes a third.
+ONNX Runtime has one integer convolution, whose input and result are both 8 bits. So results are rounded too: without
+that the pictures are nearer (1.2 levels of 255 instead of 3.4 with 8 calibration pairs, flow 0.25 pixels instead of
+0.64), but only 49 of 146 convolutions count in integers, the others widen their weights in every call, and a call takes
+17.2 ms. Activations are unsigned: of signed ones, the tool's default, ONNX Runtime makes some unsigned, and 51
+convolutions that then have one of each stay in float32. Small network, two threads: float32 14.8 ms, as here 12.7, with
+signed activations 16.0. What limits the gain: sampling is float32 and takes a third.
 
 Measured: see docs/quantization.md.
 """
