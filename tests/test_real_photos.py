@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from tests.quantization.conftest import configured
 from vtoncompress import checkpoint
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.data.viton import Viton
@@ -18,10 +17,10 @@ from vtoncompress.export.onnx import ONNXExporter
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.export.torch import TorchExporter
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.quantization.base import Material
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.try_on import to_tensors
 
-INT8 = Path(__file__).parents[1] / "conf" / "quantization" / "nncf_ptq.yaml"
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "viton_test"
 pytestmark = pytest.mark.skipif(not PHOTOS.is_dir(), reason="the real photos are not part of the repository")
 
@@ -41,7 +40,7 @@ def _deploy(model: TryOnModel, exporter: Exporter, folder: Path, *, int8: bool) 
     if int8:
         pairs = Synthetic("train", 16, *model.size)
         calibration = [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in pairs]
-        instantiate(OmegaConf.load(INT8)).convert(folder, exporter.runtime, model, calibration)
+        configured("nncf_ptq").convert(folder, exporter.runtime, model, Material(calibration=calibration))
     write_manifest(folder, exporter, model="pf_afn_small", size=model.size)
     return folder
 

@@ -129,25 +129,32 @@ def check_budget(config: Config) -> None:
         raise ValueError(
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
-    pairs, mode = len(built(config["training_data"])), used(config["quantization"])
-    last = pairs
+    pairs, samples = len(built(config["training_data"])), used(config["finetuning"]).get("samples", 0)
+    if samples > pairs:
+        raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
+    if "quantization" in config:
+        _check_material(config, used(config["quantization"]), pairs)
+
+
+def _check_material(config: Config, mode: Config, pairs: int) -> None:
+    """ValueError where the training data has too few pairs for what a mode looks at."""
+    last, left = pairs, ""
     if "budget" in mode:
-        last -= config["validation_pairs"]
-        if config["validation_pairs"] < 2 or last < 1:
-            raise ValueError(f"validation_pairs={config['validation_pairs']}: use 2 or more, and fewer than {pairs}")
-    if mode.get("ranking_pairs", 0) >= config["validation_pairs"]:
-        raise ValueError(
-            f"quantization.ranking_pairs={mode['ranking_pairs']}: use fewer than validation_pairs="
-            f"{config['validation_pairs']}, on which the ranking is a first look"
-        )
+        validation = config["validation_pairs"]
+        last, left = pairs - validation, f", the last {validation} of them for validation"
+        if validation < 2 or last < 1:
+            raise ValueError(f"validation_pairs={validation}: use 2 or more, and fewer than {pairs}")
+        if mode.get("ranking_pairs", 0) >= validation:
+            raise ValueError(
+                f"quantization.ranking_pairs={mode['ranking_pairs']}: use fewer than validation_pairs={validation}, of "
+                "which ranking takes a first look"
+            )
     calibrates = mode.keys() > {TARGET} and declared(mode[TARGET], "calibrates", True)
     for name, samples in (
-        ("finetuning.samples", used(config["finetuning"]).get("samples", 0)),
         ("quantization.training.samples + quantization.skip", _trained_on(mode)),
         ("calibration", built(config["calibration"]).last if calibrates else 0),
     ):
         if samples > last:
-            left = "" if last == pairs else f", the last {config['validation_pairs']} of them for validation"
             raise ValueError(f"{name}={samples}, but the training data has {pairs} pairs{left}: use {last} or fewer")
 
 

@@ -34,7 +34,7 @@ def test_the_command_says_where_its_files_are(command: Command, tmp_path: Path) 
         ("ratios=[nan]", "ratios=nan: give shares"),
         ("scope.modules=[decoder]", "scope names 'decoder', which PFAFN lacks: it has warp, generator"),
         ("scope.modules=[]", "scope.modules is empty: name parts of the network (warp, generator)"),
-        ("scope.modules=[warp.sample]", "scope.modules=warp.sample holds no group of channels that may go"),
+        ("scope.modules=[warp.sample]", "scope warp.sample holds nothing to prune"),
         ("scope=decoder", "unknown scope=decoder"),
         ("pruning=none", "choose pruning=one_shot"),
         ("+pruning.ratios.warp=0.1", "pruning.ratios says nothing here"),
