@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from vtoncompress.failure import Stopped, reason, reason_of_death
+from vtoncompress.failure import Stopped, reason, reason_of_death, root
 
 
 def _no_memory() -> BaseException:
@@ -83,3 +83,18 @@ except Stopped as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "stopped by SIGTERM\n"
+
+
+def test_a_write_that_fails_because_it_is_stopped_was_stopped() -> None:
+    def write() -> None:
+        try:
+            raise Stopped(signal.SIGTERM)
+        except Stopped:
+            raise RuntimeError("PytorchStreamWriter failed writing file data/3: file write failed")  # noqa: B904
+
+    with pytest.raises(RuntimeError) as caught:
+        write()
+    assert isinstance(root(caught.value), Stopped)
+    assert reason(root(caught.value)) == "stopped by SIGTERM: the same command goes on from where it was"
+    other = RuntimeError("bad")
+    assert root(other) is other

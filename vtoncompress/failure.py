@@ -36,6 +36,11 @@ def stop_on_signals() -> None:
         signal.signal(one, stop)
 
 
+def root(error: BaseException) -> BaseException:
+    """The error itself, or the :class:`Stopped` in whose wake it came: a write that is interrupted fails, too."""
+    return next((one for one in _chain(error) if isinstance(one, Stopped)), error)
+
+
 def reason(error: BaseException) -> str:
     """What went wrong and, where it is known, what to do."""
     match error:

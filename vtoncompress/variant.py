@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress import fingerprint, row
-from vtoncompress.failure import Stopped, reason, stop_on_signals
+from vtoncompress.failure import Stopped, reason, root, stop_on_signals
 from vtoncompress.outcome import left
 from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_reference
 from vtoncompress.record import Record, write
@@ -55,9 +55,9 @@ def run(cfg: Config) -> Record:
         write(record, folder)
     except (Exception, Stopped) as error:
         LOG.exception("failed")
-        record.status, record.reason, record.traceback = "failed", reason(error), traceback.format_exc()
+        record.status, record.reason, record.traceback = "failed", reason(root(error)), traceback.format_exc()
         record.values = {}
-        record.details = {"stopped": isinstance(error, Stopped), "stage_seconds": round(seconds, 3)}
+        record.details = {"stopped": isinstance(root(error), Stopped), "stage_seconds": round(seconds, 3)}
         _write_failure(record, folder)
     return record
 
