@@ -18,17 +18,19 @@ from vtoncompress.stage.seed import set_seed
 RECORD = "quantization.json"
 
 
-def make(config: Mapping[str, Any], tuned: Path, out: Path, *work: Path) -> None:
+def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
     """Write the checkpoint of the module to export, and ``quantization.json``.
 
-    ``config``: ``quantization``, ``seed``, and what :func:`material` reads. ``work``, where the mode trains, keeps what
-    a killed run goes on from.
+    ``config``: ``quantization``, ``seed``, and what :func:`material` reads.
     """
     _make(config, tuned, material(config, None), out)
 
 
 def make_calibrated(config: Mapping[str, Any], tuned: Path, calibrated: Path, out: Path, *work: Path) -> None:
-    """As :func:`make`, for a mode that looks at calibration inputs."""
+    """As :func:`make`, for a mode that looks at calibration inputs.
+
+    ``work``, which a mode that trains is given, keeps what a killed run goes on from.
+    """
     _make(config, tuned, material(config, calibrated, work=next(iter(work), None)), out)
 
 
