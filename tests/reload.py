@@ -2,27 +2,25 @@
 
 python -m tests.reload results/quantization_modes --store .store
 
-The parity gate ran where a network was made. Here the same pairs go through the files alone, in a fresh process: every
+The parity gate ran where a network was made. Here the same pairs go through the files alone, in a fresh process: the
 difference from the torch network must come out as the record has it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vtoncompress.record import FOLDER, Record, read
 
-RELATIVE = 1e-6
+TOLERANCE = 1e-3
+"""Levels of 255. Sums that end beside a step of INT8 make 1e-6 in the mean; another network makes more than 0.01."""
 
 
-def measure(store: Path, record: Record) -> dict[str, float]:
-    """The parity of ``record``'s deployed network with its torch network, found by this process."""
+def measure(store: Path, record: Record) -> float:
+    """Levels of 255 by which ``record``'s deployed network, opened by this process, is from its torch network."""
     from hydra.utils import instantiate
 
     from vtoncompress import checkpoint
@@ -36,20 +34,19 @@ def measure(store: Path, record: Record) -> dict[str, float]:
     inputs = [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in data]
     model = checkpoint.load(store / "finetuning" / places["finetuning"])
     runtime = open_deployment(store / "deployment" / places["deployment"] / FILES).runtime
-    return check_parity(model, runtime, inputs, float("inf"))
+    return check_parity(model, runtime, inputs, float("inf"))["parity_mean"]
 
 
-def difference(found: Mapping[str, float], record: Record) -> float:
-    """The largest relative difference between the parity found and the recorded one."""
-    recorded = record.details["parity"]
-    return max(abs(value - recorded[name]) / max(abs(recorded[name]), 1e-9) for name, value in found.items())
+def difference(found: float, record: Record) -> float:
+    """Levels between the parity found and the recorded one."""
+    return abs(found - float(record.details["parity"]["parity_mean"]))
 
 
-def measured_elsewhere(store: Path, path: Path) -> dict[str, float]:
+def measured_elsewhere(store: Path, path: Path) -> float:
+    """As :func:`measure` for the record in ``path``, by a process of its own."""
     command = [sys.executable, "-m", "tests.reload", str(path), "--store", str(store), "--one"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found: dict[str, float] = json.loads(output.splitlines()[-1])
-    return found
+    return float(output.splitlines()[-1])
 
 
 def main() -> None:
@@ -59,21 +56,18 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.store, read(arguments.results))))
+        print(measure(arguments.store, read(arguments.results)))
         return
-    different = 0
-    rows: list[Any] = []
+    differences = []
     for path in sorted((arguments.results / FOLDER).glob("*.json")):
         record = read(path)
-        if record.role != "variant" or record.status != "done":
-            continue
-        found = measured_elsewhere(arguments.store, path)
-        away = difference(found, record)
-        different += away > RELATIVE
-        rows.append(record.variant)
-        print(f"{record.variant}: parity {found['parity_mean']:.4g} levels, {away:.1e} from its record", flush=True)
-    print(f"{len(rows) - different} of {len(rows)} deployed networks reopened to what was measured")
-    sys.exit(different > 0)
+        if record.role == "variant" and record.status == "done":
+            found = measured_elsewhere(arguments.store, path)
+            differences.append(difference(found, record))
+            print(f"{record.variant}: parity {found:.4g} levels, {differences[-1]:.1e} from its record", flush=True)
+    same = sum(away <= TOLERANCE for away in differences)
+    print(f"{same} of {len(differences)} deployed networks reopened to what was measured")
+    sys.exit(same < len(differences))
 
 
 if __name__ == "__main__":
