@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # a runtime opens its files without torch
     from vtoncompress.model.base import TryOnModel
 
 Tensors = dict[str, NDArray[np.float32]]
+FORMS = "vtoncompress_forms"
+"""Key in a graph's file under which :meth:`TryOnModel.forms` is kept, as JSON."""
 
 
 class Runtime(ABC):

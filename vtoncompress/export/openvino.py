@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.base import FORMS, Exporter, Runtime, Tensors
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class OpenVINORuntime(Runtime):
             if node.get_type_name() == "Constant":
                 self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
         self._stored_parts = parts_of_openvino(graph)
+        self._forms = json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer(inputs, share_inputs=True)
@@ -111,6 +113,7 @@ class OpenVINORuntime(Runtime):
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
             "stored_parts": self._stored_parts,
+            "forms": self._forms,
         }
 
 
@@ -142,6 +145,7 @@ class OpenVINOExporter(Exporter):
             )
         store_integers(graph)
         store(graph, layers)
+        graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
         folder.mkdir(parents=True, exist_ok=True)
         write_ir(graph, folder)
 
