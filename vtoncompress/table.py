@@ -57,6 +57,11 @@ SHOWN = (
     Column("latency_ms_p50", "p50 (ms)", 1),
     Column("fps", "FPS", 1),
     Column("speedup", "speedup (×)", 2),
+    Column("correlation_loop_ms", "loop (ms)", 1),
+    Column("correlation_im2col_ms", "im2col (ms)", 1),
+    Column("correlation_ours_ms", "ours, eager (ms)", 1),
+    Column("correlation_openvino_ms", "ours, OpenVINO (ms)", 1),
+    Column("correlation_runs", "runs", 0),
 )
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import itertools
 import os
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from vtoncompress.data.base import Pair
+from vtoncompress.clock import take_turns
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.try_on import TryOn
 
@@ -49,7 +44,8 @@ class Speed(SubjectMetric):
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
         load = os.getloadavg()
         variant, baseline = (TryOn(runtime, subject.model.size) for runtime in (subject.runtime, subject.baseline))
-        samples = self._time((variant, baseline), subject.pairs)
+        shown = [(pair.person, pair.garment, pair.garment_mask) for pair in subject.pairs]
+        samples = take_turns((variant, baseline), shown, self.warmup, self.repetitions, self.seconds, self.turn)
         p50, p95 = np.percentile(samples[0], [50, 95]).tolist()
         baseline_p50 = float(np.median(samples[1]))
         values = {"latency_ms_p50": p50, "latency_ms_p95": p95, "fps": 1000 / p50, "speedup": baseline_p50 / p50}
@@ -62,34 +58,3 @@ class Speed(SubjectMetric):
             "load_average": [round(value, 2) for value in load],
         }
         return Measurement(values, details=details)
-
-    def _time(self, calls: Sequence[Callable[..., Any]], pairs: Sequence[Pair]) -> list[list[float]]:
-        """Milliseconds of each call's timed runs, turn by turn: AAAA BBBB AAAA BBBB..."""
-        for call in calls:
-            for pair in itertools.islice(itertools.cycle(pairs), self.warmup):
-                call(pair.person, pair.garment, pair.garment_mask)
-        endless = itertools.cycle(pairs)
-        samples: list[list[float]] = [[] for _ in calls]
-        collecting = gc.isenabled()
-        gc.collect()
-        gc.disable()
-        try:
-            start = time.perf_counter()
-            while len(samples[0]) < self.repetitions or time.perf_counter() - start < self.seconds:
-                shown = list(itertools.islice(endless, self.turn))
-                for call, taken in zip(calls, samples, strict=True):
-                    taken += _take_turn(call, shown)
-        finally:
-            if collecting:
-                gc.enable()
-        return samples
-
-
-def _take_turn(call: Callable[..., Any], pairs: Sequence[Pair]) -> list[float]:
-    """Milliseconds of a call with each pair, after one that isn't timed."""
-    taken = []
-    for pair in (pairs[0], *pairs):
-        before = time.perf_counter_ns()
-        call(pair.person, pair.garment, pair.garment_mask)
-        taken.append((time.perf_counter_ns() - before) / 1e6)
-    return taken[1:]

@@ -1,4 +1,4 @@
-"""Local correlation of two feature maps, the cost volume that an appearance flow is read from: one function, three forms.
+"""Local correlation of two feature maps, the cost volume that an appearance flow is read from, in three forms.
 
 loop       the definition; what every speedup is measured against
 banded     matrix products and gathers: for exported graphs, for GPUs, for float64

@@ -1,4 +1,4 @@
-"""Correlation as ordinary graph operations: a block of pixels against all pixels in its reach, in one matrix product."""
+"""Correlation as ordinary graph operations: blocks of pixels against all pixels in reach, in one matrix product."""
 
 from __future__ import annotations
 

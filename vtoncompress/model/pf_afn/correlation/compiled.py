@@ -1,12 +1,13 @@
 """Correlation on a CPU through a compiled kernel, as an operation that torch knows: differentiable, also twice, and
 opaque to ``torch.compile``.
 
-The first call of a process loads numba and the kernel, half a second from its cache, some ten seconds without.
+The first call of a process loads numba and the kernel: 1.4 s of a core with its cache, 4.7 s without.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +135,7 @@ def _share_out(
     cuts = [blocks * share // threads for share in range(threads + 1)]
     calls = [
         (*arrays, channels, height, width, displacement, rows, begin, end, *options)
-        for begin, end in zip(cuts[:-1], cuts[1:], strict=True)
+        for begin, end in itertools.pairwise(cuts)
     ]
     # numba's own threads abort the process where two of the caller's threads meet in them.
     others = [_pool(os.getpid(), threads - 1).submit(run, *call) for call in calls[1:]]
