@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,13 @@ class Runtime(ABC):
     @abstractmethod
     def __call__(self, inputs: Tensors) -> Tensors:
         """``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask`` (1, 1, H, W) in 0..1 -> named outputs."""
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
+        """A call that takes the inputs that ``fixed`` lacks, with what ``fixed`` decides alone computed now.
+
+        The outputs are those of an ordinary call. None where this runtime has no such way.
+        """
+        return None
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, Runtime, Tensors
+from vtoncompress.export.openvino_split import split
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ class OpenVINORuntime(Runtime):
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        self._core = openvino.Core()
+        self._core, self._graph, self._settings = openvino.Core(), graph, settings
+        self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
             self._compiled = self._core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
@@ -93,6 +96,26 @@ class OpenVINORuntime(Runtime):
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer(inputs, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
+        """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
+        names = tuple(sorted(fixed))
+        if names not in self._split:
+            first, rest = (self._core.compile_model(half, "CPU", self._settings) for half in split(self._graph, names))
+            self._split[names] = first, rest
+        first, rest = self._split[names]
+        found = first.create_infer_request().infer(fixed)
+        features = [found[port] for port in first.outputs]
+        request = rest.create_infer_request()
+        others = [port.any_name for port in rest.inputs[: len(rest.inputs) - len(features)]]
+        outputs = {port.any_name: port for port in rest.outputs}
+
+        def call(inputs: Tensors) -> Tensors:
+            given = dict(enumerate([*(inputs[name] for name in others), *features]))
+            results = request.infer(given, share_inputs=True)
+            return {name: results[port] for name, port in outputs.items()}
+
+        return call
 
     def describe(self) -> dict[str, Any]:
         import openvino
