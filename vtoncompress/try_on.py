@@ -36,7 +36,11 @@ class TryOn:
         Raises:
             ValueError: a mask of another size than its garment, or no garment to be found.
         """
-        return to_image(self.runtime(self._of_person(person) | self._of_garment(garment, garment_mask))["image"])
+        return to_image(self.runtime(self.prepare(person, garment, garment_mask))["image"])
+
+    def prepare(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Tensors:
+        """What the network is given in a call with the same arguments."""
+        return self._of_person(person) | self._of_garment(garment, garment_mask)
 
     def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[[Image], Image] | None:
         """One garment for many people: a call that takes a person, with all that the garment decides computed now.

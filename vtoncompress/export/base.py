@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,16 @@ FORMS = "vtoncompress_forms"
 """Key in a graph's file under which :meth:`TryOnModel.forms` is kept, as JSON."""
 
 
+@dataclass(frozen=True)
+class LayerTime:
+    """What a layer of an opened network took: its name, kind of operation, the kernel that ran it, milliseconds."""
+
+    name: str
+    kind: str
+    kernel: str
+    milliseconds: float
+
+
 class Runtime(ABC):
     """An opened network: the one interface through which every variant is measured."""
 
@@ -30,6 +41,10 @@ class Runtime(ABC):
 
         The outputs are those of an ordinary call. None where this runtime has no such way.
         """
+        return None
+
+    def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
+        """What each layer takes, a mean over calls with these inputs; None where this runtime doesn't count it."""
         return None
 
     @abstractmethod

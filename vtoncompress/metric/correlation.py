@@ -72,7 +72,7 @@ def correlation_levels(model: TryOnModel) -> list[Level]:
     """The features that a try-on call correlates, in its order."""
     found: list[Level] = []
 
-    def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         _, channels, height, width = inputs[0].shape
         found.append(Level(channels, height, width))
 
