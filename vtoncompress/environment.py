@@ -12,7 +12,7 @@ from vtoncompress import __version__
 
 LIBRARIES = (
     "torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "neural-compressor", "torchao",
-    "diffusers", "numpy", "scipy", "pillow",
+    "diffusers", "numba", "numpy", "scipy", "pillow",
 )  # fmt: skip
 # What decides which kernels a runtime picks; names as in Linux's /proc/cpuinfo.
 INSTRUCTION_SETS = (

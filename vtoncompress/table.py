@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vtoncompress.payoff import smaller_not_faster
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
 from vtoncompress.seeds import SPREAD, over_seeds
 from vtoncompress.summary import captions, group_by
@@ -57,6 +58,13 @@ SHOWN = (
     Column("latency_ms_p50", "p50 (ms)", 1),
     Column("fps", "FPS", 1),
     Column("speedup", "speedup (×)", 2),
+    Column("latency_ms_amortised_p50", "amortised p50 (ms)", 1),
+    Column("speedup_amortised", "amortised speedup (×)", 2),
+    Column("correlation_loop_ms", "loop (ms)", 1),
+    Column("correlation_im2col_ms", "im2col (ms)", 1),
+    Column("correlation_ours_ms", "ours, eager (ms)", 1),
+    Column("correlation_openvino_ms", "ours, OpenVINO (ms)", 1),
+    Column("correlation_runs", "runs", 0),
 )
 
 
@@ -182,6 +190,7 @@ def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:
     if any((column.spread or "") in record.values for column in columns for record in group):
         notes.append("KID: mean over subsets, ± the standard deviation of their values.")
     notes += [f"{record.variant} failed: {record.reason}" for record in group if record.status == "failed"]
+    notes += smaller_not_faster(group)
     done = [record for record in group if record.status == "done"]
     for column_names, variants, reason in _missing(done):
         names = ", ".join(variants) if len(variants) <= 3 else f"{len(variants)} of {len(done)} rows"

@@ -74,6 +74,8 @@ def _start(cfg: Mapping[str, Any]) -> tuple[TryOnModel, dict[str, Any]]:
         return model, {}
     folder = checkpoint_folder(cfg["start"])
     start = checkpoint.load(folder)
+    for name in model.execution:
+        setattr(start, name, getattr(model, name))
     if (type(start), start.arguments()) != (type(model), model.arguments()):
         raise ValueError(
             f"start={cfg['start']} is a network with {start.arguments()}, but the config asks for {model.arguments()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,31 @@ class TryOn:
         Raises:
             ValueError: a mask of another size than its garment, or no garment to be found.
         """
+        return to_image(self.runtime(self.prepare(person, garment, garment_mask))["image"])
+
+    def prepare(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Tensors:
+        """What the network is given in a call with the same arguments."""
+        return self._of_person(person) | self._of_garment(garment, garment_mask)
+
+    def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[[Image], Image] | None:
+        """One garment for many people: a call that takes a person, with all that the garment decides computed now.
+
+        Arguments and errors as of a call; None where the runtime has no such way.
+        """
+        call = self.runtime.reuse(self._of_garment(garment, garment_mask))
+        return None if call is None else lambda person: to_image(call(self._of_person(person))["image"])
+
+    def with_person(self, person: Image) -> Callable[..., Image] | None:
+        """One person in many garments: a call that takes a garment and its mask; otherwise as :meth:`with_garment`."""
+        call = self.runtime.reuse(self._of_person(person))
+        if call is None:
+            return None
+        return lambda garment, garment_mask=None: to_image(call(self._of_garment(garment, garment_mask))["image"])
+
+    def _of_person(self, person: Image) -> Tensors:
+        return {"person": _normalise(fit_person(person, self.size))}
+
+    def _of_garment(self, garment: Image, garment_mask: Image | None) -> Tensors:
         if garment_mask is None:
             garment_mask = find_garment(garment)
         elif garment_mask.shape != garment.shape[:2]:
@@ -41,10 +68,10 @@ class TryOn:
                 f"the mask has {_extent(garment_mask)} pixels and the garment {_extent(garment)}: "
                 "give the mask of this very picture, or none"
             )
-        tensors = to_tensors(
-            fit_person(person, self.size), fit_garment(garment, self.size), fit_garment(garment_mask, self.size)
-        )
-        return to_image(self.runtime(tensors)["image"])
+        return {
+            "garment": _normalise(fit_garment(garment, self.size)),
+            "garment_mask": _normalise_mask(fit_garment(garment_mask, self.size)),
+        }
 
 
 def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
@@ -56,7 +83,7 @@ def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
     return {
         "person": _normalise(person),
         "garment": _normalise(garment),
-        "garment_mask": garment_mask[None, None].astype(np.float32) / np.float32(255),
+        "garment_mask": _normalise_mask(garment_mask),
     }
 
 
@@ -79,6 +106,11 @@ def _normalise(picture: Image) -> NDArray[np.float32]:
     planes /= np.float32(127.5)
     planes -= np.float32(1)
     return planes
+
+
+def _normalise_mask(mask: Image) -> NDArray[np.float32]:
+    levels: NDArray[np.float32] = mask[None, None].astype(np.float32) / np.float32(255)
+    return levels
 
 
 def _extent(array: Image) -> str:

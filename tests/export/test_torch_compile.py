@@ -42,6 +42,9 @@ class Painter(nn.Module):
         nn.init.uniform_(self.encoder[1].running_var, 0.5, 2)
         self.last = nn.Conv2d(16, 3, 3, padding=1)
 
+    def forms(self, graph: bool) -> dict[str, str]:
+        return {}
+
     def forward(self, person: Any, garment: Any, garment_mask: Any) -> dict[str, Any]:
         features = self.encoder(torch.cat([person, garment, garment_mask], 1))
         return {"image": torch.tanh(self.last(features))}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.metric.base import Subject
-from vtoncompress.metric.speed import Speed
+from vtoncompress.metric.speed import AMORTISED, Speed
 
 
 @dataclass
@@ -74,3 +75,43 @@ def test_no_pairs_is_a_reason_and_no_repetitions_a_mistake(log: list[tuple[str, 
     assert set(Speed(1, 1, 0, 1).measure(subject(log, 0)).missing) == set(Speed.columns)
     with pytest.raises(ValueError, match="repetitions=0"):
         Speed(1, 0, 0, 1)
+
+
+@dataclass
+class Keeper(Recorder):
+    """Keeps the garment; what it paints with it is off by so much."""
+
+    off: float = 0.0
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
+        assert sorted(fixed) == ["garment", "garment_mask"]
+        self.log.append(("garment", float(fixed["garment"].sum()), gc.isenabled()))
+
+        def call(inputs: Tensors) -> Tensors:
+            assert sorted(inputs) == ["person"]
+            self.log.append(("person", float(inputs["person"].sum()), gc.isenabled()))
+            return {"image": inputs["person"] + np.float32(self.off)}
+
+        return call
+
+
+def test_people_who_share_a_garment_share_its_time(log: list[tuple[str, float, bool]]) -> None:
+    shared = replace(subject(log, 2), runtime=Keeper("variant", log))
+    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, people=3, garments=2).measure(shared)
+    assert [name for name, *_ in log[-10:]] == ["garment", *["person"] * 3] * 2 + ["dense"] * 2
+    assert len(found.details["garment_with_people_ms"]) == 2
+    together = np.median(found.details["garment_with_people_ms"])
+    assert found.values["latency_ms_amortised_p50"] == pytest.approx(together / 3, abs=1e-3)
+    ordinary = np.median(found.details["amortised_baseline_latency_ms"])
+    assert found.values["speedup_amortised"] == pytest.approx(ordinary / (together / 3), rel=0.1)
+    assert found.details["amortised_parity_mean"] == 0
+
+
+def test_amortised_columns_are_empty_with_a_reason(log: list[tuple[str, float, bool]]) -> None:
+    ordinary = subject(log, 1)
+    off = replace(ordinary, runtime=Keeper("variant", log, 0.1))
+    for people, one, reason in ((0, ordinary, "people=0"), (2, ordinary, "keeps nothing"), (2, off, "is off by")):
+        found = Speed(0, 1, 0, 1, people).measure(one)
+        assert "speedup" in found.values
+        assert set(found.missing) == set(AMORTISED)
+        assert all(reason in told for told in found.missing.values())

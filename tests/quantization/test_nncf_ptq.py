@@ -48,6 +48,17 @@ def test_paints_nearly_the_same(
     assert found["parity_mean"] > 0.01, "nothing was quantized"
 
 
+def test_what_stays_the_same_may_be_computed_once_in_int8(
+    quantized: dict[str, Path], calibration: list[Tensors]
+) -> None:
+    runtime = openvino_export.open_runtime(quantized["openvino"])
+    garment = {name: calibration[0][name] for name in ("garment", "garment_mask")}
+    call = runtime.reuse(garment)
+    for tensors in calibration[:2]:
+        expected, found = runtime(tensors | garment)["image"], call({"person": tensors["person"]})["image"]
+        assert np.abs(found - expected).mean() * 127.5 < 0.5
+
+
 def test_weights_are_small_and_no_other_file_appears(exported: Exported, quantized: dict[str, Path]) -> None:
     for runtime, largest in {"openvino": 0.35, "onnxruntime": 0.6}.items():  # at this size graphs outweigh weights
         before, after = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +15,18 @@ if TYPE_CHECKING:  # a runtime opens its files without torch
     from vtoncompress.model.base import TryOnModel
 
 Tensors = dict[str, NDArray[np.float32]]
+FORMS = "vtoncompress_forms"
+"""Key in a graph's file under which :meth:`TryOnModel.forms` is kept, as JSON."""
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """What a layer of an opened network took: its name, kind of operation, the kernel that ran it, milliseconds."""
+
+    name: str
+    kind: str
+    kernel: str
+    milliseconds: float
 
 
 class Runtime(ABC):
@@ -21,6 +35,17 @@ class Runtime(ABC):
     @abstractmethod
     def __call__(self, inputs: Tensors) -> Tensors:
         """``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask`` (1, 1, H, W) in 0..1 -> named outputs."""
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
+        """A call that takes the inputs that ``fixed`` lacks, with what ``fixed`` decides alone computed now.
+
+        The outputs are those of an ordinary call. None where this runtime has no such way.
+        """
+        return None
+
+    def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
+        """What each layer takes, a mean over calls with these inputs; None where this runtime doesn't count it."""
+        return None
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import math
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.base import FORMS, Exporter, Runtime, Tensors
 from vtoncompress.export.stored_parts import parts_of_onnx
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class ONNXRuntime(Runtime):
             "threads": self._threads,
             # What is stored as float32 runs as float32: the CPU provider has no other way.
             "execution_precision": "f32",
+            "forms": json.loads(self._session.get_modelmeta().custom_metadata_map.get(FORMS, "{}")),
             **_stored(self._file.parent),
         }
 
@@ -183,6 +185,7 @@ class ONNXExporter(Exporter):
         folder.mkdir(parents=True, exist_ok=True)
         graph = _store_integers(_tidy(program.model_proto), frozen)
         store(graph, layers)
+        graph.metadata_props.add(key=FORMS, value=json.dumps(frozen.forms(graph=True)))
         write_onnx(graph, folder)
 
     def open(self, folder: Path) -> ONNXRuntime:

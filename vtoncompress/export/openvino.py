@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
+from vtoncompress.export.openvino_split import split
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -75,7 +78,8 @@ class OpenVINORuntime(Runtime):
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        self._core = openvino.Core()
+        self._core, self._graph, self._settings = openvino.Core(), graph, settings
+        self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
             self._compiled = self._core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
@@ -87,10 +91,45 @@ class OpenVINORuntime(Runtime):
             if node.get_type_name() == "Constant":
                 self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
         self._stored_parts = parts_of_openvino(graph)
+        self._forms = json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer(inputs, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
+        """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
+        names = tuple(sorted(fixed))
+        if names not in self._split:
+            first, rest = (self._core.compile_model(half, "CPU", self._settings) for half in split(self._graph, names))
+            self._split[names] = first, rest
+        first, rest = self._split[names]
+        found = first.create_infer_request().infer(fixed)
+        features = [found[port] for port in first.outputs]
+        request = rest.create_infer_request()
+        others = [port.any_name for port in rest.inputs[: len(rest.inputs) - len(features)]]
+        outputs = {port.any_name: port for port in rest.outputs}
+
+        def call(inputs: Tensors) -> Tensors:
+            given = dict(enumerate([*(inputs[name] for name in others), *features]))
+            results = request.infer(given, share_inputs=True)
+            return {name: results[port] for name, port in outputs.items()}
+
+        return call
+
+    def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime]:
+        """As :meth:`Runtime.profile`, of a second copy of the network that counts."""
+        compiled = self._core.compile_model(self._graph, "CPU", {**self._settings, "PERF_COUNT": True})
+        request, taken = compiled.create_infer_request(), Counter[tuple[str, str, str]]()
+        request.infer(inputs)  # the first call makes what the others find
+        for _ in range(repetitions):
+            request.infer(inputs)
+            for layer in request.get_profiling_info():
+                microseconds = round(layer.real_time.total_seconds() * 1e6)
+                taken[layer.node_name, layer.node_type, layer.exec_type] += microseconds
+        return [
+            LayerTime(*names, microseconds / 1e3 / repetitions) for names, microseconds in taken.items() if microseconds
+        ]
 
     def describe(self) -> dict[str, Any]:
         import openvino
@@ -111,6 +150,7 @@ class OpenVINORuntime(Runtime):
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
             "stored_parts": self._stored_parts,
+            "forms": self._forms,
         }
 
 
@@ -142,6 +182,7 @@ class OpenVINOExporter(Exporter):
             )
         store_integers(graph)
         store(graph, layers)
+        graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
         folder.mkdir(parents=True, exist_ok=True)
         write_ir(graph, folder)
 

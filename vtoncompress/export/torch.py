@@ -49,6 +49,7 @@ class TorchRuntime(Runtime):
             "threads": torch.get_num_threads(),
             "execution_precision": f"bf16 and {precision}" if halves else precision,
             "stored_bytes": self._stored,
+            "forms": self._model.forms(graph=False),
         }
 
 

@@ -59,7 +59,7 @@ class TorchCompileRuntime(Runtime):
         need_compiler()
         if threads is not None:
             torch.set_num_threads(threads)
-        self._stored = stored_bytes(model)
+        self._stored, self._forms = stored_bytes(model), model.forms(graph=False)
         self._executed: Counter[str] = Counter()
         self._compiled = torch.compile(  # type: ignore[call-overload]  # its overloads lack isolate_recompiles
             _for_inductor(model),
@@ -90,6 +90,7 @@ class TorchCompileRuntime(Runtime):
             "executed_layers": dict(self._executed),
             "compile_s": self._compile_seconds,
             "stored_bytes": self._stored,
+            "forms": self._forms,
         }
 
 

@@ -71,7 +71,8 @@ class Subject:
         model: its torch network (pruned, fine-tuned), float32.
         folder: the deployed files.
         runtime: those files, opened.
-        baseline: the dense float32 network in eager PyTorch, opened through the same interface.
+        baseline: the dense float32 network in eager PyTorch, every operation by its definition, opened through the
+            same interface.
         pairs: some pairs to run.
         dense: the torch network before pruning; None where nobody asks what was removed.
     """

@@ -28,10 +28,13 @@ class TryOnModel(Network):
         parts: its separately compressible networks by the name scopes use, for example ``warp`` and ``generator``.
         loss_terms: names of what :meth:`loss` can compute. Those that begin with ``perceptual``, and no others, look
             through the perceptual distance.
+        execution: the arguments that say how it computes and not what, as attributes that may be set: a checkpoint
+            does not bind them.
     """
 
     size: tuple[int, int]
     loss_terms: ClassVar[tuple[str, ...]]
+    execution: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -89,6 +92,17 @@ class TryOnModel(Network):
         Every parameter takes part. Where the real network multiplies or compares two features channel by channel, they
         are added here, which ties their channels; where it samples or flows, features pass through.
         """
+
+    def use_definitions(self) -> None:
+        """From now on compute every operation by its definition: the network that speedups are measured against."""
+
+    def forms(self, graph: bool) -> dict[str, str]:
+        """Which of several forms computes an operation, by the operation's name, for records.
+
+        Args:
+            graph: in a graph for another runtime; otherwise in eager PyTorch in float32 on a CPU.
+        """
+        return {}
 
     def example_inputs(self) -> list[Tensor]:
         """Zeros for :meth:`forward`, batch 1."""

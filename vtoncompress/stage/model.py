@@ -35,6 +35,8 @@ def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
     if source is not None:
         model = checkpoint.load(checkpoint_folder(source))
         _check(model, config)
+        for name in set(model.execution) & config["network"].keys():
+            setattr(model, name, config["network"][name])
         return model, f"checkpoint {Path(source).name}"
     torch.manual_seed(config["seed"])
     model = instantiate(config["network"])
@@ -59,8 +61,10 @@ def check_sources(config: Mapping[str, Any]) -> None:
 
 def _check(model: TryOnModel, config: Mapping[str, Any]) -> None:
     """The checkpoint must be of the network that the config describes, pruned or not."""
-    expected = {key: value for key, value in config["network"].items() if key != "_target_"}
-    if (found := model.arguments()) != expected:
+    free = ("_target_", *model.execution)
+    expected = {key: value for key, value in config["network"].items() if key not in free}
+    found = {key: value for key, value in model.arguments().items() if key not in free}
+    if found != expected:
         different = [key for key in expected if found.get(key) != expected[key]]
         raise ValueError(
             f"model.checkpoint={config['checkpoint']} has "

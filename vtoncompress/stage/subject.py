@@ -10,19 +10,20 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.deployment import FILES, open_deployment
-from vtoncompress.export import torch as torch_export
+from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.quality import write_measurements
 
 
 def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, out: Path) -> None:
     """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``, for time ``threads`` of both networks."""
-    threads = config.get("threads")
+    threads, baseline = config.get("threads"), checkpoint.load(dense)
+    baseline.use_definitions()
     subject = Subject(
         model=checkpoint.load(tuned),
         folder=deployed / FILES,
         runtime=open_deployment(deployed / FILES, threads).runtime,
-        baseline=torch_export.open_runtime(dense, threads),
+        baseline=TorchRuntime(baseline, threads),
         pairs=instantiate(config["data"])[:],
         dense=checkpoint.load(dense),
     )

@@ -1,19 +1,40 @@
-"""The loop is the definition; the banded form is the same function, and so are its gradients."""
+"""The loop is the definition; the other forms are the same function, and so are their gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import Tensor
 
-from vtoncompress.model.pf_afn.correlation import Correlation, banded_correlation, correlation
+from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.model.pf_afn.correlation import (
+    Correlation,
+    banded_correlation,
+    compiled_correlation,
+    correlation,
+)
+from vtoncompress.model.pf_afn.correlation.compiled import LEAST_MACS
+from vtoncompress.model.pf_afn.correlation.layer import FORMS
+
+# One pixel; odd sizes, wider than a vector; more channels than are copied at a time, and a number that fills no vector.
+SHAPES = [(1, 4, 4, 3), (3, 5, 7, 13), (2, 1, 1, 1), (2, 37, 9, 35), (1, 3, 5, 67)]
 
 
-def _features(*shape: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+def _features(*shape: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     return [torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for _ in range(2)]
+
+
+def _with_gradients(form: Callable[..., Tensor], first: Tensor, second: Tensor, displacement: int) -> list[Tensor]:
+    """The result, its gradients, and the gradients of something made of these."""
+    cost = form(first, second, displacement)
+    weights = torch.linspace(-1, 1, cost.numel(), dtype=cost.dtype).reshape(cost.shape)
+    gradients = torch.autograd.grad((cost * cost * weights).sum(), (first, second), create_graph=True)
+    again = torch.autograd.grad((gradients[0] ** 2 * gradients[1]).sum(), (first, second))
+    return [cost, *gradients, *again]
 
 
 def test_a_shifted_copy_answers_in_the_channel_of_its_shift() -> None:
@@ -28,7 +49,7 @@ def test_a_shifted_copy_answers_in_the_channel_of_its_shift() -> None:
     assert cost.count_nonzero() == 1
 
 
-@pytest.mark.parametrize("form", [correlation, banded_correlation])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_outside_the_picture_counts_as_zero(form: Callable[..., Tensor]) -> None:
     ones = torch.ones(1, 3, 4, 4)
     cost = form(ones, ones, 1)
@@ -37,30 +58,61 @@ def test_outside_the_picture_counts_as_zero(form: Callable[..., Tensor]) -> None
     assert (cost[0, 4] == 3).all()  # no shift
 
 
-@pytest.mark.parametrize("samples, channels, height, width", [(1, 4, 4, 3), (3, 5, 7, 13), (2, 1, 1, 1), (2, 3, 5, 25)])
-@pytest.mark.parametrize("displacement", [1, 2, 3])
-def test_both_forms_give_the_same_value_and_gradient(
-    samples: int, channels: int, height: int, width: int, displacement: int
+@pytest.mark.parametrize("form", [banded_correlation, compiled_correlation])
+@pytest.mark.parametrize("displacement", [1, 3, 4])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_form_gives_the_value_and_the_gradients_of_the_loop(
+    form: Callable[..., Tensor], shape: tuple[int, ...], displacement: int
 ) -> None:
-    results = []
-    for form in (correlation, banded_correlation):
-        first, second = _features(samples, channels, height, width)
-        cost = form(first, second, displacement)
-        weights = torch.linspace(-1, 1, cost.numel(), dtype=cost.dtype).reshape(cost.shape)
-        (cost * weights).sum().backward()
-        results.append((cost, first.grad, second.grad))
-    assert results[0][0].shape == (samples, (2 * displacement + 1) ** 2, height, width)
-    for loop, banded in zip(*results, strict=True):
-        torch.testing.assert_close(banded, loop, rtol=1e-12, atol=1e-12)
+    expected = _with_gradients(correlation, *_features(*shape), displacement)
+    assert expected[0].shape == (shape[0], (2 * displacement + 1) ** 2, *shape[2:])
+    for found, wanted in zip(_with_gradients(form, *_features(*shape), displacement), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=2e-6 * float(wanted.detach().abs().max() + 1))
 
 
 @pytest.mark.parametrize("form", [correlation, banded_correlation])
 def test_gradients_are_those_of_finite_differences(form: Callable[..., Tensor]) -> None:
-    assert torch.autograd.gradcheck(lambda first, second: form(first, second, 2), _features(2, 2, 3, 5))
+    features = _features(2, 2, 3, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda first, second: form(first, second, 2), features)
 
 
-def test_the_layer_divides_by_a_constant_whatever_channels_are_left() -> None:
-    layer = Correlation(8)
+def test_the_compiled_gradient_is_that_of_finite_differences() -> None:
+    """Of a function of degree two, which a central difference of any width has without error."""
+    (first, second), step = _features(1, 3, 4, 5), 0.5
+    compiled_correlation(first, second, 2).sum().backward()
+    for place in (0, 17, 59):
+        moved = [first.detach().clone() for _ in range(2)]
+        for one, sign in zip(moved, (1, -1), strict=True):
+            one.view(-1)[place] += sign * step
+        high, low = (compiled_correlation(one, second.detach(), 2).sum() for one in moved)
+        torch.testing.assert_close(first.grad.view(-1)[place], (high - low) / (2 * step), rtol=1e-4, atol=1e-4)
+
+
+def test_the_compiled_form_shares_large_work_out_and_takes_any_layout() -> None:
+    """Rows that are no multiple of a block's, in three threads, from four at once, of features in another order."""
+    first, second = (x.detach().to(memory_format=torch.channels_last) for x in _features(2, 40, 37, 33))
+    assert first.numel() * 49 > LEAST_MACS
+    expected, threads = correlation(first, second), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: compiled_correlation(first, second[:], 3), range(4)))
+    finally:
+        torch.set_num_threads(threads)
+    for one in found:
+        torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_compiled_form_is_an_operation_that_torch_accepts() -> None:
+    first, second = _features(1, 3, 4, 5)
+    torch.library.opcheck(torch.ops.vtoncompress.correlate.default, (first, second, 2))
+    weights = torch.ones(1, 25, 4, 5, requires_grad=True)
+    torch.library.opcheck(torch.ops.vtoncompress.blend.default, (weights, first, 2, True))
+
+
+@pytest.mark.parametrize("choice", ["fastest", "loop", "banded"])
+def test_the_layer_divides_by_a_constant_whatever_channels_are_left(choice: str) -> None:
+    layer = Correlation(8, choice=choice)
     first, second = (torch.ones(1, 4, 3, 3), torch.full((1, 4, 3, 3), 2.0))
     with torch.inference_mode():
         assert layer(first, second)[0, 24, 1, 1] == 4 * 2 / 8
@@ -68,8 +120,40 @@ def test_the_layer_divides_by_a_constant_whatever_channels_are_left() -> None:
     torch.testing.assert_close(trained[0, 24], torch.ones(3, 3))
 
 
-def test_the_layer_takes_features_of_different_precision() -> None:
-    layer = Correlation(4)
-    cost = layer(torch.ones(1, 4, 3, 3), torch.ones(1, 4, 3, 3, dtype=torch.bfloat16))
+@pytest.mark.parametrize("choice", ["fastest", "loop", "banded"])
+def test_the_layer_takes_features_of_different_precision(choice: str) -> None:
+    layer, first = Correlation(4, choice=choice), torch.ones(1, 4, 3, 3, requires_grad=True)
+    cost = layer(first, torch.ones(1, 4, 3, 3, dtype=torch.bfloat16))
     assert cost.dtype == torch.bfloat16
     assert cost[0, 24, 1, 1] == 1
+    cost[:, 24].sum().backward()
+    torch.testing.assert_close(first.grad, torch.full_like(first, 0.25))
+
+
+def test_which_form_runs_is_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[str] = []
+    for name, form in FORMS.items():
+        monkeypatch.setitem(FORMS, name, lambda *a, name=name, form=form: used.append(name) or form(*a))
+    network, feature = PFAFN(1 / 32, (64, 64)), torch.ones(1, 4, 6, 5)
+    layer = network.warp.aflow_net.correlation
+    for choice, eager, graph in (("fastest", "compiled", "banded"), ("loop", "loop", "loop")):
+        network.correlation = choice
+        assert [network.forms(graph=kind)["correlation"] for kind in (False, True)] == [eager, graph]
+        used.clear()
+        layer(feature, feature)
+        torch.jit.trace(layer, (feature, feature), check_trace=False)
+        torch.export.export(layer, (feature, feature))
+        assert used == [eager, graph, graph]
+    network.correlation = "fastest"
+    layer(feature.double(), feature.double())  # the kernel would round
+    assert used[-1] == "banded"
+
+
+def test_the_choice_is_kept_by_a_network_and_refused_where_it_is_unknown() -> None:
+    network = PFAFN(1 / 32, (64, 64), correlation="banded")
+    assert PFAFN(**network.arguments()).correlation == "banded"
+    assert "correlation" not in PFAFN(1 / 32, (64, 64)).arguments()  # a checkpoint says what it computes, not how
+    network.use_definitions()
+    assert network.forms(graph=False) == {"correlation": "loop"}
+    with pytest.raises(ValueError, match=r"correlation=quick is unknown: choose one of fastest, loop, banded"):
+        PFAFN(1 / 32, (64, 64), correlation="quick")

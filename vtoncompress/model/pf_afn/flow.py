@@ -64,9 +64,12 @@ class AppearanceFlow(nn.Module):
         hidden: channels of the three hidden layers of each flow head.
         levels: pyramid levels.
         convention: correlation and sampling convention.
+        correlation: which form computes it, see :mod:`vtoncompress.model.pf_afn.correlation.layer`.
     """
 
-    def __init__(self, pyramid: int, hidden: tuple[int, int, int], levels: int, convention: Convention) -> None:
+    def __init__(
+        self, pyramid: int, hidden: tuple[int, int, int], levels: int, convention: Convention, correlation: str
+    ) -> None:
         super().__init__()
         window = (2 * DISPLACEMENT + 1) ** 2
         self.netMain = nn.ModuleList(_flow_head(window, hidden) for _ in range(levels))
@@ -75,7 +78,7 @@ class AppearanceFlow(nn.Module):
             # Training starts from the identity: garment and person already stand in the same place.
             nn.init.zeros_(head[-1].bias)
             head[-1].weight.data.mul_(0.1)
-        self.correlation = Correlation(pyramid if convention.mean_correlation else 1)
+        self.correlation = Correlation(pyramid if convention.mean_correlation else 1, choice=correlation)
         self.sample = GridSample(convention.align_corners)
 
     def forward(self, garment: list[Tensor], person: list[Tensor]) -> list[Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.convention import find_convention
+from vtoncompress.model.pf_afn.correlation.layer import FASTEST, LOOP, check_choice, form_for
 from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
 from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
 from vtoncompress.model.pf_afn.loss import TERMS, weighted_terms
@@ -41,26 +42,47 @@ class PFAFN(TryOnModel):
         width: factor on all channel counts; 1 is the published network (73.2 M parameters), 0.25 the small one.
         size: (height, width) in pixels, multiples of 32 from 64.
         convention: ``official`` or ``seed``, see :mod:`vtoncompress.model.pf_afn.convention`.
+        correlation: ``fastest``, ``loop`` or ``banded``, see :mod:`vtoncompress.model.pf_afn.correlation`.
 
     Raises:
-        ValueError: a size or a width that the network can't have.
+        ValueError: a size or a width that the network can't have, or no such correlation.
     """
 
     loss_terms = tuple(TERMS)
+    execution = ("correlation",)
 
-    def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
+    def __init__(
+        self, width: float, size: Sequence[int], convention: str = "official", correlation: str = FASTEST
+    ) -> None:
         super().__init__()
         check_shape(width, size)
         rule = find_convention(convention)
         self.width, self.convention = width, convention
         self.size = (size[0], size[1])
         self.align_corners = rule.align_corners
-        self.warp = WarpNetwork(width, rule)
+        self.warp = WarpNetwork(width, rule, correlation=correlation)
         self.generator = Generator(width)
         self.sample_mask = GridSample(rule.align_corners, padding_mode="zeros")
 
     def arguments(self) -> dict[str, Any]:
-        return {"width": self.width, "size": list(self.size), "convention": self.convention}
+        chosen = {} if self.correlation == FASTEST else {"correlation": self.correlation}
+        return {"width": self.width, "size": list(self.size), "convention": self.convention, **chosen}
+
+    @property
+    def correlation(self) -> str:
+        """Which form computes the correlation; may be set."""
+        return self.warp.aflow_net.correlation.choice
+
+    @correlation.setter
+    def correlation(self, choice: str) -> None:
+        check_choice(choice)
+        self.warp.aflow_net.correlation.choice = choice
+
+    def use_definitions(self) -> None:
+        self.correlation = LOOP
+
+    def forms(self, graph: bool) -> dict[str, str]:
+        return {"correlation": form_for(self.correlation, graph)}
 
     @property
     def parts(self) -> dict[str, nn.Module]:

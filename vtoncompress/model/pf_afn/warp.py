@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vtoncompress.model.pf_afn.convention import Convention
+from vtoncompress.model.pf_afn.correlation.layer import FASTEST
 from vtoncompress.model.pf_afn.flow import AppearanceFlow, GridSample
 from vtoncompress.model.pf_afn.pyramid import FeatureEncoder, FeaturePyramid
 
@@ -23,9 +24,12 @@ class WarpNetwork(nn.Module):
         width: factor on all channel counts; 1 is the published network.
         convention: correlation and sampling convention.
         condition_channels: of what stands for the person: 3 for its picture.
+        correlation: which form computes it, see :mod:`vtoncompress.model.pf_afn.correlation.layer`.
     """
 
-    def __init__(self, width: float, convention: Convention, condition_channels: int = 3) -> None:
+    def __init__(
+        self, width: float, convention: Convention, condition_channels: int = 3, correlation: str = FASTEST
+    ) -> None:
         super().__init__()
         encoder = tuple(round(width * c) for c in ENCODER_CHANNELS)
         pyramid = round(width * PYRAMID_CHANNELS)
@@ -34,7 +38,7 @@ class WarpNetwork(nn.Module):
         self.cond_features = FeatureEncoder(encoder, condition_channels)
         self.image_FPN = FeaturePyramid(encoder, pyramid)
         self.cond_FPN = FeaturePyramid(encoder, pyramid)
-        self.aflow_net = AppearanceFlow(pyramid, (first, second, third), len(encoder), convention)
+        self.aflow_net = AppearanceFlow(pyramid, (first, second, third), len(encoder), convention, correlation)
         self.sample = GridSample(convention.align_corners)
 
     def forward(self, person: Tensor, garment: Tensor) -> tuple[Tensor, list[Tensor]]:

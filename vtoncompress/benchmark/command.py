@@ -1,0 +1,93 @@
+"""The benchmark as a command: every form at every level, in turns, with the machine's rates."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vtoncompress.benchmark.candidates import LOOP, NAMES, Level, candidates, pyramid_levels
+from vtoncompress.benchmark.floor import rate_calls, rates
+from vtoncompress.benchmark.result import Result, write_result
+from vtoncompress.clock import take_turns
+from vtoncompress.environment import environment
+from vtoncompress.model.pf_afn.correlation import compiled_correlation
+from vtoncompress.table import Table
+
+TOLERANCE = 1e-4
+"""Largest difference from the loop, as a share of the largest value."""
+
+
+def benchmark(config: Mapping[str, Any]) -> Table:
+    """Measure and write ``results``/``name``. ``config``: see conf/benchmark_correlation.yaml.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+    check(config)
+    machine = environment()
+    threads = config["threads"] or min(machine["cores"], machine["threads_available"])
+    levels = pyramid_levels(config["channels"], tuple(config["size"]), config["levels"])
+    with pinned(threads) as cores:
+        load = os.getloadavg()
+        begun = time.perf_counter()
+        compiled_correlation(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+        first_call = time.perf_counter() - begun
+        product, copy = take_turns(rate_calls(), [()], config["warmup"], config["repetitions"])
+        samples = [_time_level(level, threads, config) for level in levels]
+    protocol = {
+        **machine, "threads": threads, "cores_used": cores, "warmup": config["warmup"],
+        "repetitions": config["repetitions"], "load_average": round(load[0], 1), "first_call_s": round(first_call, 2),
+    }  # fmt: skip
+    found = rates(statistics.median(product), statistics.median(copy))
+    return write_result(Result(levels, samples, found, protocol), Path(config["results"]) / config["name"])
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """ValueError for an option out of range."""
+    least = {"channels": 1, "levels": 1, "warmup": 0, "repetitions": 1}
+    for option, bound in least.items():
+        if config[option] < bound:
+            raise ValueError(f"{option}={config[option]}: use {bound} or more")
+    if len(config["size"]) != 2 or min(config["size"]) >> config["levels"] < 1:
+        raise ValueError(f"size={list(config['size'])}: of {config['levels']} levels the last would have no pixel")
+
+
+@torch.inference_mode()
+def _time_level(level: Level, threads: int, config: Mapping[str, Any]) -> dict[str, list[float]]:
+    features, forms = level.features(), candidates(level, threads)
+    _check_results(forms, *features)
+    times = take_turns(list(forms.values()), [features], config["warmup"], config["repetitions"])
+    return dict(zip(forms, times, strict=True))
+
+
+def _check_results(forms: Mapping[str, Callable[[Tensor, Tensor], Any]], first: Tensor, second: Tensor) -> None:
+    """A form that computes something else has no time."""
+    expected = forms[LOOP](first, second)
+    for name, form in forms.items():
+        found = torch.as_tensor(form(first, second))
+        difference = float((found - expected).abs().max() / expected.abs().max())
+        assert difference < TOLERANCE, f"{NAMES[name]} is off by {difference:.2g}"
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[list[int]]:
+    """Keep this process, and what it starts, on as many cores as it has threads, and torch to these threads."""
+    before, torch_threads = os.sched_getaffinity(0), torch.get_num_threads()
+    if threads > len(before):
+        raise ValueError(f"threads={threads}: this process may use {len(before)}")
+    cores = sorted(before)[:threads]
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(threads)
+    try:
+        yield cores
+    finally:
+        os.sched_setaffinity(0, before)
+        torch.set_num_threads(torch_threads)

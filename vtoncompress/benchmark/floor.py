@@ -1,0 +1,39 @@
+"""How fast a correlation could be on this machine at best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from vtoncompress.benchmark.candidates import Level
+
+SIDE = 1024
+"""Of the square matrices."""
+MEGABYTES = 128
+"""Of the copy, several times any cache's size."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the machine gave in this run: of a large float32 product, in GFLOP/s, and of a large copy, in GB/s."""
+
+    gflops_per_s: float
+    gigabytes_per_s: float
+
+    def floor_ms(self, level: Level) -> float:
+        """No less: the level's products at the rate of a product, or its bytes at the rate of a copy."""
+        return max(2e-6 * level.macs / self.gflops_per_s, level.megabytes / self.gigabytes_per_s)
+
+
+def rate_calls() -> tuple[Callable[[], object], Callable[[], object]]:
+    """A product and a copy to be timed, in torch's threads."""
+    one, other, product = (torch.ones(SIDE, SIDE) for _ in range(3))
+    source, target = (torch.ones(MEGABYTES * 250_000) for _ in range(2))
+    return lambda: torch.mm(one, other, out=product), lambda: target.copy_(source)
+
+
+def rates(product_ms: float, copy_ms: float) -> Rates:
+    """From the times of :func:`rate_calls`; a copy reads and writes."""
+    return Rates(2e-6 * SIDE**3 / product_ms, 2 * MEGABYTES / copy_ms)

@@ -1,0 +1,107 @@
+"""What the benchmark found: medians beside the floor, as a table and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.benchmark.candidates import LOOP, NAMES, Level
+from vtoncompress.benchmark.floor import Rates
+from vtoncompress.record import write_text
+from vtoncompress.table import Column, Table, to_latex, to_markdown
+
+NAME = "correlation"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Milliseconds by level and form.
+
+    Attributes:
+        levels: finest first.
+        samples: level's place -> form -> every timed run.
+        rates: of the machine.
+        protocol: what is needed to trust it: processor, threads, versions, how it was timed.
+    """
+
+    levels: Sequence[Level]
+    samples: Sequence[Mapping[str, Sequence[float]]]
+    rates: Rates
+    protocol: Mapping[str, Any]
+
+    def medians(self, form: str) -> list[float]:
+        """Of each level, and their sum."""
+        each = [statistics.median(level[form]) for level in self.samples]
+        return [*each, sum(each)]
+
+    def floors(self) -> list[float]:
+        """Of each level, and their sum."""
+        each = [self.rates.floor_ms(level) for level in self.levels]
+        return [*each, sum(each)]
+
+
+def write_result(result: Result, folder: Path) -> Table:
+    """Write correlation.md, .tex, .csv (medians) and .json (every sample), and return the table."""
+    table = to_table(result)
+    write_text(folder / f"{NAME}.md", to_markdown(table))
+    write_text(folder / f"{NAME}.tex", "% needs \\usepackage{booktabs}\n" + to_latex(table))
+    write_text(folder / f"{NAME}.csv", _to_csv(result))
+    raw = {
+        "protocol": result.protocol,
+        "rates": vars(result.rates),
+        "levels": [vars(level) for level in result.levels],
+        "samples_ms": [{form: [round(x, 4) for x in many] for form, many in one.items()} for one in result.samples],
+    }
+    write_text(folder / f"{NAME}.json", json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
+    return table
+
+
+def to_table(result: Result) -> Table:
+    """A line a form: its median a level and their sum, that as times the loop's speed and as times the floor."""
+    floors, loop = result.floors(), result.medians(LOOP)[-1]
+    headers = [f"{level.channels}x{level.height}x{level.width} (ms)" for level in result.levels]
+    headers += ["all (ms)", "× the loop's speed", "× the floor's time"]
+    lines = [(NAMES[form], result.medians(form)) for form in result.samples[0]] + [("floor", floors)]
+    rows = [
+        [name, *(f"{value:.2f}" for value in values), f"{loop / values[-1]:.2f}", f"{values[-1] / floors[-1]:.1f}"]
+        for name, values in lines
+    ]
+    told = result.protocol
+    versions = ", ".join(f"{name} {told['versions'][name]}" for name in ("torch", "numba", "openvino"))
+    return Table(
+        f"Correlation of the {len(result.levels)} pyramid levels",
+        [],
+        tuple(Column(header, header, 0) for header in headers),
+        rows,
+        [
+            f"On {told['cpu']}, {told['threads']} threads pinned to cores {told['cores_used']} "
+            f"({', '.join(told['instruction_set'])}); {versions}; float32.",
+            f"Medians of {told['repetitions']} runs after {told['warmup']} that don't count, all forms of a level in "
+            f"turns; every sample is in {NAME}.json. Load average before: {told['load_average']}.",
+            f"Floor: the level's products at {result.rates.gflops_per_s:.0f} GFLOP/s, the rate of a float32 matrix "
+            f"product, or its bytes at {result.rates.gigabytes_per_s:.1f} GB/s, that of a copy, both measured in the "
+            "same run; the longer of the two.",
+            f"First call of ours in a process, which loads the compiled kernel: {told['first_call_s']:.1f} s.",
+            "The seed's im2col and the plain unfold are written from their description.",
+        ],
+        [],
+        labels="form",
+    )
+
+
+def _to_csv(result: Result) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["form", "level", "channels", "height", "width", "runs", "median_ms", "floor_ms"])
+    for place, (level, samples) in enumerate(zip(result.levels, result.samples, strict=True)):
+        for form, many in samples.items():
+            floor = result.rates.floor_ms(level)
+            row = [form, place, *vars(level).values(), len(many), statistics.median(many), floor]
+            writer.writerow(row)
+    return text.getvalue()

@@ -1,0 +1,60 @@
+"""Several calls timed in turns, so that their ratios are of one run under one load."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def take_turns(
+    calls: Sequence[Callable[..., Any]],
+    arguments: Sequence[tuple[Any, ...]],
+    warmup: int,
+    repetitions: int,
+    seconds: float = 0,
+    turn: int = 1,
+) -> list[list[float]]:
+    """Milliseconds of each call's timed runs, turn by turn: AAAA BBBB AAAA BBBB...
+
+    A turn is one call that isn't timed and ``turn`` calls that are: right after another call its threads still spin
+    and the caches hold its weights. The garbage collector is off meanwhile.
+
+    Args:
+        calls: what to time.
+        arguments: of the calls, used in order and over again; every call gets the same.
+        warmup: calls of each before the clock counts.
+        repetitions: least number of timed calls of each, at least 1; whole turns are made.
+        seconds: least duration of all turns together.
+        turn: timed calls in a row, at least 1.
+    """
+    for call in calls:
+        for given in itertools.islice(itertools.cycle(arguments), warmup):
+            call(*given)
+    endless = itertools.cycle(arguments)
+    samples: list[list[float]] = [[] for _ in calls]
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        while len(samples[0]) < repetitions or time.perf_counter() - start < seconds:
+            shown = list(itertools.islice(endless, turn))
+            for call, taken in zip(calls, samples, strict=True):
+                taken += _take_turn(call, shown)
+    finally:
+        if collecting:
+            gc.enable()
+    return samples
+
+
+def _take_turn(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[float]:
+    """Milliseconds of a call with each of the arguments, after one that isn't timed."""
+    taken = []
+    for given in (arguments[0], *arguments):
+        before = time.perf_counter_ns()
+        call(*given)
+        taken.append((time.perf_counter_ns() - before) / 1e6)
+    return taken[1:]

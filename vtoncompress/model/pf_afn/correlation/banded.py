@@ -1,0 +1,68 @@
+"""Correlation as ordinary graph operations: blocks of pixels against all pixels in reach, in one matrix product."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT
+
+REACH = (12, 16)
+"""Rows and columns in the reach of a block.
+
+16 columns fill a vector of 512 bits. Of 8 shapes of blocks this one was the fastest on the finest level in OpenVINO:
+taller ones waste more of the product, flatter ones copy more of ``second``.
+"""
+LEAST = 4
+
+
+def banded_correlation(
+    first: Tensor, second: Tensor, displacement: int = DISPLACEMENT, block: tuple[int, int] | None = None
+) -> Tensor:
+    """:func:`~vtoncompress.model.pf_afn.correlation.loop.correlation` as one batch of matrix products.
+
+    The pictures are cut into blocks. A product compares each pixel of a block with each pixel in the block's reach;
+    what is wanted of it is a band, (2d + 1)^2 of the columns of each row, which is gathered by a constant index.
+    Products that the band leaves unused are cheaper than 49 passes over memory.
+
+    Args:
+        first, second, displacement: as there.
+        block: its rows and columns; by default what makes its reach :data:`REACH`.
+    """
+    samples, channels, height, width = (int(extent) for extent in first.shape)
+    window = 2 * displacement + 1
+    rows, columns = block or [max(LEAST, reach - window + 1) for reach in REACH]
+    rows, columns = min(rows, height), min(columns, width)
+    down, across = -(-height // rows), -(-width // columns)
+    tall, wide = down * rows, across * columns
+    blocks = F.pad(first, [0, wide - width, 0, tall - height])
+    blocks = blocks.reshape(samples, channels, down, rows, across, columns).permute(0, 2, 4, 3, 5, 1)
+    margin = [displacement, displacement + wide - width, displacement, displacement + tall - height]
+    pixels = F.pad(second, margin).permute(0, 2, 3, 1).flatten(1, 2)
+    reached = _reach(down, rows, across, columns, displacement).to(second.device)
+    products = torch.matmul(
+        blocks.reshape(samples, down, across, rows * columns, channels),
+        torch.index_select(pixels, 1, reached.flatten())
+        .reshape(samples, down, across, reached.shape[-1], channels)
+        .transpose(-1, -2),
+    )
+    band = torch.index_select(products.flatten(3), 3, _band(rows, columns, displacement).to(second.device))
+    band = band.reshape(samples, down, across, window**2, rows, columns).permute(0, 3, 1, 4, 2, 5)
+    return band.reshape(samples, window**2, tall, wide)[..., :height, :width]
+
+
+def _reach(down: int, rows: int, across: int, columns: int, displacement: int) -> Tensor:
+    """Places of the pixels that each block reaches in the padded picture, (blocks, rows' x columns')."""
+    y = torch.arange(down)[:, None] * rows + torch.arange(rows + 2 * displacement)
+    x = torch.arange(across)[:, None] * columns + torch.arange(columns + 2 * displacement)
+    stride = across * columns + 2 * displacement
+    return (y[:, None, :, None] * stride + x[None, :, None, :]).flatten(0, 1).flatten(1)
+
+
+def _band(rows: int, columns: int, displacement: int) -> Tensor:
+    """Places, by displacement and then by pixel, in a block's product of pixels with what they reach."""
+    window = 2 * displacement + 1
+    dy, dx, y, x = torch.meshgrid(*map(torch.arange, (window, window, rows, columns)), indexing="ij")
+    pixel, wide = y * columns + x, columns + 2 * displacement
+    return ((pixel * (rows + 2 * displacement) + y + dy) * wide + x + dx).flatten()
