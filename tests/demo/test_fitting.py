@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -128,8 +129,7 @@ def test_what_serves_imports_no_torch() -> None:
     served.remove("vtoncompress.demo.prepare")
     reached = module_hashes([*served, "vtoncompress.export.openvino", "vtoncompress.export.onnx"])
     assert "vtoncompress.data.synthetic.pair" in reached
-    code = f"import sys; {'; '.join(f'import {name}' for name in served if 'layout' not in name)}; print('torch' in sys.modules)"
-    import subprocess
-
+    imports = "; ".join(f"import {name}" for name in served if "layout" not in name)
+    code = f"import sys; {imports}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert json.loads(done.stdout.lower()) is False

@@ -38,7 +38,7 @@ def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tu
     from vtoncompress.deployment import open_deployment
     from vtoncompress.image import read_image
 
-    results, figures, differences, *_ = call(client, *photos, ["dense", "other"])
+    _, results, figures, differences, *_ = call(client, *photos, ["dense", "other"])
     assert [one["caption"] for one in results] == ["dense", "other"]
     for one, recipe in zip(results, recipes, strict=True):
         expected = open_deployment(recipe.folder)(read_image(photos[0]), read_image(photos[1]))

@@ -23,27 +23,12 @@ INTRODUCTION = """# Try it on
 A photo of a person, and one of a garment on a plain background. Each chosen network puts the garment on the person, and
 its result stands beside that of the network before compression. Photos stay on this server for ten minutes at most.
 """
+PLACEHOLDER = "Drop an image file here to upload"
+"""What a screen reader is told as well."""
 CSS = """
 .figures table { border-collapse: collapse } .figures th, .figures td { padding: .3rem .8rem; text-align: right }
 .figures th:first-child { text-align: left }
 """
-
-
-class Photo(gr.Image):  # type: ignore[misc, unused-ignore]
-    """An upload that is read by our own rules, so that what is refused is refused in a line."""
-
-    is_template = True  # drawn as a gr.Image
-
-    def __init__(self, limits: Limits, **options: Any) -> None:
-        super().__init__(sources=["upload", "clipboard"], type="numpy", **options)
-        self.limits = limits
-
-    def preprocess(self, payload: Any) -> Image | None:
-        """(H, W, 3) uint8, or None where nothing was sent."""
-        if payload is None or payload.path is None:
-            return None
-        with told():
-            return read_photo(Path(payload.path), self.limits)
 
 
 @contextmanager
@@ -55,6 +40,24 @@ def told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from None
 
 
+def photo(limits: Limits, label: str, name: str) -> gr.Image:
+    """An upload that is read by our own rules, so that what is refused is refused in a line."""
+
+    def read(payload: Any) -> Image | None:
+        if payload is None or payload.path is None:
+            return None
+        with told():
+            return read_photo(Path(payload.path), limits)
+
+    component = gr.Image(
+        label=label, elem_id=name, height=320, sources=["upload", "clipboard"], placeholder=PLACEHOLDER,
+        alt_text=f"{label} that was sent",
+    )  # fmt: skip
+    # For a class of our own Gradio would write a stub beside this file.
+    component.preprocess = read
+    return component
+
+
 def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) -> gr.Blocks:
     """The page. ``examples`` are paths of persons and garments."""
     names = list(room.recipes)
@@ -62,9 +65,10 @@ def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) 
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column():
-                person = Photo(limits, label="Person", height=320, elem_id="person")
+                person = photo(limits, "Person", "person")
             with gr.Column():
-                garment = Photo(limits, label="Garment", height=320, elem_id="garment")
+                garment = photo(limits, "Garment", "garment")
+        gr.Examples([list(pair) for pair in examples], [person, garment], label="Drawn examples", api_name=False)
         with gr.Accordion("Paint the garment's mask (otherwise it is found)", open=False, elem_id="mask"):
             painted = gr.ImageEditor(
                 label="Paint over the garment", type="numpy", sources=(), transforms=(), layers=False,
@@ -74,17 +78,20 @@ def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) 
         with gr.Row():
             start = gr.Button("Try on", variant="primary", elem_id="start")
             cancel = gr.Button("Cancel", elem_id="cancel")
-        results = gr.Gallery(label="Results", columns=4, format="png", interactive=False, elem_id="results")
-        figures = gr.HTML(elem_classes="figures", elem_id="figures")
-        with gr.Row():
-            left = gr.Dropdown([], label="Slider, left", elem_id="left")
-            right = gr.Dropdown([], label="Slider, right", elem_id="right")
-        slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
-        apart = gr.Gallery(label="Difference to the dense result ×3", columns=4, format="png", interactive=False)
+        # Empty galleries would take a screen and say nothing.
+        with gr.Column(visible=False) as shown:
+            results = gr.Gallery(label="Results", columns=4, format="png", interactive=False, elem_id="results")
+            figures = gr.HTML(elem_classes="figures", elem_id="figures")
+            with gr.Row():
+                left = gr.Dropdown([], label="Slider, left", elem_id="left")
+                right = gr.Dropdown([], label="Slider, right", elem_id="right")
+            slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
+            apart = gr.Gallery(label="Difference to the dense result ×3", columns=4, format="png", interactive=False)
+        status = gr.HTML(elem_id="status")
         kept = gr.State({}, time_to_live=KEPT_SECONDS)
 
         visit = _visit(room, limits)
-        outputs = [results, figures, apart, kept, left, right, slider]
+        outputs = [status, shown, results, figures, apart, kept, left, right, slider]
         event = start.click(
             visit, [person, garment, painted, recipes], outputs, api_name="try_on", concurrency_id="networks",
             concurrency_limit=limits.concurrency,
@@ -93,7 +100,6 @@ def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) 
         garment.change(_canvas, garment, painted, api_name=False, show_progress="hidden")
         for side in (left, right):
             side.input(_slide, [kept, left, right], slider, api_name=False)
-        gr.Examples([list(pair) for pair in examples], [person, garment], label="Drawn examples", api_name=False)
     return page
 
 
@@ -129,7 +135,8 @@ def _shown(done: Sequence[Fitting]) -> tuple[Any, ...]:
     names = list(pictures)
     differences = [(one.difference, one.recipe.name) for one in done if one.difference is not None]
     return (
-        [(picture, name) for name, picture in pictures.items()], table(done), differences, pictures,
+        "", gr.Column(visible=True), [(picture, name) for name, picture in pictures.items()], table(done),
+        differences, pictures,
         gr.Dropdown(names, value=names[0]), gr.Dropdown(names, value=names[-1]),
         (pictures[names[0]], pictures[names[-1]]),
     )  # fmt: skip

@@ -64,8 +64,9 @@ def serving(
         examples.mkdir()
         page = build(FittingRoom(recipes, threads), limits, write_examples(examples))
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
-        # The default theme would ask for fonts elsewhere.
-        theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+        # The default theme would ask for fonts elsewhere, and its orange is too light for white letters.
+        theme = gr.themes.Default(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+        theme.set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
         try:
             _, address, _ = page.launch(
                 server_name=host, server_port=port, max_file_size=int(limits.upload_mb * 1e6), share=False, quiet=True,
