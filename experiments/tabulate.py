@@ -18,10 +18,11 @@ ConfigStore.instance().store("tabulate", OmegaConf.load(CONFIG))
 
 @hydra.main(version_base="1.3", config_path=None, config_name="tabulate")
 def main(config: DictConfig) -> None:
-    """Write tables, pictures.html and what stands beside published tables anew; print them and the best rows."""
-    from vtoncompress import page, record, summary, table, terminal
+    """Write tables, report.html and what stands beside published tables anew; print them and the best rows."""
+    from vtoncompress import record, summary, table, terminal
     from vtoncompress.published.account import account, write_account
     from vtoncompress.published.view import write_comparisons
+    from vtoncompress.report.write import write_report
 
     if config.table is not None:
         if config.table != "published":
@@ -38,7 +39,7 @@ def main(config: DictConfig) -> None:
     if not records:
         raise ValueError(f"{folder} has no records: run its experiment first, or choose another ({known})")
     table.write_tables(records, folder)
-    page.write_page(folder, records)
+    write_report(folder, records)
     terminal.print_table(records)
     terminal.print_tables(write_comparisons(records, folder))
     print(*summary.summarise(records), sep="\n")

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image as Pillow
 
 from vtoncompress.fingerprint import module_hashes
-from vtoncompress.page import write_page
-from vtoncompress.picture_grid import GAP, HEADER, difference, grid_path, write_grid
-from vtoncompress.record import Record
+from vtoncompress.picture_grid import GAP, HEADER, difference, write_grid
 
 
 def picture(value: int, height: int = 32, width: int = 24) -> np.ndarray:
@@ -58,49 +53,6 @@ def test_a_difference_is_amplified_and_black_where_pictures_agree() -> None:
     assert result[0, 0].tolist() == [40, 40, 255]
     assert not result[1:].any()
     np.testing.assert_array_equal(result, difference(second, first, gain=4))
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> str:
-    done = Record("dense_int8", protocol="generated", values={"ssim_garment": 0.671, "latency_ms_p50": 8.1})
-    failed = Record("broken", protocol="generated", status="failed", reason="<b>no</b> memory & no time")
-    write_grid(grid_path(tmp_path, "dense_int8"), [[picture(1), picture(2)]], ["a", "b"])
-    return write_page(tmp_path, [done, failed]).read_text()
-
-
-def test_the_page_shows_each_variants_numbers_and_grid(page: str) -> None:
-    assert re.search(r'<img src="pictures/dense_int8\.png" width=\d+ height=\d+ loading=lazy alt="[^"]+">', page)
-    assert "garment SSIM 0.671 · p50 (ms) 8.1" in page
-    assert page.count("<img") == 1
-    assert "No pictures." in page
-    assert 'href="#broken"' in page
-    assert 'id="broken"' in page
-
-
-def test_the_page_asks_nobody_for_anything(page: str) -> None:
-    assert "<script" not in page
-    assert "//" not in page
-    assert "width=device-width" in page
-
-
-def test_text_from_records_is_no_markup(page: str) -> None:
-    assert "failed: &lt;b&gt;no&lt;/b&gt; memory &amp; no time" in page
-    assert "<b>" not in page
-
-
-def test_the_pages_elements_are_closed(page: str) -> None:
-    open_elements: list[str] = []
-
-    class Check(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: object) -> None:
-            if tag not in ("meta", "img"):
-                open_elements.append(tag)
-
-        def handle_endtag(self, tag: str) -> None:
-            assert open_elements.pop() == tag
-
-    Check().feed(page)
-    assert not open_elements
 
 
 def test_drawing_grids_does_not_depend_on_how_tables_look() -> None:

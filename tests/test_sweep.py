@@ -136,7 +136,7 @@ def test_every_row_has_its_pictures(sweep: Sweep) -> None:
         with Pillow.open(sweep.folder / "pictures" / f"{record.variant}.png") as grid:
             assert grid.width > 3 * 96
             assert grid.height > 4 * 128
-    page = (sweep.folder / "pictures.html").read_text()
+    page = (sweep.folder / "report.html").read_text()
     assert all(record.variant in page for record in read_all(sweep.folder))
 
 

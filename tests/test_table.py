@@ -201,7 +201,7 @@ def test_the_command_renders_an_experiment_again(records: list[Record], tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     assert "dense_float32" in done.stdout
     written = {path.name for path in (tmp_path / "results" / "mine").iterdir()}
-    assert written == {"records", "table.csv", "table.md", "table.tex", "pictures.html"}
+    assert written == {"records", "table.csv", "table.md", "table.tex", "report.html", "figures"}
     assert [path.name for path in tmp_path.iterdir()] == ["results"]  # Hydra left nothing behind
     wrong = tabulate("experiment=yours", cwd=tmp_path)
     assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -71,6 +71,9 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
         record.trust["runtime"] = runtime
     record.missing = {name: reason for name, reason in record.missing.items() if name not in record.values}
     record.stages = [stage.address for stage in plan.stages]
+    record.details["built_seconds"] = {
+        stage.address: _artifact(stage, store).manifest()["seconds"] for stage in plan.stages
+    }
     return record
 
 

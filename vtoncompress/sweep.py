@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import plan, work_threads
-from vtoncompress.record import NAME, Record, read_all, write
+from vtoncompress.record import NAME, Record, read_all, write, write_text
+from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
@@ -171,11 +173,12 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
     from vtoncompress.terminal import print_table
 
     folder = Path(cfg.results) / cfg.name
+    write_text(folder / COMMAND, f"python experiments/run.py {shlex.join(sys.argv[1:])}\n")
     everything = write_results(folder)
     print_table(everything)
     for sentence in summarise(everything):
         print(sentence)
-    print(f"tables, records and pictures: {folder}/table.md, records/, pictures.html")
+    print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
     print(_where_time_went(records, time.monotonic() - begun, int(cfg.launcher.workers)))
@@ -201,15 +204,15 @@ def tables_if_stopped(cfg: DictConfig) -> Iterator[None]:
 
 
 def write_results(folder: Path) -> list[Record]:
-    """Write the tables, the page and what stands beside published tables, of all records of an experiment."""
-    from vtoncompress.page import write_page
+    """Write the tables, the report and what stands beside published tables, of all records of an experiment."""
     from vtoncompress.published.view import write_comparisons
+    from vtoncompress.report.write import write_report
     from vtoncompress.table import write_tables
 
     records = read_all(folder)
     write_tables(records, folder)
-    write_page(folder, records)
     write_comparisons(records, folder)
+    write_report(folder, records)
     return records
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from vtoncompress.record import write_text
+from vtoncompress.report import origin
 from vtoncompress.search.comparison import compare, describe, read_variants
 from vtoncompress.search.result import PARETO, Found, count_trials, found_rows, unmeasured, write_result
 from vtoncompress.search.row import check_rows
@@ -49,6 +52,7 @@ def search(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> None:
         work(settings)  # also takes over from a worker that was killed
     rows = found_rows(settings, study)
     best = write_result(settings, study)
+    write_text(settings.folder / origin.COMMAND, f"python experiments/search.py {shlex.join(arguments)}\n")
     print_table(write_results(settings.folder))
     _print(settings, study, best)
     if others is not None:

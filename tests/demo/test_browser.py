@@ -1,0 +1,167 @@
+"""The demo driven in a real browser, as visitors would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.browser import axe_findings, chromium
+from tests.demo.conftest import LIMITS
+from vtoncompress.demo import fitting
+from vtoncompress.demo.recipe import Recipe
+from vtoncompress.demo.serve import serving
+
+pytest.importorskip("gradio")
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+PATIENCE_MS = 60_000
+VISITORS = 20
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(recipes: list[Recipe], browser: Any) -> Iterator[str]:
+    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(address)
+    page.wait_for_selector("#start")
+    yield page
+    context.close()
+
+
+def send(page: Any, photos: tuple[Path, Path]) -> None:
+    for place, path in zip(("#person", "#garment"), photos, strict=True):
+        page.set_input_files(f"{place} input[type=file]", str(path))
+        page.wait_for_selector(f"{place} img")
+
+
+def results(page: Any, count: int) -> list[bytes]:
+    page.wait_for_function(f"document.querySelectorAll('#figures tbody tr').length === {count}")
+    page.wait_for_function(f"document.querySelectorAll('#results img').length >= {count}")
+    sources = page.eval_on_selector_all("#results img", "images => images.map(image => image.src)")
+    return [page.request.get(source).body() for source in dict.fromkeys(sources)]
+
+
+def test_two_recipes_compared_and_nobody_else_asked(page: Any, address: str, photos: tuple[Path, Path]) -> None:
+    send(page, photos)
+    page.click("#start")
+    assert len(results(page, 2)) == 2
+    page.wait_for_selector("#slider img")
+    assert page.locator("#figures tbody th").all_inner_texts() == ["dense", "other"]
+    strangers = [url for url in page.asked if not url.startswith((address, "data:", "blob:"))]
+    assert strangers == []
+    page.screenshot(path=str(photos[0].parent / "demo.png"), full_page=True)
+
+
+def test_a_painted_mask_changes_the_result(page: Any, photos: tuple[Path, Path]) -> None:
+    send(page, photos)
+    page.click("#start")
+    found = results(page, 2)
+    page.click("#mask button")
+    canvas = page.locator("#painted canvas").first
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)  # the editor lays its picture out after it is shown
+    box = canvas.bounding_box()
+    middle, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle - 25, y)
+    page.mouse.down()
+    page.mouse.move(middle + 25, y + 10, steps=12)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    page.click("#start")
+    page.wait_for_function(
+        "known => [...document.querySelectorAll('#results img')].some(image => !known.includes(image.src))",
+        arg=page.eval_on_selector_all("#results img", "images => images.map(image => image.src)"),
+    )
+    assert results(page, 2) != found
+
+
+def test_cancel_ends_a_visit_between_two_recipes(
+    page: Any, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = fitting._call
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(3)
+        return call(*arguments)
+
+    monkeypatch.setattr(fitting, "_call", slow)
+    send(page, photos)
+    page.click("#start")
+    assert len(results(page, 1)) == 1
+    page.click("#cancel")
+    page.wait_for_timeout(8000)
+    assert page.locator("#figures tbody tr").count() == 1
+
+
+def test_a_broken_file_is_refused_in_a_line(page: Any, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG and no more")
+    page.set_input_files("#person input[type=file]", str(broken))
+    page.set_input_files("#garment input[type=file]", str(photos[1]))
+    page.wait_for_selector("#garment img")
+    page.wait_for_timeout(1000)
+    page.click("#start")
+    page.get_by_text("This file is no picture that can be read").first.wait_for()
+
+
+def test_twenty_visitors_at_once_are_queued_and_served(page: Any, address: str, photos: tuple[Path, Path]) -> None:
+    from gradio_client import Client, handle_file
+
+    send(page, photos)
+    clients = [Client(address, verbose=False, httpx_kwargs={"timeout": 300}) for _ in range(VISITORS - 1)]
+    sent = [handle_file(str(path)) for path in photos]
+    jobs = [client.submit(*sent, None, ["dense", "other"], api_name="/try_on") for client in clients]
+    page.click("#start")
+    page.get_by_text("queue:").first.wait_for()
+    assert all(len(job.result(timeout=300)[1]) == 2 for job in jobs)
+    assert len(results(page, 2)) == 2
+
+
+def test_the_page_is_usable_by_keyboard_and_readable(page: Any, photos: tuple[Path, Path]) -> None:
+    send(page, photos)
+    assert axe_findings(page) == []
+    page.focus("#recipes input")
+    page.keyboard.press("Space")  # the first recipe is not wanted
+    reached = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+        if reached[-1] == "start":
+            break
+    assert "start" in reached
+    page.keyboard.press("Enter")
+    assert len(results(page, 1)) == 1
+    assert page.locator("#figures tbody th").all_inner_texts() == ["other"]
+    assert axe_findings(page) == []
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Any, address: str, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("#start")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=str(tmp_path / "phone.png"), full_page=True)
+    assert np.asarray(Pillow.open(tmp_path / "phone.png")).std() > 0
+    context.close()

@@ -1,0 +1,135 @@
+"""What a visit computes is what the networks give, and what it says of them follows from that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.conftest import ROOT
+from tests.demo.conftest import LIMITS, layer
+from vtoncompress.data.base import Pair
+from vtoncompress.demo.fitting import FittingRoom
+from vtoncompress.demo.garment import CANVAS, canvas_of, mask_of
+from vtoncompress.demo.recipe import Recipe, from_results
+from vtoncompress.demo.upload import Limits, read_photo
+from vtoncompress.deployment import FILES, open_deployment
+from vtoncompress.fingerprint import module_hashes
+from vtoncompress.garment_mask import find_garment
+from vtoncompress.picture_grid import difference
+from vtoncompress.record import Record, write
+from vtoncompress.store import Store
+
+
+def test_every_recipe_beside_the_dense_one(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
+    pair = pairs[0]
+    dense, other = FittingRoom(recipes).fit(["other", "dense"], pair.person, pair.garment, pair.garment_mask)
+    assert [dense.recipe.name, other.recipe.name] == ["dense", "other"]
+    aim = open_deployment(recipes[0].folder)(pair.person, pair.garment, pair.garment_mask)
+    mine = open_deployment(recipes[1].folder)(pair.person, pair.garment, pair.garment_mask)
+    np.testing.assert_array_equal(dense.picture, aim)
+    np.testing.assert_array_equal(other.picture, mine)
+    assert dense.apart == 0
+    assert other.apart == pytest.approx(np.abs(mine.astype(float) - aim).mean())
+    assert other.apart > 1
+    np.testing.assert_array_equal(other.difference, difference(aim, mine))
+    assert dense.latency_ms > 0
+
+
+def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
+    pair = pairs[0]
+    [alone] = FittingRoom(recipes).fit(["other"], pair.person, pair.garment, pair.garment_mask)
+    [both] = [
+        one
+        for one in FittingRoom(recipes).fit(["dense", "other"], pair.person, pair.garment, pair.garment_mask)
+        if one.recipe.name == "other"
+    ]
+    assert alone.apart == both.apart
+
+
+def test_another_model_has_nothing_to_be_compared_with(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
+    pair, stranger = pairs[0], replace(recipes[1], model="another")
+    [shown] = FittingRoom([recipes[0], stranger]).fit(["other"], pair.person, pair.garment, pair.garment_mask)
+    assert (shown.apart, shown.difference) == (None, None)
+
+
+def test_what_is_painted_is_the_mask_and_otherwise_the_garment_is_found(pairs: Sequence[Pair]) -> None:
+    garment = pairs[0].garment
+    np.testing.assert_array_equal(mask_of(garment, None), find_garment(garment))
+    clear = {"layers": [np.zeros((*garment.shape[:2], 4), np.uint8)]}
+    np.testing.assert_array_equal(mask_of(garment, clear), find_garment(garment))
+    half = {"layers": [layer((64, 48), slice(0, 32), slice(0, 48)), layer((64, 48), slice(0, 64), slice(0, 24))]}
+    mask = mask_of(garment, half)
+    assert mask.shape == garment.shape[:2]
+    assert set(np.unique(mask[:60, :40])) | set(np.unique(mask[68:, :44])) == {255}
+    assert not mask[68:, 52:].any()
+
+
+def test_the_canvas_is_small_and_of_the_same_form() -> None:
+    assert canvas_of(np.zeros((2000, 1000, 3), np.uint8)).shape == (CANVAS, CANVAS // 2, 3)
+    assert canvas_of(np.zeros((100, 50, 3), np.uint8)).shape == (100, 50, 3)
+
+
+def test_a_photo_is_looked_at_before_it_is_decoded(tmp_path: Path, photos: tuple[Path, Path]) -> None:
+    np.testing.assert_array_equal(read_photo(photos[0], LIMITS), np.asarray(Pillow.open(photos[0])))
+    broken, cut, large = tmp_path / "broken.png", tmp_path / "cut.png", tmp_path / "large.png"
+    broken.write_bytes(b"<svg onload='alert(1)'/>")
+    cut.write_bytes(photos[0].read_bytes()[:-2000])
+    Pillow.new("1", (2000, 1500)).save(large)
+    for path, line in (
+        (broken, "This file is no picture that can be read"),
+        (cut, "This picture is damaged or cut short"),
+        (large, "This picture has 3 megapixels: send one of at most 2."),
+    ):
+        with pytest.raises(ValueError, match=line) as raised:
+            read_photo(path, LIMITS)
+        assert str(tmp_path) not in str(raised.value)
+
+
+def test_limits_that_let_nothing_in_are_refused() -> None:
+    with pytest.raises(ValueError, match="limits.queue=0: use more than 0"):
+        Limits(1, 1, 0, 1, 1)
+
+
+def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tmp_path: Path) -> None:
+    store, results = Store(tmp_path / "store"), tmp_path / "results"
+    kept = store.build("deployment", {}, [], [], lambda out: _copy(recipes[0].folder, out / FILES))
+    stages = [f"deployment/{kept.key}"]
+    write(Record("dense", stages=stages, values={"ssim_garment": 0.8}), results / "mine")
+    write(Record("int8", stages=stages, quantization="nncf_ptq"), results / "mine")
+    write(Record("failed", stages=stages, status="failed"), results / "mine")
+    write(Record("elsewhere", stages=["deployment/0123"]), results / "adhoc" / "yours")
+    found = {one.name: one for one in from_results(results, store)}
+    assert [*found] == ["mine/dense", "mine/int8"]
+    assert (found["mine/dense"].dense, found["mine/int8"].dense) == (True, False)
+    assert found["mine/dense"].quality == 0.8
+    assert found["mine/dense"].size_mib == pytest.approx(
+        sum(path.stat().st_size for path in recipes[0].folder.rglob("*") if path.is_file()) / 2**20
+    )
+    assert from_results(results, store, ["adhoc/yours"]) == []
+    with pytest.raises(ValueError, match="there are no records of theirs in .*: choose among adhoc/yours, mine"):
+        from_results(results, store, ["theirs"])
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+
+
+def test_what_serves_imports_no_torch() -> None:
+    served = [f"vtoncompress.demo.{path.stem}" for path in (ROOT / "vtoncompress" / "demo").glob("[a-z]*.py")]
+    served.remove("vtoncompress.demo.prepare")
+    reached = module_hashes([*served, "vtoncompress.export.openvino", "vtoncompress.export.onnx"])
+    assert "vtoncompress.data.synthetic.pair" in reached
+    imports = "; ".join(f"import {name}" for name in served if "layout" not in name)
+    code = f"import sys; {imports}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert json.loads(done.stdout.lower()) is False

@@ -1,0 +1,117 @@
+"""The real app, called as a browser calls it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.demo.conftest import LIMITS
+from vtoncompress.demo.recipe import Recipe
+from vtoncompress.demo.serve import serving, warn
+
+pytest.importorskip("gradio")
+
+
+@pytest.fixture(scope="module")
+def client(recipes: list[Recipe]) -> Iterator[Any]:
+    from gradio_client import Client
+
+    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+        yield Client(address, verbose=False)
+
+
+def call(client: Any, person: Path | None, garment: Path | None, names: list[str], painted: Any = None) -> Any:
+    from gradio_client import handle_file
+
+    sent = [None if path is None else handle_file(str(path)) for path in (person, garment)]
+    return client.predict(*sent, painted, names, api_name="/try_on")
+
+
+def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
+    from vtoncompress.deployment import open_deployment
+    from vtoncompress.image import read_image
+
+    _, results, figures, differences, *_ = call(client, *photos, ["dense", "other"])
+    assert [one["caption"] for one in results] == ["dense", "other"]
+    for one, recipe in zip(results, recipes, strict=True):
+        expected = open_deployment(recipe.folder)(read_image(photos[0]), read_image(photos[1]))
+        np.testing.assert_array_equal(np.asarray(Pillow.open(one["image"]).convert("RGB")), expected)
+    assert len(differences) == 2
+    cells = re.findall(r"<td>(.*?)</td>", figures)
+    assert cells[:1] == ["torch"]
+    assert cells[3] == "0.00"
+    assert float(cells[8]) > 1
+    assert cells[4] == "0.500 on the test pairs"
+
+
+@pytest.mark.parametrize(
+    "change, line",
+    [
+        ("no person", "Send a photo of a person and one of a garment first."),
+        ("no recipe", "Choose at least one recipe."),
+        ("broken", "This file is no picture that can be read"),
+        ("large", "This picture has 3 megapixels"),
+        ("plain", "garment"),
+    ],
+)
+def test_what_is_refused_is_refused_in_a_line(
+    client: Any, photos: tuple[Path, Path], tmp_path: Path, change: str, line: str
+) -> None:
+    from gradio_client.exceptions import AppError
+
+    person: Path | None = photos[0]
+    garment, names = photos[1], ["dense"]
+    if change == "no person":
+        person = None
+    elif change == "no recipe":
+        names = []
+    elif change == "broken":
+        person = tmp_path / "broken.png"
+        person.write_bytes(b"\x89PNG and no more")
+    elif change == "large":
+        person = tmp_path / "large.png"
+        Pillow.new("1", (2000, 1500)).save(person)
+    else:
+        garment = tmp_path / "plain.png"
+        Pillow.new("RGB", (96, 128), "white").save(garment)
+    with pytest.raises(AppError, match=line) as raised:
+        call(client, person, garment, names)
+    assert "/tmp" not in str(raised.value)
+
+
+def test_a_file_that_is_too_long_is_not_taken(client: Any, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    long = tmp_path / "long.png"
+    Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)).save(long)
+    assert long.stat().st_size > 1e6
+    with pytest.raises(Exception, match=r"413|larger|exceed|too large"):
+        call(client, long, photos[1], ["dense"])
+
+
+def test_files_of_this_machine_are_not_served(client: Any) -> None:
+    import httpx
+
+    secret = Path(__file__)
+    for path in (f"gradio_api/file={secret}", "gradio_api/file=/etc/hostname"):
+        assert httpx.get(f"{client.src}{path}").status_code in (403, 404)
+
+
+def test_nothing_is_left_when_it_ends(recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
+    from gradio_client import Client
+
+    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+        call(Client(address, verbose=False), *photos, ["dense"])
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_who_lets_others_in_is_told() -> None:
+    assert warn("127.0.0.1") is None
+    assert "no password" in str(warn("0.0.0.0"))

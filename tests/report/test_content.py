@@ -1,0 +1,72 @@
+"""Curves, times, layers and published points, each from what it says it is from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.report.conftest import row
+from vtoncompress.record import Record
+from vtoncompress.report.origin import command_of
+from vtoncompress.report.published import draw_published
+from vtoncompress.report.ratio import _lines, draw_ratios
+from vtoncompress.report.sensitivity import read_sensitivity
+from vtoncompress.report.time_spent import BUILT, draw_stages, seconds_by_stage
+
+
+def test_a_curve_begins_at_the_dense_network_and_is_told_by_what_differs(records: list[Record]) -> None:
+    rows = [one for one in records if "ssim_garment" in one.values and one.role == "variant"]
+    tuned = [replace(one, variant=f"{one.variant}_tuned", finetuning="supervised") for one in rows[2:]]
+    lines = _lines([*rows, *tuned])
+    assert [*lines] == ["no fine-tuning", "supervised"]
+    assert [one.variant for one in lines["no fine-tuning"]] == ["dense", "pruned20", "pruned40"]
+    assert [one.variant for one in lines["supervised"]] == ["dense", "pruned20_tuned", "pruned40_tuned"]
+    [drawing] = draw_ratios([*rows, *tuned], "")
+    assert drawing.name == "ratio_generator"
+    assert ">supervised<" in drawing.svg
+
+
+def test_rows_whose_layers_have_ratios_of_their_own_are_on_no_curve(records: list[Record]) -> None:
+    own = {"pruning": {"ratios": {"a.layer": 0.5}}}
+    assert draw_ratios([*records[:4], *(replace(one, trust={"config": own}) for one in records[4:6])], "") == []
+
+
+def test_a_stage_that_rows_share_counts_once() -> None:
+    one = row("a", **{"details": {BUILT: {"model/1": 1.5, "finetuning/1": 60.0}}})
+    other = row("b", **{"details": {BUILT: {"model/1": 1.5, "finetuning/2": 30.0}}})
+    assert seconds_by_stage([one, other]) == {"finetuning": 90.0, "model": 1.5}
+    drawing = draw_stages([one, other], "")
+    assert drawing is not None
+    assert "90.0 s" in drawing.svg
+    assert draw_stages([row("c")], "") is None
+
+
+def test_layers_are_those_of_the_same_network(tmp_path: Path) -> None:
+    folder = tmp_path / "sensitivity"
+    folder.mkdir()
+    losses = {"a": (0.01, 0.3), "b": (0.02, 0.1), "c": (0.0, 0.2)}
+    lines = [
+        f"{name},{ratio},{loss}" for name, pair in losses.items() for ratio, loss in zip((0.1, 0.5), pair, strict=True)
+    ]
+    (folder / "sensitivity.csv").write_text("\n".join(["group,ratio,ssim_garment_loss", "dense,0,0", *lines]))
+    (folder / "sensitivity.md").write_text("- Network: toy, checkpoint toy.\n")
+    [found] = read_sensitivity(tmp_path, [row("a")])
+    assert found.worst == [("a", 0.3), ("c", 0.2), ("b", 0.1)]
+    assert found.best == [("b", 0.1), ("c", 0.2), ("a", 0.3)]
+    assert read_sensitivity(tmp_path, [row("a", model="another")]) == []
+
+
+def test_published_points_stand_in_figures_of_their_own() -> None:
+    found = draw_published()
+    assert [one.cost for one in found] == ["latency_ms_p50", "size_mib", "gmacs"]
+    for one in found:
+        assert "another protocol: not to be compared with ours" in one.drawing.svg
+    assert ">DM-VTON<" in found[0].drawing.svg
+    assert any("leaves out the flow network" in note for note in found[1].notes)
+
+
+def test_the_command_that_makes_it_again(tmp_path: Path) -> None:
+    assert command_of(tmp_path / "quickstart") == "python experiments/run.py experiment=quickstart"
+    assert command_of(tmp_path) is None
+    (tmp_path / "command.txt").write_text("python experiments/run.py -m seed=0,1\n")
+    assert command_of(tmp_path) == "python experiments/run.py -m seed=0,1"

@@ -1,0 +1,59 @@
+"""What dominates, held against an independent look at every pair of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.report.conftest import figures, row
+from vtoncompress.record import Record
+from vtoncompress.report.axes import COSTS, QUALITY, quality_of
+from vtoncompress.report.frontier import dominating, frontiers, letters
+
+
+def test_a_front_has_the_rows_that_no_other_beats_to_the_digits_of_the_table(records: list[Record]) -> None:
+    found = {one.cost.key: [best.variant for best in one.best] for one in frontiers(records)}
+    # 0.8402 and 0.8398 are both 0.840 in the table: dense wins nothing by it.
+    assert found == {
+        "latency_ms_p50": ["int8"], "size_mib": ["int8"], "gmacs": ["pruned40", "pruned20", "dense", "int8"]
+    }  # fmt: skip
+    assert [one.variant for one in dominating(frontiers(records))] == ["int8", "pruned20", "pruned40"]
+
+
+def test_random_rows_against_the_definition() -> None:
+    numbers = np.random.default_rng(0).uniform(0.1, 0.9, (40, 4)).round(1)
+    rows = [row(f"r{index}", figures(*map(float, one)), order=index) for index, one in enumerate(numbers)]
+    for place, frontier in enumerate(frontiers(rows), start=1):
+        expected = {
+            f"r{i}"
+            for i, one in enumerate(numbers)
+            if not any(
+                other[0] >= one[0] and other[place] <= one[place] and (other[0] > one[0] or other[place] < one[place])
+                for other in numbers
+            )
+        }
+        assert {one.variant for one in frontier.best} == expected
+    for one in dominating(frontiers(rows)):
+        mine = numbers[int(one.variant[1:])]
+        better = (numbers[:, 0] >= mine[0]) & (numbers[:, 1:] <= mine[1:]).all(1) & (numbers != mine).any(1)
+        assert not better.any()
+
+
+def test_without_quality_there_is_nothing_to_choose_by() -> None:
+    rows = [row("a", {"gmacs": 1.0}), row("b", {"gmacs": 2.0})]
+    assert quality_of(rows) is None
+    assert frontiers(rows) == []
+    assert dominating([]) == []
+
+
+def test_real_pairs_are_judged_by_fid_of_which_less_is_better() -> None:
+    rows = [row("good", {"fid": 8.0, "gmacs": 1.0}), row("bad", {"fid": 9.0, "gmacs": 1.0})]
+    [frontier] = frontiers(rows)
+    assert (frontier.quality, frontier.cost) == (QUALITY[1], COSTS[2])
+    assert [one.variant for one in frontier.best] == ["good"]
+
+
+def test_every_row_has_a_letter_of_its_own() -> None:
+    rows = [row(f"r{index}") for index in range(30)]
+    found = letters(rows)
+    assert (found["r0"], found["r25"], found["r26"]) == ("A", "Z", "AA")
+    assert len(set(found.values())) == 30

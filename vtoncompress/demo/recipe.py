@@ -1,0 +1,79 @@
+"""What a visitor can choose: deployed networks, from results whose files are in the store or from exported folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vtoncompress.delivery import DEPLOYMENT
+from vtoncompress.deployment import FILES, read_manifest
+from vtoncompress.record import Record, read_all
+from vtoncompress.store import Store
+
+MEBI = 2**20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A deployed network.
+
+    Attributes:
+        name: what it is called on the page.
+        folder: its files.
+        model: name of its model config; results of one model are compared with each other.
+        runtime: what runs it.
+        size_mib: of all its files.
+        dense: whether nothing of it was compressed.
+        quality: garment SSIM as measured; None where it was not.
+    """
+
+    name: str
+    folder: Path
+    model: str
+    runtime: str
+    size_mib: float
+    dense: bool
+    quality: float | None = None
+
+
+def from_results(results: Path, store: Store, names: Sequence[str] | None = None) -> list[Recipe]:
+    """The finished rows whose deployed files are in the store.
+
+    Args:
+        results: folder of experiments.
+        store: where their stages are.
+        names: of experiments; None for all that have records.
+
+    Raises:
+        ValueError: a name without records, or a damaged record.
+    """
+    known = sorted(path.parent for path in results.glob("**/records") if path.is_dir())
+    folders = known if names is None else [results / name for name in names]
+    for folder in folders:
+        if folder not in known:
+            told = ", ".join(path.relative_to(results).as_posix() for path in known) or "none"
+            raise ValueError(f"there are no records of {folder.name} in {results}: choose among {told}")
+    return [
+        recipe
+        for folder in folders
+        for one in read_all(folder)
+        for recipe in _of(one, folder.relative_to(results), store)
+    ]
+
+
+def _of(record: Record, experiment: Path, store: Store) -> Iterator[Recipe]:
+    address = next((stage for stage in record.stages if stage.startswith(f"{DEPLOYMENT}/")), None)
+    artifact = address and record.status == "done" and store.find(DEPLOYMENT, address.rpartition("/")[2])
+    if artifact:
+        dense = record.pruning in ("", "none") and record.quantization in ("", "none")
+        quality = record.values.get("ssim_garment")
+        yield open_recipe(f"{experiment.as_posix()}/{record.variant}", artifact.path / FILES, dense, quality)
+
+
+def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | None = None) -> Recipe:
+    """What is in a deployed folder. ValueError where it is none, or one that was damaged."""
+    manifest = read_manifest(folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MEBI
+    measured = manifest.measured.get("ssim_garment") if quality is None else quality
+    return Recipe(name, folder, manifest.model, manifest.runtime, size, dense, measured)

@@ -1,0 +1,88 @@
+"""The server: on this machine alone unless told otherwise, with limits, and with nothing left when it ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vtoncompress.demo.example import write_examples
+from vtoncompress.demo.fitting import FittingRoom
+from vtoncompress.demo.prepare import prepare
+from vtoncompress.demo.recipe import Recipe, from_results, open_recipe
+from vtoncompress.demo.upload import Limits
+from vtoncompress.store import Store
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def offered(config: Mapping[str, Any]) -> list[Recipe]:
+    """The recipes that the config names: exported folders, rows of results, the shipped network where there is none.
+
+    Raises:
+        ValueError: a folder that can't be opened, or an experiment without records.
+    """
+    store = Store(Path(config["store"]))
+    exported = [open_recipe(Path(folder).name, Path(folder)) for folder in config["deployments"]]
+    rows = from_results(Path(config["results"]), store, config["experiments"])
+    found = [*exported, *rows]
+    if config["shipped"] or not found:
+        print("the shipped network: deploying it where the store lacks it, a minute or two once", flush=True)
+        found += prepare(store.root)
+    return found
+
+
+@contextmanager
+def serving(
+    recipes: Sequence[Recipe], limits: Limits, host: str, port: int | None, threads: int | None
+) -> Iterator[str]:
+    """Serve within the ``with``; gives the page's address. All that visitors sent is removed at its end.
+
+    Args:
+        recipes: what is offered.
+        limits: of uploads and visits.
+        host: address to listen on.
+        port: None for a free one.
+        threads: CPU threads of a call; None for the runtime's own choice.
+
+    Raises:
+        ValueError: the port is taken, or Gradio is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="vtoncompress-demo-") as folder:
+        # Read when Gradio is imported: where uploads go, and that nobody is told that it runs.
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        try:
+            import gradio as gr
+        except ModuleNotFoundError as error:
+            raise ValueError("the demo needs Gradio: make install EXTRAS=dev,demo") from error
+        from vtoncompress.demo.layout import CSS, build
+
+        examples = Path(folder) / "examples"
+        examples.mkdir()
+        page = build(FittingRoom(recipes, threads), limits, write_examples(examples))
+        page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
+        # The default theme would ask for fonts elsewhere, and its orange is too light for white letters.
+        theme = gr.themes.Default(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+        theme.set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
+        try:
+            _, address, _ = page.launch(
+                server_name=host, server_port=port, max_file_size=int(limits.upload_mb * 1e6), share=False, quiet=True,
+                prevent_thread_lock=True, footer_links=[], ssr_mode=False, enable_monitoring=False, theme=theme,
+                css=CSS, allowed_paths=[str(examples)],
+            )  # fmt: skip
+        except OSError as error:
+            raise ValueError(f"port={port} on host={host} can't be used: choose another ({error})") from error
+        try:
+            yield address
+        finally:
+            page.close(verbose=False)
+
+
+def warn(host: str) -> str | None:
+    """What to know where others can reach the page."""
+    if host in LOOPBACK:
+        return None
+    return f"host={host}: whoever reaches this machine reaches the page; it asks for no password and is not encrypted"

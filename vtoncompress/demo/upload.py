@@ -1,0 +1,54 @@
+"""A photo as a visitor sends it: looked at before it is decoded, and refused in a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as Pillow
+
+from vtoncompress.data.base import Image
+from vtoncompress.image import FORMATS, read_image
+
+UNREADABLE = "This file is no picture that can be read: send a JPEG, PNG or WebP."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the server takes on.
+
+    Attributes:
+        upload_mb: of a file, in units of 1000 kB; the server cuts the connection there.
+        megapixels: of a picture.
+        queue: visits that wait or run; the next one is told to come again.
+        concurrency: visits at once.
+        seconds: of one visit, after which no further recipe is begun.
+    """
+
+    upload_mb: float
+    megapixels: float
+    queue: int
+    concurrency: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        for name in ("upload_mb", "megapixels", "queue", "concurrency", "seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"limits.{name}={getattr(self, name)}: use more than 0")
+
+
+def read_photo(path: Path, limits: Limits) -> Image:
+    """(H, W, 3) uint8. ValueError, in a line without the file's place, where it is no picture or too large a one."""
+    try:
+        with Pillow.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+    except Exception:  # a damaged header may raise anything
+        raise ValueError(UNREADABLE) from None
+    if width * height > limits.megapixels * 1e6:
+        raise ValueError(
+            f"This picture has {width * height / 1e6:.0f} megapixels: send one of at most {limits.megapixels:g}."
+        )
+    try:
+        return read_image(path)
+    except ValueError as error:
+        raise ValueError(f"This picture{str(error).removeprefix(str(path))}.") from None

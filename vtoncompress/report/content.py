@@ -1,0 +1,161 @@
+"""What a page shows, from the records of one experiment or of two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vtoncompress.record import Record, split_by_protocol
+from vtoncompress.report.comparison import Pair, pair_up
+from vtoncompress.report.drawing import Drawing
+from vtoncompress.report.frontier import dominating, frontiers, letters
+from vtoncompress.report.origin import command_of, machines
+from vtoncompress.report.pareto import draw_frontier
+from vtoncompress.report.pictures import Gallery, gallery
+from vtoncompress.report.published import Published, draw_published
+from vtoncompress.report.ratio import draw_ratios
+from vtoncompress.report.sensitivity import Sensitivity, read_sensitivity
+from vtoncompress.report.table import Sortable, to_sortable
+from vtoncompress.report.time_spent import draw_parts, draw_stages
+from vtoncompress.summary import find_dense, summarise
+from vtoncompress.table import Table, to_tables
+
+GALLERIES = 12
+"""Rows of one protocol whose pictures are shown at most; the others' lie in ``pictures/``."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A results folder and its records."""
+
+    folder: Path
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A row that dominates, with its letter in the figures and its figures in words."""
+
+    record: Record
+    letter: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One protocol; ``frontiers`` are (figure, published figure of the same cost or None)."""
+
+    table: Sortable
+    choices: list[Choice]
+    frontiers: list[tuple[Drawing, Published | None]]
+    ratios: list[Drawing]
+    times: list[Drawing]
+    galleries: list[Gallery]
+
+    def drawings(self) -> Iterator[Drawing]:
+        """All its figures."""
+        yield from (drawing for drawing, _ in self.frontiers)
+        yield from (*self.ratios, *self.times)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A page; ``pairs`` are of a comparison alone."""
+
+    title: str
+    summary: list[str]
+    sections: list[Section]
+    sensitivity: list[Sensitivity]
+    machines: list[tuple[str, list[str]]]
+    commands: dict[str, str | None]
+    pairs: list[Pair]
+    names: list[str]
+
+    def drawings(self) -> Iterator[Drawing]:
+        """All figures, each once."""
+        found: dict[str, Drawing] = {}
+        for section in self.sections:
+            found |= {one.name: one for one in section.drawings()}
+            found |= {beside.drawing.name: beside.drawing for _, beside in section.frontiers if beside is not None}
+        yield from found.values()
+
+
+def gather(experiments: Sequence[Experiment]) -> Content:
+    """One experiment, or two of which every row then bears the name.
+
+    Raises:
+        ValueError: two experiments of one name.
+    """
+    names = [one.folder.name for one in experiments]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{names[0]} is compared with itself: name two experiments")
+    home: dict[str, tuple[Experiment, Record]] = {}
+    records = []
+    for experiment in experiments:
+        for one in experiment.records:
+            shown = one if len(experiments) == 1 else _named(one, experiment.folder.name)
+            home[shown.variant] = (experiment, one)
+            records.append(shown)
+    published = {one.cost: one for one in draw_published()}
+    tables = [table for table in to_tables(records) if any(one.role == "variant" for one in table.records)]
+    sections = [_section(table, home, published, len(tables) > 1) for table in tables]
+    return Content(
+        " and ".join(names),
+        [] if len(experiments) > 1 else summarise(records),
+        sections,
+        read_sensitivity(experiments[0].folder.parent, records),
+        machines(records),
+        {one.folder.name: command_of(one.folder) for one in experiments},
+        pair_up(*(one.records for one in experiments)) if len(experiments) == 2 else [],
+        names,
+    )
+
+
+def _named(record: Record, experiment: str) -> Record:
+    name = f"{experiment}.{record.variant}"[:120]
+    return replace(record, variant=name, details={**record.details, "experiment": experiment})
+
+
+def _section(
+    table: Table, home: dict[str, tuple[Experiment, Record]], published: dict[str, Published], several: bool
+) -> Section:
+    group = table.records
+    prefix = f"{group[0].protocol}_{_place(group)}_" if several else ""
+    found = frontiers(group)
+    best = dominating(found)
+    marks = letters(best)
+    return Section(
+        to_sortable(table, best),
+        [Choice(one, marks[one.variant], _figures(one)) for one in best],
+        [
+            (draw_frontier(one, group, marks, f"{prefix}pareto_{one.cost.key}"), published.get(one.cost.key))
+            for one in found
+        ],
+        draw_ratios(group, prefix),
+        [one for one in (draw_stages(group, prefix), draw_parts(best or group, prefix)) if one is not None],
+        [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
+    )
+
+
+def _place(group: Sequence[Record]) -> str:
+    """What tells the figures of two groups of one protocol apart."""
+    return str(next((one.trust["pair_list_hash"][:6] for one in group if one.trust.get("pair_list_hash")), "none"))
+
+
+def _gallery(record: Record, home: dict[str, tuple[Experiment, Record]]) -> Gallery | None:
+    experiment, original = home[record.variant]
+    group = next(group for group in split_by_protocol(experiment.records) if original in group)
+    shown = gallery(experiment.folder, original, find_dense(group))
+    return shown and replace(shown, variant=record.variant)
+
+
+def _figures(record: Record) -> str:
+    told = {
+        "garment SSIM": ("ssim_garment", "{:.3f}"),
+        "ms": ("latency_ms_p50", "{:.1f}"),
+        "MiB": ("size_mib", "{:.1f}"),
+        "GMACs": ("gmacs", "{:.2f}"),
+    }
+    parts = [f"{form.format(record.values[key])} {unit}" for unit, (key, form) in told.items() if key in record.values]
+    return ", ".join(parts)

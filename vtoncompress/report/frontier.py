@@ -1,0 +1,61 @@
+"""Which rows to choose from: those that no other row beats."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vtoncompress.record import Record
+from vtoncompress.report.axes import COSTS, Axis, measured, quality_of
+from vtoncompress.search.frontier import non_dominated
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Rows of one protocol in quality and one cost.
+
+    Attributes:
+        quality, cost: what they are judged by.
+        records: all that have both numbers.
+        best: those that no other one is as good as in both and better than in one, the cheapest first.
+    """
+
+    quality: Axis
+    cost: Axis
+    records: list[Record]
+    best: list[Record]
+
+
+def frontiers(group: Sequence[Record]) -> list[Frontier]:
+    """One for each cost that rows of the group have beside its quality; none where no quality was measured."""
+    quality = quality_of(group)
+    found = []
+    for cost in COSTS if quality is not None else ():
+        assert quality is not None
+        if records := measured(group, quality, cost):
+            chosen = non_dominated([(quality.loss(one), cost.loss(one)) for one in records])
+            best = sorted((records[index] for index in chosen), key=cost.loss)
+            found.append(Frontier(quality, cost, records, best))
+    return found
+
+
+def letters(rows: Sequence[Record]) -> dict[str, str]:
+    """Variant -> what stands for it in the figures: A to Z, then AA and so on."""
+    alphabet = string.ascii_uppercase
+    names = [*alphabet, *(first + second for first in alphabet for second in alphabet)]
+    return {one.variant: name for one, name in zip(rows, names, strict=False)}
+
+
+def dominating(found: Sequence[Frontier]) -> list[Record]:
+    """The rows that are best in one of them and that no other row beats in all of them, in the experiment's order."""
+    rows = {one.variant: one for frontier in found for one in frontier.best}
+    ordered = sorted(rows.values(), key=lambda one: (one.order, one.variant))
+    chosen = non_dominated([_losses(one, found) for one in ordered])
+    return [ordered[index] for index in chosen]
+
+
+def _losses(record: Record, found: Sequence[Frontier]) -> list[float]:
+    """Quality and all costs; a cost that was not measured is the worst."""
+    costs = [one.cost.loss(record) if one.cost.key in record.values else float("inf") for one in found]
+    return [found[0].quality.loss(record), *costs]

@@ -1,0 +1,101 @@
+"""Quality over a cost: every row a point, the dominating ones named, references as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vtoncompress.record import Record
+from vtoncompress.report.axes import Axis, measured
+from vtoncompress.report.drawing import COLOURS, HEIGHT, MARKERS, Drawing, draw, legend
+from vtoncompress.report.frontier import Frontier
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NAMED = 12
+"""More names than that are in the table alone."""
+NEAR = 0.6
+"""A reference is drawn where it is no further from the rows than this share of their range."""
+LINE = 0.17  # inches of one line of the legend
+
+
+def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[str, str], name: str) -> Drawing:
+    """One figure. ``group`` also has the references; points lead to their rows in the page.
+
+    Of a front that is longer than ``NAMED`` those are named that are spread over it.
+    """
+    named = {one.variant: letters[one.variant] for one in _spread(frontier, letters)}
+    title = f"{frontier.quality.label} over {frontier.cost.label}; dominating: {', '.join(named)}"
+
+    def paint(axes: Axes) -> None:
+        from matplotlib.lines import Line2D
+
+        kinds = list(dict.fromkeys(map(_kind, frontier.records)))
+        for index, kind in enumerate(kinds):
+            rows = [one for one in frontier.records if _kind(one) == kind]
+            axes.scatter(
+                [frontier.cost.value(one) for one in rows], [frontier.quality.value(one) for one in rows],
+                c=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], s=28,
+                urls=[f"#row-{one.variant}" for one in rows], zorder=3,
+            )  # fmt: skip
+        axes.plot(
+            [frontier.cost.value(one) for one in frontier.best], [frontier.quality.value(one) for one in frontier.best],
+            color="#888888", linewidth=1, drawstyle="steps-post", zorder=2,
+        )  # fmt: skip
+        for place, marks in _places(frontier, named).items():
+            axes.annotate(marks, place, (4, 4), textcoords="offset points", weight="bold")
+        _references(axes, frontier.quality, group)
+        axes.set(xlabel=frontier.cost.label, ylabel=frontier.quality.label)
+        axes.margins(x=0.08)
+        shapes = [
+            Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], linestyle="", label=kind)
+            for i, kind in enumerate(kinds)
+        ]
+        names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
+        legend(axes, [*shapes, *names])
+
+    return draw(name, title, paint, HEIGHT + LINE * (len(named) + len(set(map(_kind, frontier.records)))))
+
+
+def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:
+    best = [one for one in frontier.best if one.variant in letters]
+    count = min(NAMED, len(best))
+    places = sorted({round(index * (len(best) - 1) / max(1, count - 1)) for index in range(count)})
+    return [best[place] for place in places]
+
+
+def _places(frontier: Frontier, named: Mapping[str, str]) -> dict[tuple[float, float], str]:
+    """Where letters stand; rows that are equal share a place."""
+    places: dict[tuple[float, float], list[Record]] = {}
+    for one in frontier.best:
+        if one.variant in named:
+            places.setdefault((frontier.cost.loss(one), frontier.quality.loss(one)), []).append(one)
+    return {
+        (frontier.cost.value(rows[0]), frontier.quality.value(rows[0])): ", ".join(named[one.variant] for one in rows)
+        for rows in places.values()
+    }
+
+
+def _kind(record: Record) -> str:
+    """What gives a point its colour: of which experiment it is, where there are two, and in which numbers it is."""
+    number = "float32" if record.quantization in ("", "none") else record.quantization
+    return " ".join(filter(None, (record.details.get("experiment"), number, f"on {record.runtime}")))
+
+
+def _references(axes: Axes, quality: Axis, group: Sequence[Record]) -> None:
+    """Those that are near: one that is far away would press the rows together."""
+    values = [quality.value(one) for one in measured(group, quality)]
+    reach = NEAR * (max(values) - min(values))
+    for one in group:
+        if one.role != "variant" and quality.key in one.values:
+            value = quality.value(one)
+            if not min(values) - reach <= value <= max(values) + reach:
+                continue
+            axes.axhline(value, color="#666666", linewidth=0.8, linestyle=":" if one.role == "reference" else "--")
+            name = one.variant.rpartition("-")[0] or one.variant
+            told = {"oracle": "true flow (oracle)", "pasted": "garment pasted", "unchanged": "person unchanged"}
+            axes.text(
+                0.99, value, told.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+                fontsize=7, color="#555555",
+            )  # fmt: skip
