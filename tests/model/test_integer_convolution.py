@@ -106,3 +106,23 @@ def test_a_structure_that_names_no_convolution_is_damaged(network: PFAFN, tmp_pa
     path.write_text(path.read_text().replace('"generator.model.model.0": {', '"generator.model": {', 1))
     with pytest.raises(ValueError, match="generator.model is no convolution"):
         checkpoint.load(tmp_path)
+
+
+def levels(pixels: torch.Tensor, grid: Grid) -> torch.Tensor:
+    return torch.round(pixels / grid.scale + grid.zero_point).clamp(*grid.levels)
+
+
+@pytest.mark.parametrize("zero_point, signed", [(127, False), (128, False), (0, True)])
+def test_no_pixel_lies_between_two_levels(zero_point: int, signed: bool) -> None:
+    pixels = torch.arange(256) / 127.5 - 1
+    less, more = pixels - 1e-6, pixels + 1e-6
+    grid = Grid(1 / 127.5, zero_point, signed)
+    assert not torch.equal(levels(less, grid), levels(more, grid))
+    apart = grid.off_ties()
+    assert torch.equal(levels(less, apart), levels(more, apart))
+    assert apart.off_ties() == apart
+    assert grid.scale < apart.scale < 1.002 * grid.scale
+
+
+def test_other_grids_stay_as_they_are() -> None:
+    assert Grid(0.01, 3, False).off_ties() == Grid(0.01, 3, False)

@@ -22,9 +22,9 @@ from vtoncompress.stage.seed import set_seed
 from vtoncompress.try_on import to_tensors
 
 PARITY = "parity.json"
-EXPORT_TOLERANCE = 0.5
-"""Levels of 255 by which a runtime may differ from the quantized torch module: sums that end beside a step. 0.01 are
-usual."""
+EXPORT_TOLERANCE = 1.0
+"""Levels of 255 by which a runtime may differ from the quantized torch module. Sums that end beside a step of INT8 fall
+on either side, and every layer behind magnifies that: 0.3 to 0.8 on the small network, 0.01 where nothing is INT8."""
 
 
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
