@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.deployment import MANIFEST, add_figures, open_deployment, read_manifest, write_manifest
 from vtoncompress.export.openvino import OpenVINOExporter, write_ir
+from vtoncompress.metric.base import Subject
+from vtoncompress.metric.process import Process
 
 SIZE = (64, 48)
 
@@ -69,6 +72,27 @@ def test_figures_are_added(folder: Path) -> None:
     manifest = read_manifest(folder)
     assert manifest.protocol == "generated"
     assert manifest.measured == {"ssim": 0.9}
+
+
+def test_a_process_of_its_own_starts_from_the_compiled_network_and_without_torch(folder: Path) -> None:
+    pair, measured = Synthetic("test", 1, 128, 96)[:], Process(2)
+    found = measured.measure(Subject(None, folder, None, None, pair))  # type: ignore[arg-type]
+    assert found.values.keys() == set(Process.columns)
+    every = [found.details["first"], *found.details["others"]]
+    assert len(every) == 3
+    assert not any(one["torch"] for one in every)
+    assert all(1 < one["peak_mib"] <= found.values["peak_memory_mib"] for one in every[1:])
+    with pytest.raises(ValueError, match="repetitions=0"):
+        Process(0)
+
+
+def test_only_what_is_compiled_can_be_kept_so(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    open_deployment(folder, cache=cache)
+    assert list(cache.glob("*.blob"))
+    _edit(folder, lambda values: values.update(exporter="onnx"))
+    with pytest.raises(ValueError, match="onnx keeps no compiled network"):
+        open_deployment(folder, cache=cache)
 
 
 def test_opened_deployment_tries_on(folder: Path) -> None:

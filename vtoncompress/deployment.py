@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -116,22 +117,29 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def open_deployment(folder: Path | str, threads: int | None = None) -> TryOn:
+def open_deployment(folder: Path | str, threads: int | None = None, cache: Path | None = None) -> TryOn:
     """Open a deployed folder for try-on calls, after checking every file's hash.
 
     Args:
         folder: what ``experiments/export.py`` wrote.
         threads: CPU threads; None for the runtime's own choice.
+        cache: folder in which the runtime keeps the compiled network for the next opening; None keeps none.
 
     Raises:
-        ValueError: as :func:`read_manifest`, or a runtime that is unknown or not installed.
+        ValueError: as :func:`read_manifest`, or a runtime that is unknown, not installed, or keeps nothing.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    return TryOn(_open_runtime(manifest.exporter, folder, threads), manifest.size)
+    return TryOn(_open_runtime(manifest.exporter, folder, threads, cache), manifest.size)
 
 
-def _open_runtime(exporter: str, folder: Path, threads: int | None) -> Runtime:
+def keeps_compiled(exporter: str) -> bool:
+    """Whether what a module of :mod:`vtoncompress.export` opens can be kept compiled."""
+    open_runtime = importlib.import_module(f"vtoncompress.export.{exporter}").open_runtime
+    return "cache" in inspect.signature(open_runtime).parameters
+
+
+def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path | None) -> Runtime:
     # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
     module = f"vtoncompress.export.{exporter}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(exporter)) or importlib.util.find_spec(module) is None:
@@ -140,7 +148,10 @@ def _open_runtime(exporter: str, folder: Path, threads: int | None) -> Runtime:
         open_runtime = getattr(importlib.import_module(module), "open_runtime", None)
         if open_runtime is None:
             raise ValueError(f"{folder / MANIFEST} names {exporter!r}, which opens nothing: export the network again")
-        runtime: Runtime = open_runtime(folder, threads)
+        if cache is not None and not keeps_compiled(exporter):
+            raise ValueError(f"{exporter} keeps no compiled network: open {folder} without a cache")
+        options = {} if cache is None else {"cache": cache}
+        runtime: Runtime = open_runtime(folder, threads, **options)
     except ModuleNotFoundError as error:
         raise ValueError(f"{folder} needs the package {error.name}: pip install {error.name}") from error
     return runtime

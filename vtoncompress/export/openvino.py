@@ -66,18 +66,21 @@ class OpenVINORuntime(Runtime):
     Args:
         folder: with ``model.xml`` and ``model.bin``.
         threads: null for all physical cores.
+        cache: folder for the compiled network, which the next opening takes from there; null keeps none.
 
     Raises:
         ValueError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, cache: Path | None = None) -> None:
         graph = read_ir(folder)
         import openvino
 
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
+        if cache is not None:
+            settings["CACHE_DIR"] = str(cache)
         self._core, self._graph, self._settings = openvino.Core(), graph, settings
         self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
@@ -154,9 +157,9 @@ class OpenVINORuntime(Runtime):
         }
 
 
-def open_runtime(folder: Path, threads: int | None = None) -> OpenVINORuntime:
+def open_runtime(folder: Path, threads: int | None = None, cache: Path | None = None) -> OpenVINORuntime:
     """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
-    return OpenVINORuntime(folder, threads)
+    return OpenVINORuntime(folder, threads, cache)
 
 
 class OpenVINOExporter(Exporter):
