@@ -20,7 +20,19 @@ PATH_IN_TEXT = re.compile(r"""(?:file://|(?<![\w./]))/(?:[^\s/"':;,()]+/)+([^\s/
 NUMBERS_ON_LINES = re.compile(r"\[\n([-+\d.eE,\s]+)\]")
 # Columns that depend on which pictures were looked at, and by what.
 QUALITY = frozenset(
-    ("fid", "fid_shipped", "kid", "kid_shipped", "ssim", "psnr", "ssim_garment", "l1_garment", "flow_error_px")
+    (
+        "fid",
+        "fid_shipped",
+        "kid",
+        "kid_shipped",
+        "ssim",
+        "lpips",
+        "psnr",
+        "l1",
+        "ssim_garment",
+        "l1_garment",
+        "flow_error_px",
+    )
 )
 
 
