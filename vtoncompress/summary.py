@@ -136,7 +136,7 @@ def captions(group: Sequence[Record], shown: set[str]) -> list[str]:
         for features, names in group_by(
             (_features(metrics, metric), metric.upper()) for metric in ("fid", "kid")
         ).items():
-            lines.append(f"{' and '.join(names)}: features = {features}, reference = person photos of the same pairs.")
+            lines.append(f"{' and '.join(names)}: features = {features}.")
     weights = group_by((record.trust.get("weights"), record.model) for record in group if record.role == "variant")
     lines += [f"{', '.join(models)}: {text}." for text, models in weights.items()]
     if shown & {"gmacs", "size_mib"}:
@@ -161,8 +161,10 @@ def _pictures(record: Record) -> str:
 def _features(metrics: dict[str, Any], metric: str) -> str | None:
     if f"{metric}_extractor" not in metrics:
         return None
-    weights, resizing = (metrics.get(f"{metric}_{name}", "unknown") for name in ("weights", "resizing"))
-    return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing})"
+    weights, resizing, reference = (
+        metrics.get(f"{metric}_{name}", "unknown") for name in ("weights", "resizing", "reference")
+    )
+    return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing}), reference = {reference}"
 
 
 def _machine(record: Record) -> str:

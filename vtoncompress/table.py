@@ -27,18 +27,22 @@ VALUES = (
 EXTRAS = ("pruning", "quantization_scope", "pair_list_hash", "features", "reason")
 # Shares 0..1 that pruning removed, where a record has them: no ratio is met exactly.
 REACHED = ("channels_removed", "params_removed", "macs_removed")
+# Of a metric's details: column -> ends of its 95 % confidence interval (vtoncompress.metric.bootstrap).
+INTERVAL, ENDS = "interval_95", ("low", "high")
 ROLES = ("reference", "oracle", "variant")
 NOTHING = "–"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column to be read: its name in records, its header with the unit, and how many decimals mean something."""
+    """A column to be read: its name in records, its header with the unit, how many decimals mean something, and what
+    its protocol's convention multiplies it by."""
 
     key: str
     header: str
     decimals: int
     spread: str | None = None
+    factor: int = 1
 
 
 SHOWN = (
@@ -86,6 +90,11 @@ def _cells(record: Record) -> dict[str, Any]:
         "features": "; ".join(sorted(features)),
         **reached(record),
         **record.values,
+        **{
+            f"{name}_{end}": value
+            for name, both in _intervals(record).items()
+            for end, value in zip(ENDS, both, strict=True)
+        },
     }
 
 
@@ -93,6 +102,23 @@ def reached(record: Record) -> dict[str, float]:
     """Those of ``REACHED`` that pruning told the record, 0..1."""
     told = record.details | record.details.get("pruning", {}) | record.values
     return {name: told[name] for name in REACHED if isinstance(told.get(name), float | int)}
+
+
+def intervals(record: Record) -> list[str]:
+    """The figures that have a confidence interval, in words."""
+    shown = {column.key: column for column in SHOWN}
+    return [
+        f"{shown[name].header}: {record.values[name]:.{shown[name].decimals}f}, 95 % of resamples within "
+        f"{low:.{shown[name].decimals}f} to {high:.{shown[name].decimals}f}"
+        for name, (low, high) in _intervals(record).items()
+        if name in shown and name in record.values
+    ]
+
+
+def _intervals(record: Record) -> dict[str, tuple[float, float]]:
+    """Column -> low and high, of all metrics."""
+    told = [details.get(INTERVAL, {}) for details in record.details.values() if isinstance(details, dict)]
+    return {name: (low, high) for one in told for name, (low, high) in one.items()}
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -126,7 +152,9 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
     """One table a protocol; columns that are empty in all its rows are left out."""
     tables = []
     for group in map(in_order, split_by_protocol(records)):
-        columns = tuple(column for column in SHOWN if any(column.key in record.values for record in group))
+        columns = tuple(
+            _by_convention(column, group) for column in SHOWN if any(column.key in record.values for record in group)
+        )
         tables.append(_to_table(f"Protocol {_protocol(group)}", group, columns))
     return tables
 
@@ -150,6 +178,14 @@ def _to_table(title: str, group: list[Record], columns: tuple[Column, ...]) -> T
     )
 
 
+def _by_convention(column: Column, group: Sequence[Record]) -> Column:
+    """KID times what the protocol multiplies it by; records and table.csv hold KID itself."""
+    factor = next((told for record in group if (told := record.trust.get("kid_factor"))), 1)
+    if factor == 1 or not column.key.startswith("kid"):
+        return column
+    return replace(column, header=f"{column.header} × {factor}", decimals=2, factor=factor)
+
+
 def _protocol(group: Sequence[Record]) -> str:
     return next((record.protocol for record in group if record.protocol), "unknown")
 
@@ -168,9 +204,9 @@ def _format(record: Record, column: Column) -> str:
     value, spread = record.values.get(column.key), record.values.get(column.spread or "")
     if value is None:
         return NOTHING
-    text = f"{value:.{column.decimals}f}"
+    text = f"{column.factor * value:.{column.decimals}f}"
     text = text.lstrip("-") if float(text) == 0 else text
-    return text if spread is None else f"{text} ± {spread:.{column.decimals}f}"
+    return text if spread is None else f"{text} ± {column.factor * spread:.{column.decimals}f}"
 
 
 def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:

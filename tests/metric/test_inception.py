@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -37,7 +36,7 @@ def weights(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two sets of more small pictures than 64 features, so that no covariance is singular."""
     random, root = np.random.default_rng(0), tmp_path_factory.mktemp("pictures")
     for index, contrast in enumerate((60, 90)):
@@ -46,7 +45,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
         for number in range(72):
             coarse = random.normal(120 + number, contrast, (4, 3, 3)).clip(0, 255).astype(np.uint8)
             write_image(folder / f"{number:03d}.png", coarse.repeat(6, 0).repeat(6, 1))
-    yield [root / "0", root / "1"]
+    return [root / "0", root / "1"]
 
 
 def read(folder: Path) -> list[Image]:
@@ -74,7 +73,7 @@ def test_fid_of_two_folders_equals_pytorch_fids_command(
     extract = extractor(weights, 64)
     found = frechet_distance(*(extract(read(folder)) for folder in folders))
     assert found == pytest.approx(float(expected), rel=1e-4)
-    assert extract.name == "pytorch-fid InceptionV3 64 (stand-in)"
+    assert (extract.name, extract.suffix) == ("pytorch-fid InceptionV3 64", "_stand_in")
 
 
 @pytest.mark.parametrize("rule", ["pytorch_fid", "clean_fid"])
@@ -110,8 +109,9 @@ def test_metrics_fill_inceptions_columns(
     folders: list[Path], weights: Path, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pictures of several sizes among them."""
-    monkeypatch.setattr(inception, "HASH_PREFIX", file_hash(weights)[:8])
-    monkeypatch.setattr(Inception.__init__, "__defaults__", (2048, "pytorch_fid", file_hash(weights)[:8]))
+    stand_in = file_hash(weights)[:8]
+    monkeypatch.setattr(inception, "HASH_PREFIX", stand_in)
+    monkeypatch.setattr(Inception.__init__, "__defaults__", (2048, "pytorch_fid", stand_in))
     choose_extractor.cache_clear()
     options = {"inception_weights": str(weights), "inception_dimension": 64, "inception_resizing": "clean_fid"}
     batch = Batch(pairs, [Prediction(one) for one in [*read(folders[0])[:3], pairs[3].person]])

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from vtoncompress.metric.extractor import Features
 
 
 class FeatureRows:
     """Rows in the order they came, in a file that vanishes with the object. float32, as the networks give them."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed and gone with this object)
         self._dimension = 0
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, features: Features) -> None:
+    def append(self, features: NDArray[np.floating[Any]]) -> None:
         """(n, D), the same D each time."""
         if len(features):
             self._file.write(np.ascontiguousarray(features, np.float32).tobytes())

@@ -58,14 +58,14 @@ class Fid(PictureMetric):
         missing = self.sets.missing("fid", (other,))
         if len(self.sets) < 2:
             return Measurement(missing=missing | {column: "a covariance needs at least 2 pictures"})
-        predictions, persons = self.sets.predictions.read(), self.sets.persons.read()
+        predictions, references = self.sets.predictions.read(), self.sets.references.read()
         details: dict[str, Any] = {
             "fid_dimension": predictions.shape[1],
             "fid_rank_deficient": len(self.sets) <= predictions.shape[1],
         }
-        value = frechet_distance(predictions, persons)
-        if (resamples := self._resamples(predictions.shape[1])) and len(predictions) == len(persons):
-            details[INTERVAL] = {column: _interval(predictions, persons, value, resamples)}
+        value = frechet_distance(predictions, references)
+        if (resamples := self._resamples(predictions.shape[1])) and len(predictions) == len(references):
+            details[INTERVAL] = {column: _interval(predictions, references, value, resamples)}
         return Measurement({column: value}, missing, self.sets.protocol("fid"), details)
 
     def _resamples(self, dimension: int) -> int:
@@ -74,11 +74,11 @@ class Fid(PictureMetric):
         return CHEAP_RESAMPLES if dimension <= CHEAP_DIMENSION else 0
 
 
-def _interval(predictions: Features, persons: Features, value: float, resamples: int) -> list[float]:
+def _interval(predictions: Features, references: Features, value: float, resamples: int) -> list[float]:
     """Pairs are drawn, a prediction with its person, because the same people stand on both sides."""
 
     def distance(drawn: NDArray[np.int64]) -> float:
-        return frechet_distance(predictions[drawn], persons[drawn])
+        return frechet_distance(predictions[drawn], references[drawn])
 
     low, high = statistic_interval(distance, len(predictions), value, resamples)
     return [max(0.0, low), high]

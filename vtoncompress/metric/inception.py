@@ -52,13 +52,11 @@ class Inception(Extractor):
         weights: path of ``pt_inception-2015-12-05-6726825d.pth``.
         dimension: 2048 (the pool before the classifier), or 64, 192, 768: an earlier block's mean over its positions.
         resizing: ``pytorch_fid`` or ``clean_fid``, see :mod:`vtoncompress.metric.inception_input`.
-        hash_prefix: of the file's SHA-256; another one is of a stand-in, and the name says so.
+        hash_prefix: of the file's SHA-256; another than the published one is of a stand-in, whose columns end so.
 
     Raises:
         ValueError: no such file, or another one; another dimension or rule.
     """
-
-    suffix = ""
 
     def __init__(
         self,
@@ -75,7 +73,8 @@ class Inception(Extractor):
             raise ValueError(f"{weights} is not {FILE_NAME}: its SHA-256 begins with {digest[:8]}, not {hash_prefix}")
         self.weights, self.dimension = weights, dimension
         self.weights_hash = digest[:16]
-        self.name = f"pytorch-fid InceptionV3 {dimension}{'' if hash_prefix == HASH_PREFIX else ' (stand-in)'}"
+        self.name = f"pytorch-fid InceptionV3 {dimension}"
+        self.suffix = "" if hash_prefix == HASH_PREFIX else "_stand_in"
         self._prepare, self.resizing = RULES[resizing]
 
     def __call__(self, pictures: Sequence[Image]) -> Features:

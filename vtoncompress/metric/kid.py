@@ -55,7 +55,7 @@ class Kid(PictureMetric):
             )
         size = min(self.subset_size, len(self.sets))
         mean, deviation = kernel_distance(
-            self.sets.predictions.read(), self.sets.persons.read(), size, self.subsets, self.seed
+            self.sets.predictions.read(), self.sets.references.read(), size, self.subsets, self.seed
         )
         protocol = self.sets.protocol("kid") | {
             "kid_kernel": "(x.y/D + 1)^3, unbiased",

@@ -1,4 +1,4 @@
-"""LPIPS's networks in torchmetrics' port, on torchvision's weights: found, checked against their published hash, built."""
+"""LPIPS's networks in torchmetrics' port, on torchvision's weights, which must have their published hash."""
 
 from __future__ import annotations
 
