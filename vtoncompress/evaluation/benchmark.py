@@ -1,4 +1,4 @@
-"""One FID by another tool's own command and by ours: is it the same number, how long does each take, how much memory."""
+"""One FID by another tool's own command and by ours: the same number, how fast, in how much memory."""
 
 from __future__ import annotations
 
