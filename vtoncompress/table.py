@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vtoncompress.confidence import interval_cells
+from vtoncompress.misleading import flags
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
 from vtoncompress.seeds import SPREAD, over_seeds
 from vtoncompress.summary import captions, group_by
@@ -27,16 +29,13 @@ VALUES = (
 EXTRAS = ("pruning", "quantization_scope", "pair_list_hash", "features", "reason")
 # Shares 0..1 that pruning removed, where a record has them: no ratio is met exactly.
 REACHED = ("channels_removed", "params_removed", "macs_removed")
-# Of a metric's details: column -> ends of its 95 % confidence interval (vtoncompress.metric.bootstrap).
-INTERVAL, ENDS = "interval_95", ("low", "high")
 ROLES = ("reference", "oracle", "variant")
-NOTHING = "–"
+NOTHING, FLAG = "–", "⚑"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column to be read: its name in records, its header with the unit, how many decimals mean something, and what
-    its protocol's convention multiplies it by."""
+    """A column to be read: its name in records, its header with the unit, decimals, and a convention's factor."""
 
     key: str
     header: str
@@ -49,6 +48,7 @@ SHOWN = (
     Column("gmacs", "GMACs", 2),
     Column("params_m", "params (M)", 2),
     Column("size_mib", "size (MiB)", 1),
+    Column("peak_rss_mib", "peak memory (MiB)", 0),
     Column("fid", "FID", 2),
     Column("fid_shipped", "FID (shipped features)", 2),
     Column("kid", "KID", 4, "kid_std"),
@@ -90,11 +90,7 @@ def _cells(record: Record) -> dict[str, Any]:
         "features": "; ".join(sorted(features)),
         **reached(record),
         **record.values,
-        **{
-            f"{name}_{end}": value
-            for name, both in _intervals(record).items()
-            for end, value in zip(ENDS, both, strict=True)
-        },
+        **interval_cells(record),
     }
 
 
@@ -102,23 +98,6 @@ def reached(record: Record) -> dict[str, float]:
     """Those of ``REACHED`` that pruning told the record, 0..1."""
     told = record.details | record.details.get("pruning", {}) | record.values
     return {name: told[name] for name in REACHED if isinstance(told.get(name), float | int)}
-
-
-def intervals(record: Record) -> list[str]:
-    """The figures that have a confidence interval, in words."""
-    shown = {column.key: column for column in SHOWN}
-    return [
-        f"{shown[name].header}: {record.values[name]:.{shown[name].decimals}f}, 95 % of resamples within "
-        f"{low:.{shown[name].decimals}f} to {high:.{shown[name].decimals}f}"
-        for name, (low, high) in _intervals(record).items()
-        if name in shown and name in record.values
-    ]
-
-
-def _intervals(record: Record) -> dict[str, tuple[float, float]]:
-    """Column -> low and high, of all metrics."""
-    told = [details.get(INTERVAL, {}) for details in record.details.values() if isinstance(details, dict)]
-    return {name: (low, high) for one in told for name, (low, high) in one.items()}
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -172,10 +151,13 @@ def to_seed_tables(records: Sequence[Record]) -> list[Table]:
 
 
 def _to_table(title: str, group: list[Record], columns: tuple[Column, ...]) -> Table:
-    rows = [[_label(record), *(_format(record, column) for column in columns)] for record in group]
-    return Table(
-        title, group, columns, rows, captions(group, {column.key for column in columns}), _notes(group, columns)
-    )
+    flagged = flags(group, columns, _format)
+    rows = [
+        [_label(record, record.variant in flagged), *(_format(record, column) for column in columns)]
+        for record in group
+    ]
+    notes = [*_notes(group, columns), *flagged.values()]
+    return Table(title, group, columns, rows, captions(group, {column.key for column in columns}), notes)
 
 
 def _by_convention(column: Column, group: Sequence[Record]) -> Column:
@@ -190,14 +172,15 @@ def _protocol(group: Sequence[Record]) -> str:
     return next((record.protocol for record in group if record.protocol), "unknown")
 
 
-def _label(record: Record) -> str:
+def _label(record: Record, flagged: bool) -> str:
     untrained = str(record.trust.get("weights", "")).startswith("random")
     told = {record.role: record.role == "reference", "random weights": untrained}
     seeds = ", ".join(map(str, record.details.get("seeds", ())))
     told[f"seeds {seeds}"] = bool(seeds)
     marks = [mark for mark, holds in (told | {"failed": record.status == "failed"}).items() if holds]
     name = record.variant if record.role == "variant" else record.variant.rpartition("-")[0] or record.variant
-    return f"{name} ({', '.join(marks)})" if marks else name
+    label = f"{name} ({', '.join(marks)})" if marks else name
+    return f"{label} {FLAG}" if flagged else label
 
 
 def _format(record: Record, column: Column) -> str:
@@ -270,7 +253,7 @@ def _escape_markdown(text: str) -> str:
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
-    **{">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--"},
+    **{FLAG: r"$\ast$", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--"},
 }
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures under protocols: the same numbers as a run's, refusals that name what differs, what is recorded."""
+"""Folders of pictures under protocols: a run's numbers, refusals that name what differs, what is recorded."""
 
 from __future__ import annotations
 
@@ -61,9 +61,6 @@ def test_the_same_pictures_give_the_same_numbers_as_in_a_run(
     assert found["trust"]["encoding"] == "PNG against PNG"
     assert found["trust"]["metrics"]["fid"]["fid_reference"].startswith("4 pictures (")
     assert found["missing"]["lpips"].startswith("alexnet-owt-7be5be79.pth not given: set protocol.metric.lpips.weights")
-
-    def look(*_: Any) -> np.ndarray:
-        raise AssertionError("the references were looked at again")
 
     # What is left to be done is the predictions' own: as many pictures as there are predictions.
     original, looked = Shipped.__call__, []

@@ -13,7 +13,7 @@ from vtoncompress.data.base import Image, Pair
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.metric import inception
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric, Prediction
-from vtoncompress.metric.distribution import choose_extractor
+from vtoncompress.metric.distribution import forget_extractors
 from vtoncompress.metric.feature_network import WEIGHTS
 from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.fid import Fid
@@ -29,7 +29,7 @@ def pairs() -> list[Pair]:
 def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A torch hub cache without weights, and extractors chosen anew."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    choose_extractor.cache_clear()
+    forget_extractors()
     return tmp_path / "hub"
 
 

@@ -16,7 +16,7 @@ from vtoncompress.metric import inception
 from vtoncompress.metric.base import Batch, Prediction
 from vtoncompress.metric.bootstrap import INTERVAL
 from vtoncompress.metric.distance import frechet_distance
-from vtoncompress.metric.distribution import choose_extractor
+from vtoncompress.metric.distribution import forget_extractors
 from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.inception import Inception, build_network
 from vtoncompress.metric.inception_stand_in import stand_in_state, write_torchscript
@@ -112,7 +112,7 @@ def test_metrics_fill_inceptions_columns(
     stand_in = file_hash(weights)[:8]
     monkeypatch.setattr(inception, "HASH_PREFIX", stand_in)
     monkeypatch.setattr(Inception.__init__, "__defaults__", (2048, "pytorch_fid", stand_in))
-    choose_extractor.cache_clear()
+    forget_extractors()
     options = {"inception_weights": str(weights), "inception_dimension": 64, "inception_resizing": "clean_fid"}
     batch = Batch(pairs, [Prediction(one) for one in [*read(folders[0])[:3], pairs[3].person]])
     fid, kid = Fid(**options), Kid(**options)
@@ -127,7 +127,7 @@ def test_metrics_fill_inceptions_columns(
     assert low < found.values["fid"] < high
     assert found.protocol["fid_resizing"].endswith("(clean-fid)")
     assert set(kid.compute().values) == {"kid", "kid_std"}
-    choose_extractor.cache_clear()
+    forget_extractors()
 
 
 @pytest.mark.parametrize("options, message", [((65,), "inception_dimension=65"), ((64, "nearest"), "clean_fid")])

@@ -17,14 +17,13 @@ CHOICES = ("auto", "inception", "shipped", "stand_in")
 PERSONS = "person photos of the same pairs"
 
 
-@lru_cache(maxsize=4)
 def choose_extractor(
     features: str,
     inception_weights: str | None,
     inception_dimension: int = 2048,
     inception_resizing: str = "pytorch_fid",
 ) -> Extractor:
-    """The extractor to use; FID and KID that ask for the same share it.
+    """The extractor to use; whoever asks for the same shares it.
 
     Args:
         features: ``inception`` takes pytorch-fid's network, downloading its weights where they are neither given nor in
@@ -37,6 +36,13 @@ def choose_extractor(
     Raises:
         ValueError: another choice, weights that are missing or wrong, or a download that fails.
     """
+    return _choose(features, inception_weights, inception_dimension, inception_resizing)
+
+
+@lru_cache(maxsize=4)
+def _choose(
+    features: str, inception_weights: str | None, inception_dimension: int, inception_resizing: str
+) -> Extractor:
     if features not in CHOICES:
         raise ValueError(f"features={features}: choose one of {', '.join(CHOICES)}")
     check_choice(inception_dimension, inception_resizing)
@@ -48,6 +54,11 @@ def choose_extractor(
     if path is None and features == "auto":
         return Shipped()
     return Inception(path or download_weights(), inception_dimension, inception_resizing)
+
+
+def forget_extractors() -> None:
+    """Choose anew, and free what no metric holds."""
+    _choose.cache_clear()
 
 
 def _stand_in(weights: str | None, dimension: int, resizing: str) -> Extractor:

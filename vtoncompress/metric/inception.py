@@ -25,6 +25,9 @@ HASH_PREFIX = "6726825d"
 DIMENSIONS = (64, 192, 768, 2048)
 """Of the four blocks after which pytorch-fid can stop; published figures are of the last."""
 
+TOGETHER = 8
+"""Pictures looked at together: more are no faster on a CPU and take memory, 30 MiB each."""
+
 
 def cached_weights() -> Path | None:
     """Where pytorch-fid has left its weights in torch hub's cache, if it has."""
@@ -78,8 +81,9 @@ class Inception(Extractor):
         self._prepare, self.resizing = RULES[resizing]
 
     def __call__(self, pictures: Sequence[Image]) -> Features:
-        features: Features = self._compiled(self._prepare(pictures))[0].astype(np.float64)
-        return features.mean((2, 3))
+        parts = [pictures[start : start + TOGETHER] for start in range(0, len(pictures), TOGETHER)]
+        found = [self._compiled(self._prepare(part))[0].astype(np.float64).mean((2, 3)) for part in parts]
+        return np.concatenate(found)
 
     @cached_property
     def _compiled(self) -> Any:
