@@ -24,10 +24,10 @@ def main(cfg: DictConfig) -> None:
     print(f"{len(data)} sound pairs, protocol {data.protocol}, {data.pairing}, list {data.pair_list_hash()}")
     if computed := data.computed_masks():
         print(f"{computed} garments have no mask on disk: theirs are computed from their plain background")
-    print(*data.skipped, sep="\n", end="\n" if data.skipped else "")
-    if data.skipped:
+    print(*data.left_out, sep="\n", end="\n" if data.left_out else "")
+    if data.left_out:
         raise ValueError(
-            f"{len(data.skipped)} of {len(data) + len(data.skipped)} pairs can't be used, see above: mend them, or "
+            f"{len(data.left_out)} of {len(data) + len(data.left_out)} pairs can't be used, see above: mend them, or "
             "leave them out with data.damaged=skip, which every record tells"
         )
 

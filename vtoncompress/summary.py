@@ -155,8 +155,8 @@ def _pictures(record: Record) -> str:
     kind = "generated pictures" if record.protocol == "generated" else f"pictures of {record.data or record.protocol}"
     pair_list = f" (list {record.trust['pair_list_hash']})" if record.trust.get("pair_list_hash") else ""
     pairs = "" if record.pairs is None else f", {record.pairs} pairs{pair_list}"
-    skipped = record.trust.get("skipped", ())
-    left_out = f", {len(skipped)} more left out ({skipped[0]}{', ...' if len(skipped) > 1 else ''})" if skipped else ""
+    dropped = record.trust.get("left_out", ())
+    left_out = f", {len(dropped)} more left out ({dropped[0]}{', ...' if len(dropped) > 1 else ''})" if dropped else ""
     return f"Protocol {record.protocol}: {kind}{' ' if size else ''}{size}{pairs}{left_out}."
 
 

@@ -68,7 +68,7 @@ def open_data(layout: str, root: Path, *options: str) -> ListedPairs:
 def test_a_whole_set_is_what_it_was_written_from(layout: str, written: Path) -> None:
     data = open_data(layout, written / layout)
     source = Synthetic("test", 6, *SIZE)[:: 3 if layout == "dress_code" else 1]
-    assert (data.protocol, data.pairing, len(data), data.skipped) == (PROTOCOLS[layout], "unpaired", len(source), [])
+    assert (data.protocol, data.pairing, len(data), data.left_out) == (PROTOCOLS[layout], "unpaired", len(source), [])
     assert data.computed_masks() == (2 if layout == "dress_code" else 0)
     for read, drawn in zip(data, source, strict=True):
         assert read.truth is None
@@ -105,8 +105,8 @@ def test_missing_folders_lists_and_files_are_named(layout: str, tree: Callable[[
         open_data(layout, root)
     data = open_data(layout, root, "data.damaged=skip")
     assert len(data) == pairs - 1
-    assert len(data.skipped) == 1
-    assert data.skipped[0].endswith(f"{garment} is missing")
+    assert len(data.left_out) == 1
+    assert data.left_out[0].endswith(f"{garment} is missing")
     (root / pair_list).write_text("\r\n \n")
     with pytest.raises(ValueError, match=rf"{pair_list} has 0 pairs"):
         open_data(layout, root)
@@ -152,7 +152,7 @@ def test_a_damaged_pair_is_named_and_counted(
         open_data(layout, root)[0]
     assert "\n" not in str(caught.value)
     data = open_data(layout, root, "data.damaged=skip")
-    assert [Path(person).name in line and reason in line for line in data.skipped] == [True]
+    assert [Path(person).name in line and reason in line for line in data.left_out] == [True]
     assert data[0].name.startswith("0000_")
 
 
@@ -219,4 +219,4 @@ def test_a_mask_that_can_t_be_read_damages_its_pair(tree: Callable[[str], Path])
     root = tree("viton_hd")
     write_image(root / "test/cloth-mask/00006_00.png", np.zeros((30, 30), np.uint8))
     torn(root / "test/cloth-mask/00006_00.jpg")
-    assert "cloth-mask" in open_data("viton_hd", root, "data.damaged=skip").skipped[0]
+    assert "cloth-mask" in open_data("viton_hd", root, "data.damaged=skip").left_out[0]

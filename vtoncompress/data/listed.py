@@ -34,7 +34,7 @@ class ListedPairs(TryOnData, ABC):
     Attributes:
         pairing: ``unpaired``, where people try on what they don't wear and there is no truth; ``paired``, where they
             wear it already: their photo is the truth, and a network that is shown the photo has seen it.
-        skipped: what was left out, a line each: its pair, the file and why.
+        left_out: what was left out, a line each: its pair, the file and why.
 
     Args:
         listed: of all pairs.
@@ -52,7 +52,7 @@ class ListedPairs(TryOnData, ABC):
             raise ValueError(f"data.damaged={damaged}: choose one of {', '.join(DAMAGED)}")
         check_pairing(pairing)
         self.height, self.width, self.pairing = height, width, pairing
-        self.skipped: list[str] = []
+        self.left_out: list[str] = []
         missing = [path for one in listed for path in (one.person, one.garment) if not path.is_file()]
         if missing and damaged == "refuse":
             pairs = sum(not (one.person.is_file() and one.garment.is_file()) for one in listed)
@@ -63,16 +63,16 @@ class ListedPairs(TryOnData, ABC):
         self._listed = list(listed) if damaged == "refuse" else self._sound(listed)
 
     def _sound(self, listed: Sequence[Listed]) -> list[Listed]:
-        """Those pairs that can be read; the others are named in ``skipped``."""
+        """Those pairs that can be read; the others are named in ``left_out``."""
         sound = []
         for one in listed:
             damage = _damage(one.person) or _damage(one.garment) or (one.mask and _damage(one.mask, mask=True))
             if damage:
-                self.skipped.append(f"{one.line}: {damage}")
+                self.left_out.append(f"{one.line}: {damage}")
             else:
                 sound.append(one)
         if not sound:
-            raise ValueError(f"none of {len(listed)} pairs can be read; the first: {self.skipped[0]}")
+            raise ValueError(f"none of {len(listed)} pairs can be read; the first: {self.left_out[0]}")
         return sound
 
     def __len__(self) -> int:
