@@ -147,7 +147,7 @@ def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choic
 @pytest.mark.parametrize("group", ["data", "pruning", "finetuning", "quantization", "export", "criterion", "scope"])
 def test_every_option_exists_in_every_choice_of_its_group(group: str) -> None:
     """So that a sweep over the choices may set it: ``pruning=none,one_shot pruning.ratio=0.2``."""
-    overrides = dict.fromkeys(LAYOUTS, ["data.root=somewhere"])
+    overrides = {choice: ["data.root=somewhere"] for choice in LAYOUTS}
     options = {
         choice: set(compose("config", [f"{group}={choice}", *overrides.get(choice, [])])[group])
         for _, choice in choices(group)

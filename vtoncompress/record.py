@@ -20,9 +20,11 @@ PATH_IN_TEXT = re.compile(r"""(?:file://|(?<![\w./]))/(?:[^\s/"':;,()]+/)+([^\s/
 NUMBERS_ON_LINES = re.compile(r"\[\n([-+\d.eE,\s]+)\]")
 # Columns that depend on which pictures were looked at, and by what.
 QUALITY = frozenset(
-    "fid fid_shipped fid_stand_in kid kid_shipped kid_stand_in ssim lpips psnr l1 ssim_garment l1_garment "
-    "flow_error_px".split()
-)
+    (
+        "fid", "fid_shipped", "fid_stand_in", "kid", "kid_shipped", "kid_stand_in", "ssim", "lpips", "psnr", "l1",
+        "ssim_garment", "l1_garment", "flow_error_px",
+    )
+)  # fmt: skip
 
 # Of a record's trust: what must be equal, beside the fields of its metrics, for two quality figures to be compared.
 FIELDS = ("pair_list_hash", "pairing", "picture_size", "picture_resizing", "encoding", "repaint")

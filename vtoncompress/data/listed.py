@@ -133,6 +133,19 @@ def locate(root: Path | str, places: Sequence[str], needed: Sequence[str], name:
     )
 
 
+def list_pairs(folder: Path, persons: str, garments: str, masks: str, pairs: Sequence[tuple[str, str]]) -> list[Listed]:
+    """Pairs of file names whose pictures lie in a folder a kind, within ``folder``."""
+    return [
+        Listed(
+            f"{person} {garment}",
+            folder / persons / person,
+            folder / garments / garment,
+            find_mask(folder / masks, garment),
+        )
+        for person, garment in pairs
+    ]
+
+
 def find_mask(folder: Path, garment: str) -> Path | None:
     """The mask of a garment's file, by its name up to the suffix."""
     names = dict.fromkeys([garment, *(Path(garment).stem + suffix for suffix in MASK_SUFFIXES)])

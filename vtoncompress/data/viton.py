@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import final
 
-from vtoncompress.data.listed import Listed, ListedPairs, find_mask, locate
+from vtoncompress.data.listed import ListedPairs, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
 
 PERSONS, GARMENTS, MASKS = "test_img", "test_clothes", "test_edge"
@@ -38,13 +38,5 @@ class Viton(ListedPairs):
         damaged: str = "refuse",
     ) -> None:
         folder = locate(root, ("", "VITON_test"), (PERSONS, GARMENTS), "PF-AFN's VITON")
-        listed = [
-            Listed(
-                f"{person} {garment}",
-                folder / PERSONS / person,
-                folder / GARMENTS / garment,
-                find_mask(folder / MASKS, garment),
-            )
-            for person, garment in read_pairs(folder / pair_list, pairs)
-        ]
+        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs))
         super().__init__(listed, height, width, "unpaired", damaged)

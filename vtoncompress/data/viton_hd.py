@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import final
 
-from vtoncompress.data.listed import Listed, ListedPairs, check_pairing, find_mask, locate
+from vtoncompress.data.listed import ListedPairs, check_pairing, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
 
 PERSONS, GARMENTS, MASKS = "image", "cloth", "cloth-mask"
@@ -44,13 +44,5 @@ class VitonHd(ListedPairs):
         beside = folder.parent if folder != Path(root) else folder
         read = read_pairs(beside / pair_list, pairs)
         named = [(person, person if pairing == "paired" else garment) for person, garment in read]
-        listed = [
-            Listed(
-                f"{person} {garment}",
-                folder / PERSONS / person,
-                folder / GARMENTS / garment,
-                find_mask(folder / MASKS, garment),
-            )
-            for person, garment in named
-        ]
+        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, named)
         super().__init__(listed, height, width, pairing, damaged)
