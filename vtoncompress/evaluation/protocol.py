@@ -51,7 +51,8 @@ class Protocol:
             raise ValueError(f"protocol.size={size}: give [height,width] in pixels, or null for any")
         if not metric:
             raise ValueError("protocol.metric has no metric: leave it out")
-        self.name, self.pairing, self.pairs, self.size = name, pairing, pairs, size and (size[0], size[1])
+        self.name, self.pairing, self.pairs = name, pairing, pairs
+        self.size = None if size is None else (size[0], size[1])
         self.resizing, self.repaint, self.kid_factor, self.metric = resizing, repaint, kid_factor, metric
 
     def check_count(self, found: int, folder: str) -> None:

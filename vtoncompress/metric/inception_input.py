@@ -37,8 +37,7 @@ def _bilinear(picture: Image) -> Input:
 
 def _bicubic(channel: Image) -> Input:
     resized = Pillow.fromarray(channel.astype(np.float32)).resize((SIDE, SIDE), Pillow.Resampling.BICUBIC)
-    scaled: Input = (np.asarray(resized).clip(0, 255) - 128) / 128
-    return scaled
+    return (np.asarray(resized, np.float32).clip(0, 255) - np.float32(128)) / np.float32(128)
 
 
 RULES: dict[str, tuple[Callable[[Sequence[Image]], Input], str]] = {

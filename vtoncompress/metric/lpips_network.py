@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 from unittest import mock
 
 import torch
@@ -91,4 +91,4 @@ def build_network(network: str, weights: Path) -> nn.Module:
 
     # torchmetrics builds its network around a download; handing it the layers keeps its construction code.
     with mock.patch.object(lpips, "_get_tv_model_features", given):
-        return lpips._NoTrainLpips(net=network)
+        return lpips._NoTrainLpips(net=cast("Literal['alex', 'vgg', 'squeeze']", network))
