@@ -14,10 +14,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image as Pillow
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
+from vtoncompress.data.dataset_layout import LAYOUTS, write_dataset
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.evaluation.protocol import Protocol
 from vtoncompress.export.base import Exporter
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.four_stages import STAGES
@@ -56,14 +58,13 @@ def conf() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def viton(tmp_path: Path) -> Path:
-    """One pair in the layout of PF-AFN's test set."""
-    for folder, name in (("test_img", "a.jpg"), ("test_clothes", "b.jpg")):
-        (tmp_path / folder).mkdir()
-        Pillow.new("RGB", (96, 128)).save(tmp_path / folder / name)
-    (tmp_path / "test_pairs.txt").write_text("a.jpg b.jpg\n")
-    return tmp_path
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One pair in each layout of a real test set."""
+    root = tmp_path_factory.mktemp("photos")
+    for layout in LAYOUTS:
+        write_dataset(Synthetic("test", 1, 128, 96), layout, root / layout)
+    return root
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
@@ -74,15 +75,25 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    assert groups == {*KINDS, "model", "scope", "metric", "experiment", "launcher", "search", "training_stage"}
+    assert groups == {
+        *KINDS,
+        "model",
+        "scope",
+        "metric",
+        "experiment",
+        "launcher",
+        "search",
+        "training_stage",
+        "protocol",
+    }
     assert all(choices(group) for group in groups)
 
 
 @pytest.mark.parametrize("group, choice", choices(*KINDS))
-def test_a_choice_builds_what_its_group_promises(group: str, choice: str, viton: Path) -> None:
+def test_a_choice_builds_what_its_group_promises(group: str, choice: str, photos: Path) -> None:
     if not _is_installed({group: choice}):
         pytest.skip("its toolkit or compiler is not installed")
-    options = [f"data.root={viton}"] if choice == "viton" else []
+    options = [f"data.root={photos / choice}"] if choice in LAYOUTS else []
     node = resolved(compose("config", [f"{group}={choice}", *options]))[group]
     built = instantiate(used(node) if group in GROUPS else node)
     assert isinstance(built, KINDS[group])
@@ -111,6 +122,17 @@ def test_a_scope_names_modules_that_hold_layers(group: str, choice: str) -> None
         assert any(isinstance(layer, torch.nn.Conv2d) for layer in model.get_submodule(name).modules()), name
 
 
+@pytest.mark.parametrize("group, choice", choices("protocol"))
+def test_a_protocol_is_called_as_its_file_and_measures_pictures(group: str, choice: str) -> None:
+    cfg = resolved(compose("evaluate", [f"protocol={choice}", "prediction=some", "reference=other"]))
+    protocol = instantiate(cfg["protocol"], _recursive_=False)
+    assert isinstance(protocol, Protocol)
+    assert protocol.name == choice
+    for metric in protocol.metric.values():
+        assert metric["kind"] == "pictures"
+        instantiate({key: value for key, value in metric.items() if key != "kind"})
+
+
 @pytest.mark.parametrize("group, choice", choices("metric"))
 def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choice: str) -> None:
     metric = resolved(compose("config", [f"metric=[{choice}]"]))["metric"]
@@ -125,7 +147,7 @@ def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choic
 @pytest.mark.parametrize("group", ["data", "pruning", "finetuning", "quantization", "export", "criterion", "scope"])
 def test_every_option_exists_in_every_choice_of_its_group(group: str) -> None:
     """So that a sweep over the choices may set it: ``pruning=none,one_shot pruning.ratio=0.2``."""
-    overrides = {"viton": ["data.root=somewhere"]}
+    overrides = {choice: ["data.root=somewhere"] for choice in LAYOUTS}
     options = {
         choice: set(compose("config", [f"{group}={choice}", *overrides.get(choice, [])])[group])
         for _, choice in choices(group)

@@ -18,6 +18,8 @@ CONFIGS = {
     "train_features": "train_features", "sensitivity": "sensitivity", "train_stages": "train_stages",
     "quantization_sensitivity": "quantization_sensitivity",
     "write_viton": "write_viton", "benchmark_correlation": "benchmark_correlation",
+    "write_viton": "write_viton", "evaluate": "evaluate", "benchmark_fid": "benchmark_fid",
+    "write_dataset": "write_dataset", "check_dataset": "check_dataset",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")

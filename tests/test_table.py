@@ -12,7 +12,7 @@ import pytest
 from vtoncompress import record
 from vtoncompress.record import Record
 from vtoncompress.reference import REFERENCES
-from vtoncompress.table import in_order, to_frame, to_latex, to_markdown, to_tables, write_tables
+from vtoncompress.table import FLAG, in_order, to_frame, to_latex, to_markdown, to_tables, write_tables
 
 CONTRACT = (
     "variant role model data protocol scope criterion pruning_ratio finetuning quantization sampling runtime seed "
@@ -206,3 +206,19 @@ def test_the_command_renders_an_experiment_again(records: list[Record], tmp_path
     wrong = tabulate("experiment=yours", cwd=tmp_path)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr == "error: results/yours has no records: run its experiment first, or choose another (mine)\n"
+
+
+def test_a_row_whose_fid_improves_while_its_garment_gets_worse_is_flagged(records: list[Record]) -> None:
+    worse = row("pruned_0.2", fid_shipped=3.1, ssim_garment=0.7, l1_garment=0.05)
+    better = row("tuned", fid_shipped=3.0, ssim_garment=0.8, l1_garment=0.04)
+    records[3].values["ssim_garment"] = 0.26
+    [table] = to_tables([*records, worse, better])
+    flags = [note for note in table.notes if note.startswith("Flagged")]
+    assert flags == [
+        "Flagged: FID (shipped features) of unchanged_256 is better than dense_float32's (0.00, not 3.21), and its "
+        "garment SSIM is worse (0.260, not 0.791): go by the garment.",
+        "Flagged: FID (shipped features) of pruned_0.2 is better than dense_float32's (3.10, not 3.21), and its "
+        "garment SSIM is worse (0.700, not 0.791): go by the garment.",
+    ]
+    assert [row[0] for row in table.rows if FLAG in row[0]] == ["unchanged_256 (reference) ⚑", "pruned_0.2 ⚑"]
+    assert "⚑" not in to_latex(table)

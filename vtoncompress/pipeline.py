@@ -234,5 +234,11 @@ def _checkpoint_files(source: str) -> tuple[Path, ...]:
 def _feature_files(metrics: Config) -> tuple[Path, ...]:
     """Weights that picture metrics look through: shipped, given, or found in torch hub's cache."""
     shipped = Path(__file__).parent / "metric" / "weights"
-    given = {Path(metric["inception_weights"]) for metric in metrics.values() if metric.get("inception_weights")}
-    return tuple(sorted({*shipped.glob("*.safetensors"), *hub_checkpoints().glob("pt_inception-*.pth"), *given}))
+    options = ("inception_weights", "weights")
+    given = {Path(metric[name]) for metric in metrics.values() for name in options if metric.get(name)}
+    found = {*hub_checkpoints().glob("pt_inception-*.pth")}
+    if any("network" in metric for metric in metrics.values()):  # LPIPS
+        found |= {
+            path for name in ("alexnet", "vgg16", "squeezenet1_1") for path in hub_checkpoints().glob(f"{name}-*")
+        }
+    return tuple(sorted({*shipped.glob("*.safetensors"), *found, *given}))

@@ -20,8 +20,14 @@ PATH_IN_TEXT = re.compile(r"""(?:file://|(?<![\w./]))/(?:[^\s/"':;,()]+/)+([^\s/
 NUMBERS_ON_LINES = re.compile(r"\[\n([-+\d.eE,\s]+)\]")
 # Columns that depend on which pictures were looked at, and by what.
 QUALITY = frozenset(
-    ("fid", "fid_shipped", "kid", "kid_shipped", "ssim", "psnr", "ssim_garment", "l1_garment", "flow_error_px")
-)
+    (
+        "fid", "fid_shipped", "fid_stand_in", "kid", "kid_shipped", "kid_stand_in", "ssim", "lpips", "psnr", "l1",
+        "ssim_garment", "l1_garment", "flow_error_px",
+    )
+)  # fmt: skip
+
+# Of a record's trust: what must be equal, beside the fields of its metrics, for two quality figures to be compared.
+FIELDS = ("pair_list_hash", "pairing", "picture_size", "picture_resizing", "encoding", "repaint")
 
 
 @dataclass
@@ -157,10 +163,20 @@ def check_comparable(records: Sequence[Record]) -> None:
         for name, value in _protocol(record).items():
             known, other = common.setdefault(name, (value, record.variant))
             if known != value:
-                raise ValueError(
-                    f"{other} and {record.variant} can't be compared: {name} is {known} for the one and {value} "
-                    "for the other; tabulate them apart or measure one again"
-                )
+                raise ValueError(_differs(other, record.variant, name, known, value))
+
+
+def check_same_protocol(first: Record, second: Record) -> None:
+    """Refuse as :func:`check_comparable` does, whether or not a quality figure is there already; what only one of them
+    knows is no difference.
+
+    Raises:
+        ValueError: naming the field that differs.
+    """
+    one, other = _fields(first), _fields(second)
+    for name in one.keys() & other.keys():
+        if one[name] != other[name]:
+            raise ValueError(_differs(first.variant, second.variant, name, one[name], other[name]))
 
 
 def split_by_protocol(records: Sequence[Record]) -> list[list[Record]]:
@@ -182,14 +198,26 @@ def split_by_protocol(records: Sequence[Record]) -> list[list[Record]]:
     return sorted(ordered, key=lambda group: place[id(group[0])])
 
 
+def _differs(first: str, second: str, name: str, one: Any, other: Any) -> str:
+    return (
+        f"{first} and {second} can't be compared: {name} is {one} for the one and {other} for the other; tabulate them "
+        "apart or measure one again"
+    )
+
+
 def _protocol(record: Record) -> dict[str, Any]:
     """What must be equal where two records share a quality column; just the name where there is no such figure."""
-    fields: dict[str, Any] = {"protocol": record.protocol} if record.protocol else {}
     if QUALITY & record.values.keys():
-        fields |= {"pairs": record.pairs}
-        fields |= {name: record.trust[name] for name in ("pair_list_hash", "picture_size") if name in record.trust}
-        fields |= metric_fields(record)
-    return fields
+        return _fields(record)
+    return {"protocol": record.protocol} if record.protocol else {}
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    """All that is known of a record's protocol, what matters most first."""
+    fields: dict[str, Any] = {"protocol": record.protocol} if record.protocol else {}
+    fields |= {"pairs": record.pairs}
+    fields |= {name: record.trust[name] for name in FIELDS if name in record.trust}
+    return fields | metric_fields(record)
 
 
 def metric_fields(record: Record) -> dict[str, Any]:

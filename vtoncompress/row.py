@@ -39,9 +39,12 @@ def describe(cfg: Config) -> Record:
         order=cfg["order"],
         missing=dict(cfg["missing"]),
         trust={
-            "config": {key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices")},
+            "config": {
+                key: value for key, value in cfg.items() if key not in (*RUN_OPTIONS, "order", "choices", "left_out")
+            },
             "pair_list_hash": cfg["pair_list_hash"],
             "picture_size": cfg["model"]["size"],
+            **{name: cfg[name] for name in ("pairing", "left_out") if name in cfg},
             "threads": cfg["threads"],
             **({} if cfg["protocol"] == "generated" else {"picture_resizing": RESIZING_RULE}),
             **environment(),

@@ -136,7 +136,7 @@ def captions(group: Sequence[Record], shown: set[str]) -> list[str]:
         for features, names in group_by(
             (_features(metrics, metric), metric.upper()) for metric in ("fid", "kid")
         ).items():
-            lines.append(f"{' and '.join(names)}: features = {features}, reference = person photos of the same pairs.")
+            lines.append(f"{' and '.join(names)}: features = {features}.")
     weights = group_by((record.trust.get("weights"), record.model) for record in group if record.role == "variant")
     lines += [f"{', '.join(models)}: {text}." for text, models in weights.items()]
     if shown & {"gmacs", "size_mib"}:
@@ -155,14 +155,18 @@ def _pictures(record: Record) -> str:
     kind = "generated pictures" if record.protocol == "generated" else f"pictures of {record.data or record.protocol}"
     pair_list = f" (list {record.trust['pair_list_hash']})" if record.trust.get("pair_list_hash") else ""
     pairs = "" if record.pairs is None else f", {record.pairs} pairs{pair_list}"
-    return f"Protocol {record.protocol}: {kind}{' ' if size else ''}{size}{pairs}."
+    dropped = record.trust.get("left_out", ())
+    left_out = f", {len(dropped)} more left out ({dropped[0]}{', ...' if len(dropped) > 1 else ''})" if dropped else ""
+    return f"Protocol {record.protocol}: {kind}{' ' if size else ''}{size}{pairs}{left_out}."
 
 
 def _features(metrics: dict[str, Any], metric: str) -> str | None:
     if f"{metric}_extractor" not in metrics:
         return None
-    weights, resizing = (metrics.get(f"{metric}_{name}", "unknown") for name in ("weights", "resizing"))
-    return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing})"
+    weights, resizing, reference = (
+        metrics.get(f"{metric}_{name}", "unknown") for name in ("weights", "resizing", "reference")
+    )
+    return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing}), reference = {reference}"
 
 
 def _machine(record: Record) -> str:

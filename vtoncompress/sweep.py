@@ -99,6 +99,7 @@ def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[st
     config["threads"] = work_threads(config)
     data = built(config["data"])
     config |= {"protocol": data.protocol, "pair_count": len(data), "pair_list_hash": data.pair_list_hash()}
+    config |= {name: told for name in ("pairing", "left_out") if (told := getattr(data, name))}
     if config["variant"] is None:
         config["variant"] = _variant_name(config)
     return config

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vtoncompress.confidence import interval_cells
+from vtoncompress.misleading import flags
 from vtoncompress.payoff import smaller_not_faster
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
 from vtoncompress.seeds import SPREAD, over_seeds
@@ -29,29 +31,33 @@ EXTRAS = ("pruning", "quantization_scope", "pair_list_hash", "features", "reason
 # Shares 0..1 that pruning removed, where a record has them: no ratio is met exactly.
 REACHED = ("channels_removed", "params_removed", "macs_removed")
 ROLES = ("reference", "oracle", "variant")
-NOTHING = "–"
+NOTHING, FLAG = "–", "⚑"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column to be read: its name in records, its header with the unit, and how many decimals mean something."""
+    """A column to be read: its name in records, its header with the unit, decimals, and a convention's factor."""
 
     key: str
     header: str
     decimals: int
     spread: str | None = None
+    factor: int = 1
 
 
 SHOWN = (
     Column("gmacs", "GMACs", 2),
     Column("params_m", "params (M)", 2),
     Column("size_mib", "size (MiB)", 1),
+    Column("peak_rss_mib", "peak memory (MiB)", 0),
     Column("fid", "FID", 2),
     Column("fid_shipped", "FID (shipped features)", 2),
     Column("kid", "KID", 4, "kid_std"),
     Column("kid_shipped", "KID (shipped features)", 4, "kid_shipped_std"),
     Column("ssim", "SSIM", 3),
+    Column("lpips", "LPIPS", 4),
     Column("psnr", "PSNR (dB)", 1),
+    Column("l1", "L1", 3),
     Column("ssim_garment", "garment SSIM", 3),
     Column("l1_garment", "garment L1", 3),
     Column("flow_error_px", "flow error (px)", 2),
@@ -92,6 +98,7 @@ def _cells(record: Record) -> dict[str, Any]:
         "features": "; ".join(sorted(features)),
         **reached(record),
         **record.values,
+        **interval_cells(record),
     }
 
 
@@ -132,7 +139,9 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
     """One table a protocol; columns that are empty in all its rows are left out."""
     tables = []
     for group in map(in_order, split_by_protocol(records)):
-        columns = tuple(column for column in SHOWN if any(column.key in record.values for record in group))
+        columns = tuple(
+            _by_convention(column, group) for column in SHOWN if any(column.key in record.values for record in group)
+        )
         tables.append(_to_table(f"Protocol {_protocol(group)}", group, columns))
     return tables
 
@@ -150,33 +159,45 @@ def to_seed_tables(records: Sequence[Record]) -> list[Table]:
 
 
 def _to_table(title: str, group: list[Record], columns: tuple[Column, ...]) -> Table:
-    rows = [[_label(record), *(_format(record, column) for column in columns)] for record in group]
-    return Table(
-        title, group, columns, rows, captions(group, {column.key for column in columns}), _notes(group, columns)
-    )
+    flagged = flags(group, columns, _format)
+    rows = [
+        [_label(record, record.variant in flagged), *(_format(record, column) for column in columns)]
+        for record in group
+    ]
+    notes = [*_notes(group, columns), *flagged.values()]
+    return Table(title, group, columns, rows, captions(group, {column.key for column in columns}), notes)
+
+
+def _by_convention(column: Column, group: Sequence[Record]) -> Column:
+    """KID times what the protocol multiplies it by; records and table.csv hold KID itself."""
+    factor = next((told for record in group if (told := record.trust.get("kid_factor"))), 1)
+    if factor == 1 or not column.key.startswith("kid"):
+        return column
+    return replace(column, header=f"{column.header} × {factor}", decimals=2, factor=factor)
 
 
 def _protocol(group: Sequence[Record]) -> str:
     return next((record.protocol for record in group if record.protocol), "unknown")
 
 
-def _label(record: Record) -> str:
+def _label(record: Record, flagged: bool) -> str:
     untrained = str(record.trust.get("weights", "")).startswith("random")
     told = {record.role: record.role == "reference", "random weights": untrained}
     seeds = ", ".join(map(str, record.details.get("seeds", ())))
     told[f"seeds {seeds}"] = bool(seeds)
     marks = [mark for mark, holds in (told | {"failed": record.status == "failed"}).items() if holds]
     name = record.variant if record.role == "variant" else record.variant.rpartition("-")[0] or record.variant
-    return f"{name} ({', '.join(marks)})" if marks else name
+    label = f"{name} ({', '.join(marks)})" if marks else name
+    return f"{label} {FLAG}" if flagged else label
 
 
 def _format(record: Record, column: Column) -> str:
     value, spread = record.values.get(column.key), record.values.get(column.spread or "")
     if value is None:
         return NOTHING
-    text = f"{value:.{column.decimals}f}"
+    text = f"{column.factor * value:.{column.decimals}f}"
     text = text.lstrip("-") if float(text) == 0 else text
-    return text if spread is None else f"{text} ± {spread:.{column.decimals}f}"
+    return text if spread is None else f"{text} ± {column.factor * spread:.{column.decimals}f}"
 
 
 def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:
@@ -241,7 +262,7 @@ def _escape_markdown(text: str) -> str:
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
-    **{">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--"},
+    **{FLAG: r"$\ast$", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--"},
 }
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.metric.base import Measurement, Subject
 from vtoncompress.metric.cost import Cost
-from vtoncompress.metric.macs import count_macs
+from vtoncompress.metric.macs import FLOPS_PER_MAC, count_macs
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.correlation import Correlation
@@ -143,3 +146,53 @@ def test_the_ratios_that_pruning_reached(toy: PFAFN, tmp_path: Path) -> None:
     assert 0.3 < found["params_removed"] < 0.5
     unpruned = Cost().measure(Subject(dense, tmp_path, None, None, [], dense)).values  # type: ignore[arg-type]
     assert [unpruned[f"{name}_removed"] for name in ("channels", "params", "macs")] == [0, 0, 0]
+
+
+class Called(nn.Module):
+    """A layer or function under the argument's name that the counter calls."""
+
+    def __init__(self, call: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.call(x)
+
+
+def attend(x: Tensor) -> Tensor:
+    with sdpa_kernel(SDPBackend.MATH):  # as two matrix products, which torch's own registry knows on every device
+        return F.scaled_dot_product_attention(x, x[:, :, :5], x[:, :, :5])
+
+
+KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...], int]] = {
+    "convolution": (nn.Conv2d(4, 6, 3, padding=1), (2, 4, 9, 7), 2 * 6 * 9 * 7 * 4 * 9),
+    "strided": (nn.Conv2d(4, 6, (3, 5), stride=2, dilation=(2, 1)), (1, 4, 9, 7), 6 * 3 * 2 * 4 * 15),
+    "depthwise": (nn.Conv2d(4, 8, 3, groups=4), (1, 4, 9, 7), 8 * 7 * 5 * 9),
+    "transposed": (nn.ConvTranspose2d(4, 6, 4, stride=2, padding=1), (1, 4, 5, 3), 4 * 5 * 3 * 6 * 16),
+    "one dimension": (nn.Conv1d(4, 6, 3), (2, 4, 9), 2 * 6 * 7 * 4 * 3),
+    "three dimensions": (nn.Conv3d(2, 3, 2), (1, 2, 4, 3, 3), 3 * 3 * 2 * 2 * 2 * 8),
+    "linear": (nn.Linear(8, 5), (3, 7, 8), 3 * 7 * 8 * 5),
+    "product": (lambda x: x @ x.transpose(1, 2), (2, 5, 4), 2 * 5 * 5 * 4),
+    "baddbmm": (lambda x: torch.baddbmm(x[:, :, :5], x, x.transpose(1, 2)), (2, 5, 6), 2 * 5 * 5 * 6),
+    "attention": (attend, (1, 2, 7, 8), 2 * 2 * 7 * 5 * 8),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_what_torchs_own_counter_knows_is_counted_as_it_does(kind: str) -> None:
+    call, shape, by_hand = KNOWN[kind]
+    x, model = torch.zeros(shape), Called(call)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(x)
+    assert counter.get_total_flops() == FLOPS_PER_MAC * count_macs(model, {"x": x}).total
+    assert count_macs(model, {"x": x}).total == by_hand
+
+
+def test_attention_costs_the_same_by_whatever_kernel() -> None:
+    query, key = torch.zeros(1, 2, 7, 8), torch.zeros(1, 2, 5, 8)
+
+    def fused(x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(x, key, key)
+
+    [(kind, macs)] = count_macs(Called(fused), {"x": query}).operations.items()
+    assert (kind, macs) == ("attention", 2 * 2 * 7 * 5 * 8)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtoncompress.metric.distance import frechet_distance, kernel_distance
+from vtoncompress.metric.distance import frechet_distance, kernel_distance, moments
+from vtoncompress.metric.feature_rows import FeatureRows
 from vtoncompress.metric.torchvision_import import make_torchvision_importable
 
 Features = np.ndarray
@@ -64,3 +65,25 @@ def test_kernel_distance_scatters_around_0_for_equal_sets_and_depends_on_its_see
     assert kernel_distance(x, y, 50, 40, 0) == kernel_distance(x, y, 50, 40, 0)
     assert kernel_distance(x, y, 50, 40, 0) != kernel_distance(x, y, 50, 40, 1)
     assert kernel_distance(x, y, 50, 40, 0)[0] > 10 * abs(same)
+
+
+def test_kernel_distance_equals_torch_fidelity() -> None:
+    make_torchvision_importable()
+    import torch
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
+    x, y = draw(60, 12, 1), draw(50, 12, 2, 0.4)
+    expected = kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subsets=7, kid_subset_size=20, rng_seed=5, verbose=False
+    )
+    found = kernel_distance(x, y, subset_size=20, subsets=7, seed=5)
+    assert found == pytest.approx([*expected.values()], rel=1e-9)
+
+
+def test_moments_of_a_file_of_features_are_those_of_the_array() -> None:
+    x, rows = draw(2500, 3, 1, 1000.0).astype(np.float32), FeatureRows()
+    for part in np.array_split(x, 7):
+        rows.append(part)
+    found = moments(rows.read())
+    np.testing.assert_allclose(found.mean, x.astype(float).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(found.covariance, np.cov(x.astype(float), rowvar=False), rtol=1e-9)

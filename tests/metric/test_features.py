@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from safetensors import safe_open
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
@@ -18,9 +20,10 @@ from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.metric.distance import frechet_distance, kernel_distance
 from vtoncompress.metric.extractor import CHUNK, Features
 from vtoncompress.metric.feature_data import CLASSES, draw
-from vtoncompress.metric.feature_network import WEIGHTS
+from vtoncompress.metric.feature_network import SHA256, WEIGHTS
 from vtoncompress.metric.feature_training import train
 from vtoncompress.metric.features import Shipped
+from vtoncompress.record import read_all
 from vtoncompress.reference import pasted, sample
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +66,12 @@ def wrong_colour(pair: Pair, shift: float) -> np.ndarray:
     return in_garment(pair, truth(pair) + np.array([1, -1, 0.5]) * shift)
 
 
+def jpeg(pair: Pair, quality: float) -> np.ndarray:
+    file = io.BytesIO()
+    Pillow.fromarray(to_picture(truth(pair))).save(file, "JPEG", quality=int(quality))
+    return np.asarray(Pillow.open(file)).astype(float)
+
+
 # No remains of the old garment: they are a step towards the unchanged person, which this distance likes best.
 DAMAGES: dict[Damage, tuple[float, ...]] = {
     blur: (0.7, 1.5, 3),
@@ -101,6 +110,49 @@ def test_two_halves_are_close_and_damage_grows_the_distance(
         assert fids == sorted(fids), damage.__name__
         assert kids == sorted(kids), damage.__name__
         assert kids[-1] > 0.05 > 2 * abs(halves), damage.__name__
+
+
+def test_jpeg_and_mode_collapse_grow_the_distance(
+    pairs: list[Pair], extract: Callable[[list[Image]], Features]
+) -> None:
+    """JPEG against the same pictures before: photos of other garments are so far away that only its worst shows."""
+    clean = extract([to_picture(truth(p)) for p in pairs[:COUNT]])
+    squeezed = [extract([to_picture(jpeg(p, quality)) for p in pairs[:COUNT]]) for quality in (80, 40, 15, 5)]
+    fids = [frechet_distance(x, clean) for x in squeezed]
+    assert fids == sorted(fids)
+    assert fids[-1] > 3 * fids[0] > 3
+    people = extract([p.person for p in pairs[:COUNT]])
+    collapsed = [clean, *(clean[np.arange(COUNT) % distinct] for distinct in (48, 24, 12, 6))]
+    for distances in (
+        [frechet_distance(x, people) for x in collapsed],
+        [kernel_distance(x, people, 64, 30, 0)[0] for x in collapsed],
+    ):
+        assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize(
+    "experiments, quantizations",
+    [
+        (("cloth_warp_module_pruning", "image_generation_module_pruning", "best_pruning"), {"none"}),
+        (("quickstart", "one_shot", "quickstart_search"), {"none", "nncf_ptq"}),
+    ],
+)
+def test_compressed_networks_are_ranked_as_the_garment_itself_ranks_them(
+    experiments: tuple[str, ...], quantizations: set[str]
+) -> None:
+    """What was measured of pruned, fine-tuned and quantized networks on the same pairs; nobody's unchanged person."""
+    records = [one for name in experiments for one in read_all(ROOT / "results" / name) if one.role == "variant"]
+    measured = [one for one in records if {"fid_shipped", "ssim_garment"} <= one.values.keys()]
+    assert {one.trust["metrics"]["fid"]["fid_weights"] for one in measured} == {SHA256}
+    assert len({(one.pairs, one.trust["pair_list_hash"]) for one in measured}) == 1
+    # The dense network stands in several tables, and on several runtimes with the same pictures.
+    figures = {(round(one.values["fid_shipped"], 6), round(one.values["ssim_garment"], 6)) for one in measured}
+    assert len(figures) >= 12
+    distances, garments = zip(*sorted(figures), strict=True)
+    assert spearmanr(distances, garments).statistic < -0.85
+    assert any(one.pruning_ratio for one in measured)
+    assert any(one.finetuning == "supervised" for one in measured)
+    assert {one.quantization for one in measured} >= quantizations
 
 
 def test_a_pasted_garment_is_further_than_a_worn_one(

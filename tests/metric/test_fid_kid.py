@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,7 +13,7 @@ from vtoncompress.data.base import Image, Pair
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.metric import inception
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric, Prediction
-from vtoncompress.metric.distribution import choose_extractor
+from vtoncompress.metric.distribution import forget_extractors
 from vtoncompress.metric.feature_network import WEIGHTS
 from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.fid import Fid
@@ -30,7 +29,7 @@ def pairs() -> list[Pair]:
 def empty_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A torch hub cache without weights, and extractors chosen anew."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    choose_extractor.cache_clear()
+    forget_extractors()
     return tmp_path / "hub"
 
 
@@ -131,42 +130,3 @@ def test_a_changed_weights_file_is_refused(tmp_path: Path) -> None:
     changed.write_bytes(WEIGHTS.read_bytes() + b" ")
     with pytest.raises(ValueError, match="is not the file that this version ships"):
         Shipped(changed)
-
-
-def test_inception_features_are_those_of_pytorch_fid(
-    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With seeded weights in place of the published ones, through both code paths."""
-    from unittest import mock
-
-    from PIL import Image as Pillow
-
-    from vtoncompress.metric.torchvision_import import make_torchvision_importable
-
-    make_torchvision_importable()
-    import torchvision.models.inception as architecture
-    from pytorch_fid import fid_score
-    from pytorch_fid import inception as theirs
-
-    torch.manual_seed(0)
-    with (
-        mock.patch.object(architecture.Inception3, "load_state_dict"),
-        mock.patch.object(theirs, "load_state_dict_from_url"),
-    ):
-        state = theirs.fid_inception_v3().state_dict()
-    weights = tmp_path / inception.FILE_NAME
-    torch.save(state, weights)
-    monkeypatch.setattr(inception, "HASH_PREFIX", inception.file_hash(weights)[:8])
-    files = [tmp_path / f"{pair.name}.png" for pair in pairs[:3]]
-    for file, pair in zip(files, pairs, strict=False):
-        Pillow.fromarray(pair.person).save(file)
-    with mock.patch.object(theirs, "load_state_dict_from_url", return_value=state):
-        network = theirs.InceptionV3([3]).eval()
-    expected = fid_score.get_activations(files, network, batch_size=3, dims=2048, num_workers=0)
-    extractor = inception.Inception(weights)
-    found = extractor([pair.person for pair in pairs[:3]])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
-    columns = run(Fid(inception_weights=str(weights)), pairs[:3], truths(pairs[:3]))
-    assert set(columns.values) == {"fid"}
-    assert set(columns.missing) == {"fid_shipped"}
-    assert columns.details["fid_rank_deficient"]

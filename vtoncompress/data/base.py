@@ -39,11 +39,17 @@ class Pair:
 
 
 class TryOnData(Sequence[Pair], ABC):
-    """A list of pairs under a protocol. Items are made or read on access, so that memory does not grow."""
+    """A list of pairs under a protocol. Items are made or read on access, so that memory does not grow.
+
+    ``pairing`` is ``paired`` or ``unpaired`` where pairs are photos; ``left_out`` names the pairs that were left out,
+    and why, a line each.
+    """
 
     protocol: str
     height: int
     width: int
+    pairing: str = ""
+    left_out: Sequence[str] = ()
 
     @abstractmethod
     def pair_list(self) -> list[str]:

@@ -44,21 +44,40 @@ def write_layout(data: Synthetic, out: Path, step: Callable[[], None] = lambda: 
     Raises:
         ValueError: ``out`` holds something else.
     """
-    manifest = {key: getattr(data, key) for key in ("split", "pairs", "seed", "height", "width")}
+    training = data.split == "train"
+
+    def write(folder: Path) -> None:
+        for name in viton_training.SUFFIXES if training else (viton.PERSONS, viton.GARMENTS, viton.MASKS):
+            (folder / name).mkdir(parents=True)
+        for index in range(len(data)):
+            (_write_example if training else _write_pair)(data, index, folder)
+            step()
+        if not training:
+            (folder / PAIR_LIST).write_text("".join(f"{name}.jpg {name}.jpg\n" for name in data.pair_list()))
+
+    write_whole(out, describe(data), write)
+
+
+def describe(data: Synthetic) -> dict[str, Any]:
+    """What generated data is made of, as the manifest beside its files has it."""
+    return {key: getattr(data, key) for key in ("split", "pairs", "seed", "height", "width")}
+
+
+def write_whole(out: Path, manifest: dict[str, Any], write: Callable[[Path], None]) -> None:
+    """Make ``out`` with what ``write`` puts into a folder and the manifest; whole, or not at all.
+
+    Nothing is done where ``out`` holds the same already.
+
+    Raises:
+        ValueError: ``out`` holds something else.
+    """
     if holds(out, manifest):
         return
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    training = data.split == "train"
-    for folder in viton_training.SUFFIXES if training else (viton.PERSONS, viton.GARMENTS, viton.MASKS):
-        (unfinished / folder).mkdir(parents=True)
+    unfinished.mkdir(parents=True)
     try:
-        for index in range(len(data)):
-            (_write_example if training else _write_pair)(data, index, unfinished)
-            step()
-        if not training:
-            lines = (f"{name}.jpg {name}.jpg\n" for name in data.pair_list())
-            (unfinished / PAIR_LIST).write_text("".join(lines))
+        write(unfinished)
         (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         unfinished.replace(out)
     finally:

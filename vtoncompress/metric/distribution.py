@@ -1,4 +1,4 @@
-"""Features of all predictions and of all person photos, as FID and KID need them."""
+"""Features of all predictions and of all reference pictures, as FID and KID need them."""
 
 from __future__ import annotations
 
@@ -6,63 +6,100 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from vtoncompress.fingerprint import file_hash
 from vtoncompress.metric.base import Batch
 from vtoncompress.metric.extractor import Extractor, Features, person_features, prediction_features
+from vtoncompress.metric.feature_rows import FeatureRows
 from vtoncompress.metric.features import Shipped
-from vtoncompress.metric.inception import Inception, cached_weights, download_weights
+from vtoncompress.metric.inception import Inception, cached_weights, check_choice, download_weights
 
-CHOICES = ("auto", "inception", "shipped")
+CHOICES = ("auto", "inception", "shipped", "stand_in")
+PERSONS = "person photos of the same pairs"
 
 
-@lru_cache(maxsize=4)
-def choose_extractor(features: str, inception_weights: str | None) -> Extractor:
-    """The extractor to use; FID and KID that ask for the same share it.
+def choose_extractor(
+    features: str,
+    inception_weights: str | None,
+    inception_dimension: int = 2048,
+    inception_resizing: str = "pytorch_fid",
+) -> Extractor:
+    """The extractor to use; whoever asks for the same shares it.
 
     Args:
         features: ``inception`` takes pytorch-fid's network, downloading its weights where they are neither given nor in
             torch hub's cache; ``shipped`` the small network of this package; ``auto`` Inception if its weights are
-            given or in the cache, otherwise the shipped one: it never asks the network for anything.
+            given or in the cache, otherwise the shipped one: it never asks the network for anything; ``stand_in``
+            Inception with whatever weights are given, for checks of arithmetic and speed, in columns of its own.
         inception_weights: path of pytorch-fid's weights, or None.
+        inception_dimension, inception_resizing: see :class:`vtoncompress.metric.inception.Inception`.
 
     Raises:
         ValueError: another choice, weights that are missing or wrong, or a download that fails.
     """
+    return _choose(features, inception_weights, inception_dimension, inception_resizing)
+
+
+@lru_cache(maxsize=4)
+def _choose(
+    features: str, inception_weights: str | None, inception_dimension: int, inception_resizing: str
+) -> Extractor:
     if features not in CHOICES:
         raise ValueError(f"features={features}: choose one of {', '.join(CHOICES)}")
+    check_choice(inception_dimension, inception_resizing)
     if features == "shipped":
         return Shipped()
+    if features == "stand_in":
+        return _stand_in(inception_weights, inception_dimension, inception_resizing)
     path = Path(inception_weights) if inception_weights else cached_weights()
     if path is None and features == "auto":
         return Shipped()
-    return Inception(path or download_weights())
+    return Inception(path or download_weights(), inception_dimension, inception_resizing)
+
+
+def forget_extractors() -> None:
+    """Choose anew, and free what no metric holds."""
+    _choose.cache_clear()
+
+
+def _stand_in(weights: str | None, dimension: int, resizing: str) -> Extractor:
+    if weights is None or not Path(weights).is_file():
+        raise ValueError(f"features=stand_in needs the weights: there is no file inception_weights={weights}")
+    return Inception(Path(weights), dimension, resizing, file_hash(Path(weights))[:8])
 
 
 class Distributions:
-    """Grows by one feature vector a picture; the pictures themselves are not kept.
+    """Grows by one feature vector a picture, on disk; the pictures themselves are not kept.
 
     Args:
-        features, inception_weights: as :func:`choose_extractor` takes them.
+        extractor: what gives the features.
     """
 
-    def __init__(self, features: str, inception_weights: str | None) -> None:
-        self.extractor = choose_extractor(features, str(inception_weights) if inception_weights else None)
-        self._predictions: list[Features] = []
-        self._persons: list[Features] = []
+    def __init__(self, extractor: Extractor) -> None:
+        self.extractor = extractor
+        self.predictions, self.references = FeatureRows(), FeatureRows()
+        self._reference: str | None = None
+
+    def refer_to(self, features: Features, reference: str) -> None:
+        """Compare with these features (N, D) of reference pictures instead of the person photos of the pairs.
+
+        Args:
+            features: all of them; to be given before any batch.
+            reference: what they show, for the protocol.
+        """
+        assert not len(self.references), "some references are there already"
+        self.references.append(features)
+        self._reference = reference
 
     def update(self, batch: Batch) -> None:
-        """Take in a batch's predictions and the person photos of the same pairs."""
-        if batch.pairs:
-            self._predictions.append(prediction_features(self.extractor, batch))
-            self._persons.append(person_features(self.extractor, batch))
+        """Take in a batch's predictions and, unless others are referred to, the person photos of the same pairs."""
+        if batch.predictions:
+            self.predictions.append(prediction_features(self.extractor, batch))
+            if self._reference is None:
+                self.references.append(person_features(self.extractor, batch))
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._predictions)
-
-    def features(self) -> tuple[Features, Features]:
-        """(N, D) of the predictions and of the person photos, N at least 1."""
-        return np.concatenate(self._predictions), np.concatenate(self._persons)
+        """Pictures of the smaller set."""
+        return min(len(self.predictions), len(self.references))
 
     def protocol(self, metric: str) -> dict[str, Any]:
         """What two values must share to be compared, under names that begin with the metric's."""
@@ -70,8 +107,8 @@ class Distributions:
             f"{metric}_extractor": self.extractor.name,
             f"{metric}_weights": self.extractor.weights_hash,
             f"{metric}_resizing": self.extractor.resizing,
-            f"{metric}_reference": "person photos of the same pairs",
-            f"{metric}_images": len(self),
+            f"{metric}_reference": self._reference or PERSONS,
+            f"{metric}_images": len(self.predictions),
         }
 
     def missing(self, metric: str, columns: tuple[str, ...]) -> dict[str, str]:

@@ -32,7 +32,7 @@ class Extractor(ABC):
 
     @abstractmethod
     def __call__(self, pictures: Sequence[Image]) -> Features:
-        """(H, W, 3) uint8 each, of one size -> (N, D)."""
+        """(H, W, 3) uint8 each -> (N, D)."""
 
 
 def prediction_features(extractor: Extractor, batch: Batch) -> Features:
@@ -46,7 +46,7 @@ def person_features(extractor: Extractor, batch: Batch) -> Features:
 
 
 def _cached(extractor: Extractor, batch: Batch, which: str, pictures: Sequence[Image]) -> Features:
-    key = f"{extractor.name}/{extractor.weights_hash}/{which}"
+    key = f"{extractor.name}/{extractor.weights_hash}/{extractor.resizing}/{which}"
     if key not in batch.features:
         chunks = [extractor(pictures[i : i + CHUNK]) for i in range(0, len(pictures), CHUNK)]
         batch.features[key] = np.concatenate(chunks) if chunks else np.empty((0, 1))

@@ -17,7 +17,9 @@ from vtoncompress.metric.feature_network import SIZE, WEIGHTS, FeatureNetwork, c
 
 
 def to_input(pictures: Sequence[Image]) -> Tensor:
-    """(H, W, 3) uint8 each, of one size -> (N, 3, 128, 96) float32 in 0..255."""
+    """(H, W, 3) uint8 each -> (N, 3, 128, 96) float32 in 0..255."""
+    if len({picture.shape for picture in pictures}) > 1:
+        return torch.cat([to_input([picture]) for picture in pictures])
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
     if images.shape[-2:] == SIZE:
         return images

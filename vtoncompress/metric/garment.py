@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric
+from vtoncompress.metric.bootstrap import INTERVAL
 from vtoncompress.metric.similarity import truth_ssim
 from vtoncompress.metric.ssim import NO_TRUTH
 from vtoncompress.metric.tally import Tally
@@ -43,6 +44,6 @@ class GarmentLikeness(PictureMetric):
 
     def compute(self) -> Measurement:
         ssim, l1 = self._ssim.compute(), self._l1.compute()
-        return Measurement(
-            ssim.values | l1.values, ssim.missing | l1.missing, details={"garment_hidden_pairs": self._hidden}
-        )
+        intervals = ssim.details.get(INTERVAL, {}) | l1.details.get(INTERVAL, {})
+        details = {"garment_hidden_pairs": self._hidden} | ({INTERVAL: intervals} if intervals else {})
+        return Measurement(ssim.values | l1.values, ssim.missing | l1.missing, details=details)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric
 from vtoncompress.metric.distance import kernel_distance
-from vtoncompress.metric.distribution import Distributions
+from vtoncompress.metric.distribution import Distributions, choose_extractor
 
 
 class Kid(PictureMetric):
@@ -15,7 +15,8 @@ class Kid(PictureMetric):
     filled with Inception's features only, ``kid_shipped`` and ``kid_shipped_std`` with those of the shipped network.
 
     Args:
-        features, inception_weights: see :func:`vtoncompress.metric.distribution.choose_extractor`.
+        features, inception_weights, inception_dimension, inception_resizing: see
+            :func:`vtoncompress.metric.distribution.choose_extractor`.
         subset_size: pictures a subset, at least 2; all of them where there are fewer (the deviation is then 0).
         subsets: number of subsets, at least 1.
         seed: of their draw.
@@ -27,6 +28,8 @@ class Kid(PictureMetric):
         self,
         features: str = "auto",
         inception_weights: str | None = None,
+        inception_dimension: int = 2048,
+        inception_resizing: str = "pytorch_fid",
         subset_size: int = 100,
         subsets: int = 50,
         seed: int = 0,
@@ -34,23 +37,27 @@ class Kid(PictureMetric):
         if subset_size < 2 or subsets < 1:
             raise ValueError(f"subset_size={subset_size}, subsets={subsets}: at least 2 and 1 are needed")
         self.subset_size, self.subsets, self.seed = subset_size, subsets, seed
-        self._sets = Distributions(features, inception_weights)
+        self.sets = Distributions(
+            choose_extractor(features, inception_weights, inception_dimension, inception_resizing)
+        )
 
     def update(self, batch: Batch) -> None:
-        self._sets.update(batch)
+        self.sets.update(batch)
 
     def compute(self) -> Measurement:
-        suffix = self._sets.extractor.suffix
+        suffix = self.sets.extractor.suffix
         others = ("kid", "kid_std") if suffix else ("kid_shipped", "kid_shipped_std")
-        missing = self._sets.missing("kid", others)
+        missing = self.sets.missing("kid", others)
         columns = (f"kid{suffix}", f"kid{suffix}_std")
-        if len(self._sets) < 2:
+        if len(self.sets) < 2:
             return Measurement(
                 missing=missing | dict.fromkeys(columns, "an unbiased estimate needs at least 2 pictures")
             )
-        size = min(self.subset_size, len(self._sets))
-        mean, deviation = kernel_distance(*self._sets.features(), size, self.subsets, self.seed)
-        protocol = self._sets.protocol("kid") | {
+        size = min(self.subset_size, len(self.sets))
+        mean, deviation = kernel_distance(
+            self.sets.predictions.read(), self.sets.references.read(), size, self.subsets, self.seed
+        )
+        protocol = self.sets.protocol("kid") | {
             "kid_kernel": "(x.y/D + 1)^3, unbiased",
             "kid_subset_size": size,
             "kid_subsets": self.subsets,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from vtoncompress.metric.base import Measurement
+from vtoncompress.metric.bootstrap import INTERVAL, mean_interval
 
 
 class Tally:
@@ -29,11 +30,12 @@ class Tally:
         self._reasons[reason] += pictures
 
     def compute(self) -> Measurement:
-        """The mean, exactly rounded so that it does not depend on how the pictures were batched."""
+        """The mean, exactly rounded so that it does not depend on how the pictures were batched, and its interval."""
         if self._reasons:
             count = len(self._values) + self._reasons.total()
             reasons = "; ".join(f"{reason} ({n} of {count} pairs)" for reason, n in self._reasons.items())
             return Measurement(missing={self.column: reasons})
         if not self._values:
             return Measurement(missing={self.column: "no pairs"})
-        return Measurement(values={self.column: math.fsum(self._values) / len(self._values)})
+        interval = {self.column: list(mean_interval(self._values))}
+        return Measurement({self.column: math.fsum(self._values) / len(self._values)}, details={INTERVAL: interval})

@@ -96,7 +96,7 @@ class Judge:
 
     def look(self, runtime: Runtime) -> Quality:
         """The quality of the pictures that ``runtime`` makes. ValueError where it gives NaN, or no garment is seen."""
-        garment, fid = GarmentLikeness(), Fid(*self._features)
+        garment, fid = GarmentLikeness(), Fid(*self._features, resamples=0)
         for pairs, persons in zip(self._parts, self._persons, strict=True):
             batch = Batch(pairs, [_predict(runtime, pair) for pair in pairs], dict(persons))
             garment.update(batch)

@@ -1,0 +1,222 @@
+"""Each layout on disk, whole and damaged: right pairs, or one line that names the file; nothing silently dropped."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from PIL import Image as Pillow
+
+from tests.conftest import ROOT, Command
+from vtoncompress.data.dataset_layout import LAYOUTS, write_dataset
+from vtoncompress.data.listed import ListedPairs
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.errors import explain
+from vtoncompress.image import write_image
+
+SIZE = (128, 96)
+FIRST = {
+    "viton": ("test_img/000000_0.jpg", "test_clothes/000000_1.jpg", "test_pairs.txt"),
+    "viton_clean": (
+        "VITON_test/test_img/000000_0.jpg", "VITON_test/test_color/000000_1.jpg", "VITON_test/test_pairs.txt"
+    ),
+    "viton_hd": ("test/image/00000_00.jpg", "test/cloth/00006_00.jpg", "test_pairs.txt"),
+    "dress_code": (
+        "upper_body/images/000000_0.jpg", "upper_body/images/000006_1.jpg", "upper_body/test_pairs_unpaired.txt"
+    ),
+}  # fmt: skip
+"""Person, garment and list of the first pair."""
+PROTOCOLS = {"viton": "pf_afn_viton", "viton_clean": "dm_vton_clean", "viton_hd": "cat_vton_vitonhd",
+             "dress_code": "cat_vton_dresscode"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pairs in each layout."""
+    root = tmp_path_factory.mktemp("layouts")
+    for layout in LAYOUTS:
+        write_dataset(Synthetic("test", 6, *SIZE), layout, root / layout)
+    return root
+
+
+@pytest.fixture
+def tree(written: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """A layout's files to be damaged."""
+    return lambda layout: Path(shutil.copytree(written / layout, tmp_path / layout))
+
+
+def open_data(layout: str, root: Path, *options: str) -> ListedPairs:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        told = [f"+data={layout}", f"data.root='{root}'", f"data.height={SIZE[0]}", f"data.width={SIZE[1]}", *options]
+        config = compose(overrides=told).data
+    try:
+        data: ListedPairs = instantiate(config)
+    except InstantiationException as error:
+        raise ValueError(explain(error)) from error
+    return data
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_whole_set_is_what_it_was_written_from(layout: str, written: Path) -> None:
+    data = open_data(layout, written / layout)
+    source = Synthetic("test", 6, *SIZE)[:: 3 if layout == "dress_code" else 1]
+    assert (data.protocol, data.pairing, len(data), data.left_out) == (PROTOCOLS[layout], "unpaired", len(source), [])
+    assert data.computed_masks() == (2 if layout == "dress_code" else 0)
+    for read, drawn in zip(data, source, strict=True):
+        assert read.truth is None
+        for name in ("person", "garment", "garment_mask"):
+            difference = np.abs(getattr(read, name).astype(int) - getattr(drawn, name)).mean()
+            assert difference < (12 if name == "garment_mask" and layout == "dress_code" else 2.5), name
+    assert {path.is_file() for path in data.files()} == {True}
+
+
+@pytest.mark.parametrize("layout", ["viton_hd", "dress_code"])
+def test_paired_people_wear_what_they_try_on(layout: str, written: Path) -> None:
+    paired, unpaired = (open_data(layout, written / layout, f"data.pairing={name}") for name in ("paired", "unpaired"))
+    assert paired.pair_list_hash() != unpaired.pair_list_hash()
+    assert np.array_equal(paired[0].truth, paired[0].person)
+    assert np.array_equal(paired[0].person, unpaired[0].person)
+    assert not np.array_equal(paired[0].garment, unpaired[0].garment)
+
+
+def test_all_three_categories(written: Path) -> None:
+    data = open_data("dress_code", written / "dress_code", "data.category=all")
+    assert len(data) == 6
+    assert data.pair_list()[2].startswith("lower_body/000001_0.jpg lower_body/")
+    with pytest.raises(ValueError, match=r"data.category=shoes: choose one of upper_body, lower_body, dresses, all"):
+        open_data("dress_code", written / "dress_code", "data.category=shoes")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_missing_folders_lists_and_files_are_named(layout: str, tree: Callable[[str], Path]) -> None:
+    root, (person, garment, pair_list) = tree(layout), FIRST[layout]
+    (root / pair_list).write_bytes((root / pair_list).read_bytes().replace(b"\n", b"\r\n"))
+    pairs = len(open_data(layout, root))
+    (root / garment).unlink()
+    with pytest.raises(ValueError, match=rf"1 pictures of 1 of {pairs} pairs are missing, the first is .*{garment}"):
+        open_data(layout, root)
+    data = open_data(layout, root, "data.damaged=skip")
+    assert len(data) == pairs - 1
+    assert len(data.left_out) == 1
+    assert data.left_out[0].endswith(f"{garment} is missing")
+    (root / pair_list).write_text("\r\n \n")
+    with pytest.raises(ValueError, match=rf"{pair_list} has 0 pairs"):
+        open_data(layout, root)
+    (root / pair_list).unlink()
+    with pytest.raises(ValueError, match=r"the pair list .* can't be read: give data.pair_list="):
+        open_data(layout, root)
+    shutil.rmtree((root / person).parent)
+    with pytest.raises(
+        ValueError, match=rf"there is no folder .*{Path(person).parent.name} in .*give data.root=FOLDER of"
+    ):
+        open_data(layout, root)
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def tiny(path: Path) -> None:
+    Pillow.new("RGB", (1, 1)).save(path)
+
+
+def huge(path: Path) -> None:
+    """A PNG that claims 20,000x20,000 pixels."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 60_001)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(one)) + name + one + struct.pack(">I", zlib.crc32(name + one)) for name, one in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "damage, reason", [(torn, "damaged or cut short"), (tiny, "is 1x1 pixels"), (huge, "megapixels")]
+)
+def test_a_damaged_pair_is_named_and_counted(
+    layout: str, damage: Callable[[Path], None], reason: str, tree: Callable[[str], Path]
+) -> None:
+    root = tree(layout)
+    person, _, _ = FIRST[layout]
+    damage(root / person)
+    with pytest.raises(ValueError, match=rf"{person} .*{reason}") as caught:
+        open_data(layout, root)[0]
+    assert "\n" not in str(caught.value)
+    data = open_data(layout, root, "data.damaged=skip")
+    assert [Path(person).name in line and reason in line for line in data.left_out] == [True]
+    assert data[0].name.startswith("0000_")
+
+
+def as_16_bit(picture: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+
+
+def rotated(picture: Pillow.Image) -> Pillow.Image:
+    turned = picture.transpose(Pillow.Transpose.ROTATE_90)
+    turned.getexif()[274] = 6
+    return turned
+
+
+def transparent(picture: Pillow.Image) -> Pillow.Image:
+    picture = picture.convert("RGBA")
+    picture.putalpha(255)
+    return picture
+
+
+KINDS: dict[str, tuple[Callable[[Pillow.Image], Pillow.Image], str]] = {
+    "16 bit": (as_16_bit, "PNG"),
+    "CMYK": (lambda picture: picture.convert("CMYK"), "TIFF"),
+    "palette": (lambda picture: picture.quantize(256), "PNG"),
+    "transparent": (transparent, "PNG"),
+    "rotated": (rotated, "PNG"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unusual_pictures_come_out_right(kind: str, tree: Callable[[str], Path]) -> None:
+    """Whatever they are called; a file's content counts."""
+    root = tree("dress_code")
+    before = open_data("dress_code", root)[0].person.astype(int)
+    convert, suffix = KINDS[kind]
+    path = root / FIRST["dress_code"][0]
+    converted = convert(Pillow.open(path))
+    converted.save(path, suffix, exif=converted.getexif())
+    after = open_data("dress_code", root, "data.damaged=skip")[0].person.astype(int)
+    grey = before.mean(-1, keepdims=True) if kind == "16 bit" else before
+    assert np.abs(after - grey).mean() < 3
+
+
+def test_the_commands(command: Command, tmp_path: Path) -> None:
+    out, size = tmp_path / "hd", (f"height={SIZE[0]}", f"width={SIZE[1]}")
+    done = command("write_dataset", "layout=viton_hd", f"out={out}", "pairs=3", *size)
+    assert (done.code, done.out) == (0, f"3 pairs: {out}\n")
+    done = command("check_dataset", "data=viton_hd", f"data.root={out}")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("3 sound pairs, protocol cat_vton_vitonhd, unpaired, list ")
+    torn(out / "test/image/00001_00.jpg")
+    (out / "test/cloth-mask/00003_00.jpg").unlink()
+    done = command("check_dataset", "data=viton_hd", f"data.root={out}")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "1 of 3 pairs can't be used" in done.err
+    assert "1 garments have no mask on disk" in done.out
+    assert "00001_00.jpg is damaged or cut short" in done.out
+    for wrong, message in (("layout=vitro", "choose one of viton, viton_clean"), ("pairs=0", "pairs is 0")):
+        done = command("write_dataset", "layout=viton", f"out={tmp_path / 'new'}", "pairs=1", *size, wrong)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert message in done.err
+
+
+def test_a_mask_that_can_t_be_read_damages_its_pair(tree: Callable[[str], Path]) -> None:
+    root = tree("viton_hd")
+    write_image(root / "test/cloth-mask/00006_00.png", np.zeros((30, 30), np.uint8))
+    torn(root / "test/cloth-mask/00006_00.jpg")
+    assert "cloth-mask" in open_data("viton_hd", root, "data.damaged=skip").left_out[0]
