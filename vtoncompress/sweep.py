@@ -28,6 +28,7 @@ from vtoncompress.pipeline import plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
+from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
 GROUPS = ("data", "model", "scope", "criterion", "pruning", "finetuning", "quantization", "export")
@@ -69,6 +70,7 @@ def check(cfg: DictConfig) -> None:
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")
     if config["on_failure"] not in ("continue", "stop"):
         raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
+    choose_tracker(config["tracker"])
     if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
         raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
     if not config.get("metric"):
@@ -114,7 +116,10 @@ def run_variant(config: dict[str, Any]) -> Record:
         The record, with ``total_seconds`` in its details.
     """
     begun = time.monotonic()
-    record = _known(config) or _run_child(config)
+    record = _known(config)
+    if record is None:
+        record = _run_child(config)
+        track(record, Path(config["results"]) / config["name"], choose_tracker(config["tracker"]))
     record.details["total_seconds"] = time.monotonic() - begun
     return record
 

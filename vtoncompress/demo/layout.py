@@ -80,13 +80,28 @@ def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) 
             cancel = gr.Button("Cancel", elem_id="cancel")
         # Empty galleries would take a screen and say nothing.
         with gr.Column(visible=False) as shown:
-            results = gr.Gallery(label="Results", columns=4, format="png", interactive=False, elem_id="results")
+            results = gr.Gallery(
+                label="Results",
+                columns=4,
+                height=380,
+                object_fit="contain",
+                format="png",
+                interactive=False,
+                elem_id="results",
+            )
             figures = gr.HTML(elem_classes="figures", elem_id="figures")
             with gr.Row():
                 left = gr.Dropdown([], label="Slider, left", elem_id="left")
                 right = gr.Dropdown([], label="Slider, right", elem_id="right")
             slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
-            apart = gr.Gallery(label="Difference to the dense result ×3", columns=4, format="png", interactive=False)
+            apart = gr.Gallery(
+                label="Difference to the dense result ×3",
+                columns=4,
+                height=380,
+                object_fit="contain",
+                format="png",
+                interactive=False,
+            )
         status = gr.HTML(elem_id="status")
         kept = gr.State({}, time_to_live=KEPT_SECONDS)
 
