@@ -35,6 +35,7 @@ from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
 from vtoncompress.sweep import check, complete, finish, tables_if_stopped
+from vtoncompress.sweep_progress import SweepProgress
 
 
 @dataclass
@@ -82,7 +83,7 @@ class VariantSweeper(Sweeper):
             print_plan(configs)
             return []
         records: list[Record] = []
-        with tables_if_stopped(self.config):
+        with tables_if_stopped(self.config), SweepProgress(configs):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):

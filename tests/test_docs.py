@@ -17,9 +17,9 @@ CONFIGS = {
     "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
     "train_features": "train_features", "sensitivity": "sensitivity", "train_stages": "train_stages",
     "quantization_sensitivity": "quantization_sensitivity",
-    "write_viton": "write_viton", "benchmark_correlation": "benchmark_correlation",
-    "write_viton": "write_viton", "evaluate": "evaluate", "benchmark_fid": "benchmark_fid",
-    "write_dataset": "write_dataset", "check_dataset": "check_dataset",
+    "write_viton": "write_viton", "write_dataset": "write_dataset", "check_dataset": "check_dataset",
+    "evaluate": "evaluate", "benchmark_fid": "benchmark_fid", "benchmark_correlation": "benchmark_correlation",
+    "demo": "demo",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")
@@ -55,6 +55,16 @@ def test_a_command_composes(document: str, runner: str, arguments: str) -> None:
         first.append(f"hydra.searchpath=[file://{ROOT / words[words.index('--config-dir') + 1]}]")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert compose(CONFIGS[runner], [one for one in first if one is not None])
+
+
+def test_diffs_are_those_of_the_files() -> None:
+    text = (ROOT / "docs" / "extending.md").read_text()
+    files = re.findall(r"^\+\+\+ b/(\S+)\n@@ -0,0 \+1,(\d+) @@\n((?:\+.*\n)+?)(?=---|```)", text, re.MULTILINE)
+    groups = {Path(name).parts[1] for name, *_ in files}
+    assert groups == {"criterion", "quantization", "metric", "model"}
+    for name, lines, added in files:
+        assert [line[1:] for line in added.splitlines()] == (ROOT / name).read_text().splitlines(), name
+        assert added.count("\n") == int(lines)
 
 
 def test_documents_link_to_files_that_exist() -> None:

@@ -26,8 +26,7 @@ def print_plan(configs: Sequence[Config]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    store = Store(Path(configs[0]["store"]))
-    fates, seconds, unknown = _decide(configs, store)
+    fates, seconds, unknown = decide(configs)
     columns = list(dict.fromkeys(name for stages in fates.values() for name in stages))
     table = Table("variant", *columns, title="dry run: nothing is built")
     for variant, stages in fates.items():
@@ -41,11 +40,12 @@ def print_plan(configs: Sequence[Config]) -> None:
         print("time: not known, no stage of these kinds was ever built here")
         return
     hint = f", and {unknown} stages of kinds that were never built here" if unknown else ""
-    print(f"time: about {_duration(seconds)}{hint}, as like stages took on this machine")
+    print(f"time: about {duration(seconds)}{hint}, as like stages took on this machine")
 
 
-def _decide(configs: Sequence[Config], store: Store) -> tuple[dict[str, dict[str, str]], float, int]:
+def decide(configs: Sequence[Config]) -> tuple[dict[str, dict[str, str]], float, int]:
     """Row -> stage -> its fate; seconds of what is to be built; how many stages nothing is known of."""
+    store = Store(Path(configs[0]["store"]))
     fates: dict[str, dict[str, str]] = {}
     planned: set[str] = set()
     seconds, unknown = 0.0, 0
@@ -111,7 +111,8 @@ def _leaves(config: Any, path: str = "") -> set[tuple[str, str]]:
     return {(path, json.dumps(config, sort_keys=True))}
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """In words, to two digits or so."""
     return (
         f"{seconds:.0f} s"
         if seconds < 120

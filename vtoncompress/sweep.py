@@ -28,6 +28,7 @@ from vtoncompress.pipeline import plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
+from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
 GROUPS = ("data", "model", "scope", "criterion", "pruning", "finetuning", "quantization", "export")
@@ -69,6 +70,7 @@ def check(cfg: DictConfig) -> None:
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")
     if config["on_failure"] not in ("continue", "stop"):
         raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
+    choose_tracker(config["tracker"])
     if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
         raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
     if not config.get("metric"):
@@ -115,7 +117,10 @@ def run_variant(config: dict[str, Any]) -> Record:
         The record, with ``total_seconds`` in its details.
     """
     begun = time.monotonic()
-    record = _known(config) or _run_child(config)
+    record = _known(config)
+    if record is None:
+        record = _run_child(config)
+        track(record, Path(config["results"]) / config["name"], choose_tracker(config["tracker"]))
     record.details["total_seconds"] = time.monotonic() - begun
     return record
 
@@ -175,14 +180,16 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
 
     folder = Path(cfg.results) / cfg.name
     write_text(folder / COMMAND, f"python experiments/run.py {shlex.join(sys.argv[1:])}\n")
+    writing = time.monotonic()
     everything = write_results(folder)
+    written = time.monotonic() - writing
     print_table(everything)
     for sentence in summarise(everything):
         print(sentence)
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(_where_time_went(records, time.monotonic() - begun, int(cfg.launcher.workers)))
+    print(_where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         return
@@ -217,7 +224,7 @@ def write_results(folder: Path) -> list[Record]:
     return records
 
 
-def _where_time_went(records: Sequence[Record], wall: float, workers: int) -> str:
+def _where_time_went(records: Sequence[Record], wall: float, written: float, workers: int) -> str:
     """Of all that the command took; of several variants at once, of what they took one by one."""
     variants, stages, start = (
         sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
@@ -225,10 +232,11 @@ def _where_time_went(records: Sequence[Record], wall: float, workers: int) -> st
     if not stages + start:
         return f"time: {wall:.1f} s for {len(records)} variants, nothing was built"
     total = wall if workers == 1 else variants
-    own = max(0.0, total - stages - start)
+    own = max(0.0, total - stages - start - (written if workers == 1 else 0.0))
     return (
         f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting, records and tables"
+        f"{written:.1f} s tables and report, "
+        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting and records"
     )
 
 

@@ -11,7 +11,7 @@ from vtoncompress.report.origin import command_of
 from vtoncompress.report.published import draw_published
 from vtoncompress.report.ratio import _lines, draw_ratios
 from vtoncompress.report.sensitivity import read_sensitivity
-from vtoncompress.report.time_spent import BUILT, draw_stages, seconds_by_stage
+from vtoncompress.report.time_spent import BUILT, draw_parts, draw_stages, seconds_by_stage
 
 
 def test_a_curve_begins_at_the_dense_network_and_is_told_by_what_differs(records: list[Record]) -> None:
@@ -39,6 +39,15 @@ def test_a_stage_that_rows_share_counts_once() -> None:
     assert drawing is not None
     assert "90.0 s" in drawing.svg
     assert draw_stages([row("c")], "") is None
+
+
+def test_the_whole_is_no_part() -> None:
+    parts = {"warp": {"gmacs": 2.0}, "generator": {"gmacs": 1.0}, "whole": {"gmacs": 3.0}}
+    drawing = draw_parts([row("a", details={"cost": {"parts": parts}})], "")
+    assert drawing is not None
+    assert ">generator<" in drawing.svg
+    assert "whole" not in drawing.svg
+    assert draw_parts([row("b")], "") is None
 
 
 def test_layers_are_those_of_the_same_network(tmp_path: Path) -> None:

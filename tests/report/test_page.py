@@ -139,6 +139,8 @@ def test_two_experiments_on_one_page(folder: Path, records: list[Record], comman
     page = folder.parent / "compared" / "mine+yours" / "report.html"
     assert done.out.strip() == str(page)
     text = page.read_text()
+    links = [str(attrs["href"]) for tag, attrs in Elements(text).found if tag == "a" and "href" in attrs]
+    assert [link for link in links if not link.startswith("#") and not (page.parent / link).exists()] == []
     assert {"row-mine.dense", "row-yours.dense"} <= {attrs.get("id") for _, attrs in Elements(text).found}
     assert re.search(r">dense</th><td>garment SSIM</td><td>0.8402</td><td>0.8</td><td>-0.0402</td>", text)
     assert re.search(r">pruned20</th><td[^>]*>mine.*can&#39;t be compared: pairs is 6", text) or re.search(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -15,6 +18,7 @@ from vtoncompress.data.base import Image
 from vtoncompress.demo.fitting import Fitting, FittingRoom
 from vtoncompress.demo.garment import canvas_of, mask_of
 from vtoncompress.demo.upload import Limits, read_photo
+from vtoncompress.image import write_image
 
 TITLE = "vtoncompress: try it on"
 KEPT_SECONDS = 600
@@ -80,13 +84,28 @@ def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) 
             cancel = gr.Button("Cancel", elem_id="cancel")
         # Empty galleries would take a screen and say nothing.
         with gr.Column(visible=False) as shown:
-            results = gr.Gallery(label="Results", columns=4, format="png", interactive=False, elem_id="results")
+            results = gr.Gallery(
+                label="Results",
+                columns=4,
+                height=380,
+                object_fit="contain",
+                format="png",
+                interactive=False,
+                elem_id="results",
+            )
             figures = gr.HTML(elem_classes="figures", elem_id="figures")
             with gr.Row():
                 left = gr.Dropdown([], label="Slider, left", elem_id="left")
                 right = gr.Dropdown([], label="Slider, right", elem_id="right")
             slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
-            apart = gr.Gallery(label="Difference to the dense result ×3", columns=4, format="png", interactive=False)
+            apart = gr.Gallery(
+                label="Difference to the dense result ×3",
+                columns=4,
+                height=380,
+                object_fit="contain",
+                format="png",
+                interactive=False,
+            )
         status = gr.HTML(elem_id="status")
         kept = gr.State({}, time_to_live=KEPT_SECONDS)
 
@@ -118,28 +137,43 @@ def _visit(room: FittingRoom, limits: Limits) -> Callable[..., Iterator[tuple[An
             raise gr.Error("Choose at least one recipe.", print_exception=False)
         deadline, done = time.monotonic() + limits.seconds, []
         progress((0, len(names)), desc="finding the garment", unit="recipes")
-        with told():
+        with told(), TemporaryDirectory() as folder:
             mask = mask_of(garment, painted)
             for fitting in room.fit(names, person, garment, mask):
                 done.append(fitting)
                 progress((len(done), len(names)), desc=fitting.recipe.name, unit="recipes")
-                yield _shown(done)
+                yield _shown(done, Path(folder))
                 if time.monotonic() > deadline and len(done) < len(names):
                     raise ValueError(f"This took longer than {limits.seconds:g} s: choose fewer recipes.")
 
     return visit
 
 
-def _shown(done: Sequence[Fitting]) -> tuple[Any, ...]:
-    pictures = {one.recipe.name: one.picture for one in done}
+def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
+    """Pictures as files of names of their own, which Gradio copies to where it forgets them in time.
+
+    Two visitors' equal arrays would be one file, that the one reads while it is written for the other.
+    """
+    pictures = {one.recipe.name: _file(one.picture, one.recipe.name, folder) for one in done}
     names = list(pictures)
-    differences = [(one.difference, one.recipe.name) for one in done if one.difference is not None]
+    differences = [
+        (_file(one.difference, f"difference of {one.recipe.name}", folder), one.recipe.name)
+        for one in done
+        if one.difference is not None
+    ]
+    kept = {one.recipe.name: one.picture for one in done}
     return (
         "", gr.Column(visible=True), [(picture, name) for name, picture in pictures.items()], table(done),
-        differences, pictures,
+        differences, kept,
         gr.Dropdown(names, value=names[0]), gr.Dropdown(names, value=names[-1]),
         (pictures[names[0]], pictures[names[-1]]),
     )  # fmt: skip
+
+
+def _file(picture: Image, name: str, folder: Path) -> str:
+    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}-{uuid.uuid4().hex[:8]}.png"
+    write_image(path, picture)
+    return str(path)
 
 
 def table(done: Sequence[Fitting]) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 BUILT = "built_seconds"
 """In a record's details: seconds of each of its stages, by address, whenever it was built."""
+WHOLE = "whole"
+"""Among the parts in a record's details, the sum of all; vtoncompress.metric.cost has it, and torch with it."""
 BAR = 0.24  # inches
 SHOWN = 16
 
@@ -51,7 +53,7 @@ def draw_parts(records: Sequence[Record], prefix: str) -> Drawing | None:
     rows = [one for one in records if one.details.get("cost", {}).get("parts")][:SHOWN]
     if not rows:
         return None
-    parts = dict.fromkeys(name for one in rows for name in one.details["cost"]["parts"])
+    parts = dict.fromkeys(name for one in rows for name in one.details["cost"]["parts"] if name != WHOLE)
 
     def paint(axes: Axes) -> None:
         from matplotlib.patches import Patch

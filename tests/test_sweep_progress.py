@@ -1,0 +1,80 @@
+"""How far a sweep is, as its files tell."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from vtoncompress import sweep_progress
+from vtoncompress.record import Record, write
+from vtoncompress.sweep_progress import State, SweepProgress
+
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepProgress:
+    """Of four variants, one of which the store has; two share a stage, and 100 s are expected."""
+    fates = {
+        "a": {"model": "cached"}, "b": {"model": "cached", "speed": "build"},
+        "c": {"model": "shared", "speed": "build"}, "d": {"model": "build"},
+    }  # fmt: skip
+    monkeypatch.setattr(sweep_progress, "decide", lambda _: (fates, 100.0, 0))
+    monkeypatch.setattr(sweep_progress, "POLL_SECONDS", 0.02)
+    return SweepProgress([{"results": str(tmp_path), "name": "mine", "variant": name} for name in NAMES])
+
+
+def log(folder: Path, name: str) -> None:
+    (folder / "mine" / "logs").mkdir(parents=True, exist_ok=True)
+    (folder / "mine" / "logs" / f"{name}.log").touch()
+
+
+def test_done_running_failed_waiting_and_an_estimate(progress: SweepProgress, tmp_path: Path) -> None:
+    assert progress.state() == State(4, 0, 0, 0, 1)
+    assert progress.line(progress.state(), 0) == (
+        "sweep: 0 of 4 variants done, 0 running, 4 waiting, 1 stages shared, about 100 s left"
+    )
+    write(Record("a"), tmp_path / "mine")
+    log(tmp_path, "b")
+    assert progress.state() == State(4, 1, 1, 0, 1)
+    write(Record("b"), tmp_path / "mine")
+    write(Record("c", status="failed"), tmp_path / "mine")
+    log(tmp_path, "d")
+    # Two were built in 60 s, one was found: 30 s for the one that is left.
+    assert progress.line(progress.state(), 60) == (
+        "sweep: 2 of 4 variants done, 1 running, 1 failed, 0 waiting, 1 stages shared, about 30 s left"
+    )
+
+
+def test_what_an_earlier_sweep_left_does_not_count(progress: SweepProgress, tmp_path: Path) -> None:
+    path = write(Record("a"), tmp_path / "mine")
+    os.utime(path, (time.time() - 3600,) * 2)
+    assert progress.state().done == 0
+
+
+def test_a_line_for_each_change_while_others_work(
+    progress: SweepProgress, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress:
+        write(Record("a"), tmp_path / "mine")
+        deadline = time.monotonic() + 20
+        told = ""
+        while "1 of 4" not in told and time.monotonic() < deadline:
+            time.sleep(0.02)
+            told += capsys.readouterr().err
+    lines = (told + capsys.readouterr().err).splitlines()
+    assert [line.partition(",")[0] for line in lines] == [
+        "sweep: 0 of 4 variants done", "sweep: 1 of 4 variants done"
+    ]  # fmt: skip
+
+
+def test_nothing_is_said_where_nothing_is_to_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sweep_progress, "decide", lambda _: ({"a": {"model": "cached"}}, 0.0, 0))
+    with SweepProgress([{"results": str(tmp_path), "name": "mine", "variant": "a"}]):
+        pass
+    assert capsys.readouterr().err == ""
