@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vtoncompress.data.base import Image
+from vtoncompress.data.base import Image, Pair
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.garment_mask import find_garment
 from vtoncompress.image import fit_garment, fit_person
@@ -56,8 +56,17 @@ def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
     return {
         "person": _normalise(person),
         "garment": _normalise(garment),
-        "garment_mask": garment_mask[None, None].astype(np.float32) / np.float32(255),
+        "garment_mask": _mask(garment_mask),
     }
+
+
+def pair_tensors(pair: Pair) -> Tensors:
+    """A pair of a network's size as a :class:`Runtime`'s inputs: those of :func:`to_tensors`, and ``agnostic_mask``
+    (1, 1, H, W) in 0..1 where the pair has one."""
+    tensors = to_tensors(pair.person, pair.garment, pair.garment_mask)
+    if pair.agnostic_mask is not None:
+        tensors["agnostic_mask"] = _mask(pair.agnostic_mask)
+    return tensors
 
 
 def to_image(image: NDArray[np.float32]) -> Image:
@@ -79,6 +88,10 @@ def _normalise(picture: Image) -> NDArray[np.float32]:
     planes /= np.float32(127.5)
     planes -= np.float32(1)
     return planes
+
+
+def _mask(mask: Image) -> NDArray[np.float32]:
+    return mask[None, None].astype(np.float32) / np.float32(255)
 
 
 def _extent(array: Image) -> str:

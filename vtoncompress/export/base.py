@@ -20,7 +20,8 @@ class Runtime(ABC):
 
     @abstractmethod
     def __call__(self, inputs: Tensors) -> Tensors:
-        """``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask`` (1, 1, H, W) in 0..1 -> named outputs."""
+        """The network's inputs by name, such as ``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask``
+        (1, 1, H, W) in 0..1, or more than it takes -> named outputs."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

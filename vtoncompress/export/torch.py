@@ -35,7 +35,7 @@ class TorchRuntime(Runtime):
 
     @torch.inference_mode()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._model(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self._model.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:

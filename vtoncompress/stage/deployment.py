@@ -19,7 +19,7 @@ from vtoncompress.export.parity import check_parity
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.stage.quantization import RECORD, material
 from vtoncompress.stage.seed import set_seed
-from vtoncompress.try_on import to_tensors
+from vtoncompress.try_on import pair_tensors
 
 PARITY = "parity.json"
 EXPORT_TOLERANCE = 0.5
@@ -75,7 +75,7 @@ def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, ou
 
 
 def _test(config: Mapping[str, Any]) -> list[Tensors]:
-    return [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in instantiate(config["parity_data"])]
+    return [pair_tensors(pair) for pair in instantiate(config["parity_data"])]
 
 
 def _finish(
