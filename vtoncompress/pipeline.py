@@ -224,7 +224,9 @@ def _weight_files(model: Config) -> tuple[Path, ...]:
     if model["checkpoint"] is not None:
         return _checkpoint_files(model["checkpoint"])
     official = model.get("official") or {}
-    return tuple(Path(path) for key, path in official.items() if key != "_target_" and path is not None)
+    given = [Path(path) for key, path in official.items() if key != "_target_" and path is not None]
+    within = [sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path] for path in given]
+    return tuple(file for files in within for file in files)
 
 
 def _checkpoint_files(source: str) -> tuple[Path, ...]:

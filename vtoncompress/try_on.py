@@ -9,6 +9,9 @@ from vtoncompress.data.base import Image, Pair
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.garment_mask import find_garment
 from vtoncompress.image import fit_garment, fit_person
+from vtoncompress.masking.agnostic import check_agnostic
+from vtoncompress.masking.base import Masker
+from vtoncompress.masking.none import NoMasker
 
 
 class TryOn:
@@ -17,34 +20,60 @@ class TryOn:
     Args:
         runtime: the opened network.
         size: its (height, width) in pixels.
+        masker: makes the person's mask for a network that needs one and a call that gives none.
     """
 
-    def __init__(self, runtime: Runtime, size: tuple[int, int]) -> None:
+    def __init__(self, runtime: Runtime, size: tuple[int, int], masker: Masker | None = None) -> None:
         self.runtime = runtime
         self.size = size
+        self.masker = masker or NoMasker()
 
-    def __call__(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Image:
+    def __call__(
+        self,
+        person: Image,
+        garment: Image,
+        garment_mask: Image | None = None,
+        agnostic_mask: Image | None = None,
+    ) -> Image:
         """The person in the garment, (h, w, 3) uint8 of the network's size.
 
         Args:
             person: (H, W, 3) uint8, any size; cropped around its centre to the network's aspect.
             garment: (H, W, 3) uint8, any size, the garment on a plain background.
-            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None.
+            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None. Looked at by
+                networks that need it, as is the next.
+            agnostic_mask: (H, W) uint8, 255 where the person is painted anew; made by the masker where it is None.
 
         Raises:
-            ValueError: a mask of another size than its garment, or no garment to be found.
+            ValueError: a mask of another size than its picture, no garment to be found, or a person's mask that is
+                missing, empty or over everything.
         """
-        if garment_mask is None:
-            garment_mask = find_garment(garment)
-        elif garment_mask.shape != garment.shape[:2]:
-            raise ValueError(
-                f"the mask has {_extent(garment_mask)} pixels and the garment {_extent(garment)}: "
-                "give the mask of this very picture, or none"
-            )
-        tensors = to_tensors(
-            fit_person(person, self.size), fit_garment(garment, self.size), fit_garment(garment_mask, self.size)
-        )
+        tensors = {
+            "person": _normalise(fit_person(person, self.size)), "garment": _normalise(fit_garment(garment, self.size))
+        }  # fmt: skip
+        if "garment_mask" in self.runtime.inputs:
+            tensors["garment_mask"] = _mask(fit_garment(_garment_mask(garment, garment_mask), self.size))
+        if "agnostic_mask" in self.runtime.inputs:
+            tensors["agnostic_mask"] = _mask(self._agnostic_mask(person, agnostic_mask))
         return to_image(self.runtime(tensors)["image"])
+
+    def _agnostic_mask(self, person: Image, given: Image | None) -> Image:
+        mask = self.masker(person) if given is None else given
+        check_agnostic(mask, person)
+        fitted = fit_person(mask, self.size)
+        check_agnostic(fitted, fitted[..., None])
+        return fitted
+
+
+def _garment_mask(garment: Image, given: Image | None) -> Image:
+    if given is None:
+        return find_garment(garment)
+    if given.shape != garment.shape[:2]:
+        raise ValueError(
+            f"the mask has {_extent(given)} pixels and the garment {_extent(garment)}: "
+            "give the mask of this very picture, or none"
+        )
+    return given
 
 
 def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:

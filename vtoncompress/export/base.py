@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,13 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 class Runtime(ABC):
-    """An opened network: the one interface through which every variant is measured."""
+    """An opened network: the one interface through which every variant is measured.
+
+    Attributes:
+        inputs: names of what it takes.
+    """
+
+    inputs: Sequence[str] = ("person", "garment", "garment_mask")
 
     @abstractmethod
     def __call__(self, inputs: Tensors) -> Tensors:

@@ -72,11 +72,11 @@ class ONNXRuntime(Runtime):
             raise ValueError(f"{self._file} is damaged: export the network again") from error
         # The caller's thread works too. A session doesn't tell how many threads it started when none were asked for.
         self._threads = threads or 1 + _live_threads() - before
-        self._inputs = [entry.name for entry in self._session.get_inputs()]
+        self.inputs = [entry.name for entry in self._session.get_inputs()]
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        known = {name: inputs[name] for name in self._inputs}
+        known = {name: inputs[name] for name in self.inputs}
         return dict(zip(self._outputs, self._session.run(self._outputs, known), strict=True))
 
     def describe(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class OpenVINORuntime(Runtime):
         except RuntimeError as error:
             raise ValueError(f"{folder / MODEL_FILE} can't be run here: {str(error).splitlines()[-1]}") from error
         self._request = self._compiled.create_infer_request()
-        self._inputs = [port.any_name for port in self._compiled.inputs]
+        self.inputs = [port.any_name for port in self._compiled.inputs]
         self._outputs = {port.any_name: port for port in self._compiled.outputs}
         self._stored: Counter[str] = Counter()
         for node in graph.get_ops():
@@ -90,7 +90,7 @@ class OpenVINORuntime(Runtime):
         self._stored_parts = parts_of_openvino(graph)
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        results = self._request.infer({name: inputs[name] for name in self._inputs}, share_inputs=True)
+        results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
 
     def describe(self) -> dict[str, Any]:

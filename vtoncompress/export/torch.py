@@ -29,13 +29,13 @@ class TorchRuntime(Runtime):
     def __init__(self, model: TryOnModel, threads: int | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model = freeze(model)
+        self._model, self.inputs = freeze(model), tuple(model.inputs)
         self._stored = stored_bytes(self._model)
         make_ordinary(self._model, WeightOnlyConv2d)  # unpacked once, not in every call
 
     @torch.inference_mode()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self._model.inputs})
+        outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class TorchCompileRuntime(Runtime):
         need_compiler()
         if threads is not None:
             torch.set_num_threads(threads)
-        self._stored, self._inputs = stored_bytes(model), tuple(model.inputs)
+        self._stored, self.inputs = stored_bytes(model), tuple(model.inputs)
         self._executed: Counter[str] = Counter()
         self._compiled = torch.compile(  # type: ignore[call-overload]  # its overloads lack isolate_recompiles
             _for_inductor(model),
@@ -75,7 +75,7 @@ class TorchCompileRuntime(Runtime):
 
     @torch.no_grad()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._compiled(**{name: torch.from_numpy(inputs[name]) for name in self._inputs})
+        outputs = self._compiled(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:

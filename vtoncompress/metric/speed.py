@@ -67,7 +67,7 @@ class Speed(SubjectMetric):
         """Milliseconds of each call's timed runs, turn by turn: AAAA BBBB AAAA BBBB..."""
         for call in calls:
             for pair in itertools.islice(itertools.cycle(pairs), self.warmup):
-                call(pair.person, pair.garment, pair.garment_mask)
+                call(pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask)
         endless = itertools.cycle(pairs)
         samples: list[list[float]] = [[] for _ in calls]
         collecting = gc.isenabled()
@@ -90,6 +90,6 @@ def _take_turn(call: Callable[..., Any], pairs: Sequence[Pair]) -> list[float]:
     taken = []
     for pair in (pairs[0], *pairs):
         before = time.perf_counter_ns()
-        call(pair.person, pair.garment, pair.garment_mask)
+        call(pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask)
         taken.append((time.perf_counter_ns() - before) / 1e6)
     return taken[1:]

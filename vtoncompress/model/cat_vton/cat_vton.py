@@ -46,7 +46,8 @@ class CatVTON(TryOnModel):
         self, size: Sequence[int], unet: Mapping[str, Any], vae: Mapping[str, Any], scheduler: Mapping[str, Any]
     ) -> None:
         super().__init__()
-        self._arguments = {"size": [*size], "unet": {**unet}, "vae": {**vae}, "scheduler": {**scheduler}}
+        size, unet, vae, scheduler = (_plain(value) for value in (size, unet, vae, scheduler))
+        self._arguments = {"size": size, "unet": unet, "vae": vae, "scheduler": scheduler}
         self.schedule, self.sampling = NoiseSchedule.of(scheduler), DDIM()
         self.vae, self.unet = build_vae(vae), build_unet(unet)
         self.factor, self.latent_channels = downsampling(vae), int(vae["latent_channels"])
@@ -123,6 +124,13 @@ class CatVTON(TryOnModel):
         both = torch.cat([latents, self.encoder()(garment)], 2)
         noise = self.denoiser()(torch.cat([both, torch.zeros_like(both[:, :1]), both], 1), torch.tensor(1))
         return [noise, self.decoder()(latents)]
+
+
+def _plain(value: Any) -> Any:
+    """A config's value without the wrappers that Hydra puts around it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _check(size: Sequence[int], factor: int, channels: int, unet: Mapping[str, Any]) -> None:
