@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.utils import instantiate
+
 from vtoncompress.deployment import open_deployment
 from vtoncompress.try_on import TryOn
 
@@ -44,6 +46,7 @@ def open_try_on(
 
 
 def _open_model(model: Mapping[str, Any]) -> Any:
+    from vtoncompress.model.base import StepwiseModel
     from vtoncompress.stage.model import open_model
 
     files = {part: file for part, file in (model.get("official") or {}).items() if part != "_target_"}
@@ -54,4 +57,6 @@ def _open_model(model: Mapping[str, Any]) -> Any:
     network, origin = open_model({**model, "seed": 0})
     if origin.startswith("random"):
         raise missing
+    if isinstance(network, StepwiseModel):
+        network.set_sampling(instantiate(model["sampling"]))
     return network

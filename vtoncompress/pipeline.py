@@ -77,7 +77,7 @@ def plan(cfg: Config) -> Plan:
         Stage(
             "subject", "vtoncompress.stage.subject:make",
             {
-                "data": few, "metric": {name: metric}, **_files("files", few),
+                "data": few, "metric": {name: metric}, **_files("files", few), **_sampling(cfg),
                 **(timing(cfg["deployed_threads"]) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
@@ -131,7 +131,7 @@ def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) 
     """What comes before the deployment, and the deployment; each stage depends on what its mode looks at."""
     mode, data = cfg["quantization"], cfg["training_data"]
     gate = {"parity_data": parity, **_files("parity_files", parity), "export": cfg["export"]}
-    config = {**gate, "model": cfg["model"]["name"], "seed": cfg["seed"]}
+    config = {**gate, **_sampling(cfg), "model": cfg["model"]["name"], "seed": cfg["seed"]}
     calibrated = declared(mode[TARGET], "calibrates", True) and mode.keys() != {TARGET}
     seen = [
         Stage(
@@ -213,6 +213,12 @@ def timing(threads: int | None) -> Config:
     """What a measured time depends on besides code and network."""
     machine = environment()
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
+
+
+def _sampling(cfg: Config) -> Config:
+    """How a model that works in steps is called; nothing for others, whose keys must not change by it."""
+    sampling = cfg["model"].get("sampling")
+    return {"sampling": sampling} if sampling else {}
 
 
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:

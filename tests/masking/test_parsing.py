@@ -59,9 +59,7 @@ def photo() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 @pytest.mark.parametrize("kind", ["parser", "ir"])
-@pytest.mark.parametrize(
-    ("garment", "rows"), [("upper", (18, 38)), ("lower", (38, 56)), ("overall", (18, 56))]
-)
+@pytest.mark.parametrize(("garment", "rows"), [("upper", (18, 38)), ("lower", (38, 56)), ("overall", (18, 56))])
 def test_the_garments_place_is_painted(
     networks: dict[str, Path], photo: Any, kind: str, garment: str, rows: tuple[int, int]
 ) -> None:
@@ -74,7 +72,9 @@ def test_the_garments_place_is_painted(
 
 
 def test_body_parts_add_what_clothes_hide(networks: dict[str, Path], photo: Any) -> None:
-    masker = Parsing("upper", networks["parser"], "atr", networks["parts"], 0.0, parser_input=INPUT, body_parts_input=INPUT)
+    masker = Parsing(
+        "upper", networks["parser"], "atr", networks["parts"], 0.0, parser_input=INPUT, body_parts_input=INPUT
+    )
     assert (masker(photo)[38:56, 12:36] >= 128).all()
     assert {name: [path.name for path in paths] for name, paths in masker.files().items()} == {
         "parser": ["parser.onnx"], "body parts": ["parts.onnx"]

@@ -11,8 +11,9 @@ from torch import nn
 
 from vtoncompress import checkpoint
 from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.stepwise import read_call, write_call
 from vtoncompress.export.tracing import freeze
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
@@ -63,7 +64,12 @@ def stored_bytes(model: nn.Module) -> dict[str, int]:
 
 def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
     """Open what :class:`TorchExporter` wrote. ValueError where a file is missing or damaged."""
-    return TorchRuntime(checkpoint.load(folder), threads)
+    model = checkpoint.load(folder)
+    if (call := read_call(folder)) is not None:
+        if not isinstance(model, StepwiseModel):
+            raise ValueError(f"{folder} has steps for a model without any: export the network again")
+        model.restore_call(call)
+    return TorchRuntime(model, threads)
 
 
 class TorchExporter(Exporter):
@@ -73,6 +79,7 @@ class TorchExporter(Exporter):
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         checkpoint.save(model, folder)
+        write_call(model, folder)
 
     def open(self, folder: Path) -> TorchRuntime:
         return open_runtime(folder)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from vtoncompress.model.trace import Trace
+
+if TYPE_CHECKING:
+    from vtoncompress.sampling.base import Sampling
 
 
 class Network(nn.Module, ABC):
@@ -107,12 +110,30 @@ class TryOnModel(Network):
 
     def graphs(self) -> dict[str, Graph]:
         """What a runtime needs of it, by name, batch 1: the whole call, where nothing else is said."""
-        example = dict(zip(self.inputs, self.example_inputs(), strict=True))
+        example = {name: torch.full((1, channels, *self.size), 0.5) for name, channels in self.inputs.items()}
         return {"model": Graph(self, example, [])}
 
     def call(self) -> dict[str, Any] | None:
         """What a runtime must be told to make the call of :meth:`graphs`, as JSON values; None for one graph."""
         return None
+
+
+class StepwiseModel(TryOnModel):
+    """A model that makes a picture in steps, whose number and kind are no part of its weights.
+
+    Attributes:
+        sampling: how pictures are made of what the networks predict.
+    """
+
+    sampling: Sampling
+
+    @abstractmethod
+    def set_sampling(self, sampling: Sampling) -> None:
+        """Make pictures by ``sampling`` from now on. ValueError where the model can't."""
+
+    @abstractmethod
+    def restore_call(self, call: Mapping[str, Any]) -> None:
+        """Make calls as the model did that told ``call``, see :meth:`call`. ValueError where it is damaged."""
 
 
 class TracedModel(TryOnModel):

@@ -24,7 +24,8 @@ def condition(person: Array, garment: Array, agnostic_mask: Array) -> Array:
         (2N, 1 + C, 2h, w): first the N without their garment, whose latents are 0 there, then those with it. Channel 0
         is the mask, its nearest pixel to each latent, and 0 on the garment's half.
     """
-    rows, columns = (np.arange(side) * of // side for side, of in zip(person.shape[2:], agnostic_mask.shape[2:]))
+    sizes = zip(person.shape[2:], agnostic_mask.shape[2:], strict=True)
+    rows, columns = (np.arange(side) * of // side for side, of in sizes)
     mask = (agnostic_mask[..., rows[:, None], columns] >= 0.5).astype(np.float32)
     mask = np.concatenate([mask, np.zeros_like(mask)], 2)
     without, shown = (np.concatenate([person, below], 2) for below in (np.zeros_like(garment), garment))

@@ -1,8 +1,8 @@
 """Normal random numbers, those of ``torch.randn`` with a ``torch.Generator`` on the CPU, without torch.
 
 Published results name a torch seed; a runtime without torch must start from the same noise to give the same picture.
-torch draws from the Mersenne Twister: 24 of each number's 32 bits make a uniform one, and Box-Muller turns eight and the
-eight after them into 16 normal ones; what is left at the end is drawn again with the last 16.
+torch draws from the Mersenne Twister: 24 of each number's 32 bits make a uniform one, and Box-Muller turns eight and
+the eight after them into 16 normal ones; what is left at the end is drawn again with the last 16.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Noise:
         for seed in seeds:
             if not 0 <= seed <= LARGEST_SEED:
                 raise ValueError(f"seed is {seed}: choose 0 to {LARGEST_SEED}")
-        self._streams = [np.random.RandomState(np.uint32(seed)) for seed in seeds]  # noqa: NPY002 - torch's generator
+        self._streams = [np.random.RandomState(np.uint32(seed)) for seed in seeds]
 
     def draw(self, shape: Sequence[int]) -> NDArray[np.float32]:
         """The next numbers of every stream, (pictures, *shape); ``shape`` has at least 16 elements."""

@@ -58,9 +58,10 @@ class NoiseSchedule:
 
     def kept(self) -> NDArray[np.float64]:
         """(T,): the share of the picture in the variance at each timestep, the published alpha-bar, falling."""
-        if self.beta_schedule == "linear":
-            variance = np.linspace(self.beta_start, self.beta_end, self.num_train_timesteps)
+        first, last = self.beta_start, self.beta_end
+        if self.beta_schedule == "scaled_linear":
+            variance = np.square(np.linspace(first**0.5, last**0.5, self.num_train_timesteps, dtype=np.float64))
         else:
-            variance = np.linspace(self.beta_start**0.5, self.beta_end**0.5, self.num_train_timesteps) ** 2
+            variance = np.linspace(first, last, self.num_train_timesteps, dtype=np.float64)
         kept: NDArray[np.float64] = np.cumprod(1 - variance)
         return kept

@@ -8,22 +8,22 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from vtoncompress import checkpoint
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export import torch as torch_export
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.quality import write_measurements
+from vtoncompress.stage.sampling import load_sampled
 
 
 def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, out: Path) -> None:
     """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``, for time ``threads`` of both networks."""
     threads = config.get("threads")
     subject = Subject(
-        model=checkpoint.load(tuned),
+        model=load_sampled(tuned, config),
         folder=deployed / FILES,
         runtime=open_deployment(deployed / FILES, threads).runtime,
-        baseline=torch_export.open_runtime(dense, threads),
+        baseline=torch_export.TorchRuntime(load_sampled(dense, config), threads),
         pairs=instantiate(config["data"])[:],
-        dense=checkpoint.load(dense),
+        dense=load_sampled(dense, config),
     )
     write_measurements({name: instantiate(metric).measure(subject) for name, metric in config["metric"].items()}, out)

@@ -89,7 +89,12 @@ def test_safetensors_come_before_a_pickle(upstream: Path, model: CatVTON, tmp_pa
     ("base", "vae", "attention", "message"),
     [
         ("nowhere", None, None, "there is no .*nowhere: give the folder"),
-        ("scheduler", None, None, "has no unet/diffusion_pytorch_model.safetensors or unet/diffusion_pytorch_model.bin"),
+        (
+            "scheduler",
+            None,
+            None,
+            "has no unet/diffusion_pytorch_model.safetensors or unet/diffusion_pytorch_model.bin",
+        ),
         ("", None, None, "has no vae/diffusion_pytorch_model.safetensors"),
         ("", "sd-vae-ft-mse", "scheduler", "has no attention/model.safetensors"),
         ("", "unet", None, "does not fit the vae|config.json is of another network"),

@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from vtoncompress.model.base import Graph, TryOnModel
+from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
 from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
 from vtoncompress.model.cat_vton.unet import Denoiser, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
 from vtoncompress.sampling.base import Sampling
-from vtoncompress.sampling.call import describe, paint
+from vtoncompress.sampling.call import describe, paint, recall
 from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
-class CatVTON(TryOnModel):
+class CatVTON(StepwiseModel):
     """Autoencoder, UNet and sampler.
 
     Args:
@@ -30,7 +30,6 @@ class CatVTON(TryOnModel):
         scheduler: see :class:`vtoncompress.sampling.noise_schedule.NoiseSchedule`.
 
     Attributes:
-        sampling: how pictures are made of what the networks predict.
         latent_scale: (), by what latents are multiplied for the UNet: the autoencoder's ``scaling_factor``, or what its
             training found.
 
@@ -63,7 +62,6 @@ class CatVTON(TryOnModel):
         return {"vae": self.vae, "unet": self.unet}
 
     def set_sampling(self, sampling: Sampling) -> None:
-        """Make pictures by ``sampling`` from now on. ValueError where the model has too few timesteps for it."""
         sampling.timesteps(self.schedule)
         self.sampling = sampling
 
@@ -113,6 +111,10 @@ class CatVTON(TryOnModel):
     def call(self) -> dict[str, Any]:
         return describe(self.schedule, self.sampling)
 
+    def restore_call(self, call: Mapping[str, Any]) -> None:
+        _, sampling = recall(call)
+        self.set_sampling(sampling)
+
     def float_layers(self) -> list[str]:
         return []
 
@@ -136,7 +138,9 @@ def _plain(value: Any) -> Any:
 def _check(size: Sequence[int], factor: int, channels: int, unet: Mapping[str, Any]) -> None:
     """ValueError for a size or a UNet that doesn't go with the autoencoder."""
     if len(size) != 2 or any(side < factor or side % factor for side in size):
-        raise ValueError(f"model.size={[*size]}: height and width must be multiples of {factor}, by which it downsamples")
+        raise ValueError(
+            f"model.size={[*size]}: height and width must be multiples of {factor}, by which it downsamples"
+        )
     if (unet["in_channels"], unet["out_channels"]) != (2 * channels + 1, channels):
         raise ValueError(
             f"the UNet reads {unet['in_channels']} channels and gives {unet['out_channels']}, but with {channels} latent "

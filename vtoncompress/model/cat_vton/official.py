@@ -66,9 +66,7 @@ def load_attention(model: CatVTON, source: Path | str) -> None:
     load_attention_state(model.unet, state)
 
 
-def official_files(
-    base: Path | str | None, vae: Path | str | None, attention: Path | str | None
-) -> dict[str, Path]:
+def official_files(base: Path | str | None, vae: Path | str | None, attention: Path | str | None) -> dict[str, Path]:
     """The files of weights by part. ValueError where one is missing."""
     if base is None:
         raise ValueError("model.official.base is not given: name the folder that has unet/ and scheduler/")
