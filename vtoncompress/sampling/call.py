@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vtoncompress.sampling.base import Array, Sampling
-from vtoncompress.sampling.latents import condition, hide, upper_half
+from vtoncompress.sampling.latents import condition, hide, lay_over, upper_half
 from vtoncompress.sampling.noise import Noise
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
@@ -75,7 +75,7 @@ def paint(
     start = noise.draw((channels, height, width))
     latents = sampling.solve(schedule, start, predict, noise)
     image: Array = networks.decode(upper_half(latents)).clip(-1, 1)
-    return image
+    return lay_over(person, image, agnostic_mask) if sampling.repaint else image
 
 
 def describe(schedule: NoiseSchedule, sampling: Sampling) -> dict[str, Any]:

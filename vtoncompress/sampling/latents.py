@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from vtoncompress.sampling.base import Array
+
+EDGE = 1 / 128
+"""Deviation of the blur of a mask's edge, as a share of the picture's height."""
 
 
 def hide(person: Array, agnostic_mask: Array) -> Array:
@@ -30,6 +34,19 @@ def condition(person: Array, garment: Array, agnostic_mask: Array) -> Array:
     mask = np.concatenate([mask, np.zeros_like(mask)], 2)
     without, shown = (np.concatenate([person, below], 2) for below in (np.zeros_like(garment), garment))
     return np.concatenate([np.concatenate([mask, picture], 1) for picture in (without, shown)])
+
+
+def lay_over(person: Array, image: Array, agnostic_mask: Array) -> Array:
+    """The person outside the mask, unchanged, and the image inside; over a soft edge within the mask they mix.
+
+    Args:
+        person, image: (N, 3, H, W) in -1..1.
+        agnostic_mask: (N, 1, H, W) in 0..1.
+    """
+    inside = (agnostic_mask >= 0.5).astype(np.float32)
+    blurred = ndimage.gaussian_filter(inside, (0, 0, *(EDGE * inside.shape[2],) * 2))
+    weight = inside * np.clip(2 * blurred - 1, 0, 1)
+    return (person + weight * (image - person)).astype(np.float32, copy=False)
 
 
 def upper_half(latents: Array) -> Array:
