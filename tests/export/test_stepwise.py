@@ -1,4 +1,4 @@
-"""A model of several networks on each runtime: the picture of the torch networks, without torch where it is deployed."""
+"""A model of several networks on each runtime: the torch networks' picture, without torch where it is deployed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.model.cat_vton.conftest import CONFIG
+from tests.model.cat_vton.conftest import CONFIG, TINY
 from vtoncompress.deployment import open_deployment, write_manifest
 from vtoncompress.export.base import Exporter, Runtime, Tensors
 from vtoncompress.export.onnx import ONNXExporter
@@ -26,20 +26,13 @@ from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 SIZE = (16, 12)
-UNET = {
-    **CONFIG["unet_config"], "block_out_channels": [8, 8], "norm_num_groups": 4, "attention_head_dim": 2,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-}  # fmt: skip
-VAE = {
-    **CONFIG["vae_config"], "block_out_channels": [8, 8], "norm_num_groups": 4,
-    "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2,
-}  # fmt: skip
 SCRIPT = """
 import sys, numpy as np
 from vtoncompress.deployment import open_deployment
 mask = np.zeros((64, 48), np.uint8)
 mask[16:48, 12:36] = 255
-image = open_deployment(sys.argv[1])(np.full((64, 48, 3), 90, np.uint8), np.full((64, 48, 3), 200, np.uint8), None, mask)
+person, garment = (np.full((64, 48, 3), grey, np.uint8) for grey in (90, 200))
+image = open_deployment(sys.argv[1])(person, garment, None, mask)
 assert not {"torch", "diffusers"} & set(sys.modules), sorted(sys.modules)
 print(image.sum())
 """
@@ -48,7 +41,7 @@ print(image.sum())
 @pytest.fixture(scope="module")
 def small() -> CatVTON:
     torch.manual_seed(0)
-    model = CatVTON(SIZE, UNET, VAE, CONFIG["scheduler_config"]).eval()
+    model = CatVTON(SIZE, **TINY).eval()
     model.set_sampling(DDIM(steps=2, seed=7))
     return model
 

@@ -32,7 +32,7 @@ class Colours(nn.Module):
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A parser in both formats, and body parts that take the upper row of the trousers for trunk and the hair for head."""
+    """A parser in both formats, and body parts that take the trousers for trunk and the hair for head."""
     import openvino
 
     folder = tmp_path_factory.mktemp("networks")

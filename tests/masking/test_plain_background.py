@@ -17,7 +17,9 @@ def people() -> list[Pair]:
 
 def test_the_known_mask_covers_what_changes_and_leaves_the_rest(people: list[Pair]) -> None:
     for pair in people:
-        assert pair.agnostic_mask is not None and pair.region is not None and pair.truth is not None
+        assert pair.agnostic_mask is not None
+        assert pair.region is not None
+        assert pair.truth is not None
         painted, garment = pair.agnostic_mask >= 128, pair.region >= 128
         changed = np.abs(pair.truth.astype(int) - pair.person).max(2) > 24
         assert (garment & painted).sum() > 0.95 * garment.sum()
@@ -31,7 +33,8 @@ def test_the_outline_gives_about_the_known_mask(people: list[Pair]) -> None:
     for pair in people:
         found, known = masker(pair.person) >= 128, pair.agnostic_mask >= 128  # type: ignore[operator]
         overlaps.append((found & known).sum() / (found | known).sum())
-    assert min(overlaps) > 0.6 and np.mean(overlaps) > 0.75
+    assert min(overlaps) > 0.6
+    assert np.mean(overlaps) > 0.75
 
 
 def test_upper_and_lower_make_overall(people: list[Pair]) -> None:

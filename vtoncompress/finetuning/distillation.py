@@ -91,8 +91,8 @@ class Distillation(Finetuning):
         """See :meth:`vtoncompress.finetuning.base.Finetuning.check`."""
         if not isinstance(model, TracedModel):
             raise ValueError(
-                f"finetuning=distillation compares what networks do on the way to a picture, and {type(model).__name__} "
-                "does not show it: use finetuning=supervised"
+                "finetuning=distillation compares what networks do on the way to a picture, which "
+                f"{type(model).__name__} does not show: use finetuning=supervised"
             )
         self.loss.check(model)
         self.loop.check(model)

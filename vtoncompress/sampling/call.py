@@ -22,7 +22,7 @@ Step = Callable[[int, int], None]
 
 
 class Networks(Protocol):
-    """The three networks of a latent try-on model, whatever runs them. C latent channels, h x w latents of a picture."""
+    """The three networks of a latent try-on model, whatever runs them; C channels and h x w places of latents."""
 
     def encode(self, picture: Array) -> Array:
         """(N, 3, H, W) in -1..1 -> (N, C, h, w), the most likely latents, scaled to unit variance."""

@@ -17,6 +17,25 @@ from vtoncompress.model.cat_vton import CatVTON
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 CONFIG: dict[str, Any] = json.loads((GOLDEN / "cat_vton_config.json").read_text())
 SIZE = (128, 96)
+TINY: dict[str, Any] = {
+    "unet": {
+        **CONFIG["unet_config"],
+        "block_out_channels": [8, 8],
+        "norm_num_groups": 4,
+        "attention_head_dim": 2,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+    },
+    "vae": {
+        **CONFIG["vae_config"],
+        "block_out_channels": [8, 8],
+        "norm_num_groups": 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+    },
+    "scheduler": CONFIG["scheduler_config"],
+}
+"""Smaller still, with an autoencoder that downsamples by 2."""
 
 
 def arguments(size: tuple[int, int] = SIZE) -> dict[str, Any]:

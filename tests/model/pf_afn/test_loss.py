@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.conftest import PAPER, ROOT, TRUTH, loss_of, loss_weights
+from tests.conftest import PAPER, TRUTH, loss_of, loss_weights
 from vtoncompress.model.perceptual import PerceptualDistance
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.flow import offset_to_grid

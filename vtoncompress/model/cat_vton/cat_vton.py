@@ -143,6 +143,6 @@ def _check(size: Sequence[int], factor: int, channels: int, unet: Mapping[str, A
         )
     if (unet["in_channels"], unet["out_channels"]) != (2 * channels + 1, channels):
         raise ValueError(
-            f"the UNet reads {unet['in_channels']} channels and gives {unet['out_channels']}, but with {channels} latent "
-            f"channels it must be {2 * channels + 1} (noisy, mask, known) and {channels}"
+            f"the UNet reads {unet['in_channels']} channels and gives {unet['out_channels']}, but with "
+            f"model.network.vae.latent_channels={channels} it must be {2 * channels + 1} and {channels}"
         )

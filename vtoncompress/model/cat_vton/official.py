@@ -12,8 +12,18 @@ from torch import Tensor
 
 from vtoncompress.model.cat_vton.cat_vton import CatVTON
 from vtoncompress.model.cat_vton.layout import (
-    ATTENTION, ATTENTION_WEIGHTS, CONFIG, SCHEDULER, SCHEDULER_CONFIG, UNET, VAE, WEIGHTS, State, find_weights,
-    read_config, read_state,
+    ATTENTION,
+    ATTENTION_WEIGHTS,
+    CONFIG,
+    SCHEDULER,
+    SCHEDULER_CONFIG,
+    UNET,
+    VAE,
+    WEIGHTS,
+    State,
+    find_weights,
+    read_config,
+    read_state,
 )  # fmt: skip
 from vtoncompress.model.cat_vton.unet import attention_state, load_attention_state
 

@@ -28,7 +28,7 @@ class NoCrossAttention(nn.Module):
 
 
 def build_unet(config: Mapping[str, Any]) -> nn.Module:
-    """diffusers' ``UNet2DConditionModel`` of ``config`` without its cross-attention. Errors: :func:`build_whole_unet`."""
+    """:func:`build_whole_unet` without its cross-attention."""
     unet = build_whole_unet(config)
     remove_cross_attention(unet)
     return unet
