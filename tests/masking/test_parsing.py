@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vtoncompress.masking.parsing import CLASSES, DENSEPOSE_CLASSES, Parsing
 
-INPUT: dict[str, Any] = {"size": [32, 24], "mean": [0.5, 0.4, 0.3], "deviation": [0.2, 0.25, 0.5], "channels": "bgr"}
+INPUT: dict[str, Any] = {"size": [64, 48], "mean": [0.5, 0.4, 0.3], "deviation": [0.2, 0.25, 0.5], "channels": "bgr"}
 COLOURS = {"background": 0, "hair": 40, "top": 80, "trousers": 120, "arm": 160, "face": 200}  # of all three channels
 
 
