@@ -75,8 +75,8 @@ class StepwiseRuntime(Runtime):
         if missing := [name for name in self.inputs if name not in inputs]:
             raise ValueError(f"this network needs {missing[0]}, which these pairs lack: give them masks, or others")
         seeds = [int(seed) for seed in inputs["seeds"]] if "seeds" in inputs else None
-        arrays = [inputs[name] for name in self.inputs]
-        return {"image": paint(self, self._schedule, self._sampling, *arrays, seeds=seeds)}
+        person, garment, mask = (inputs[name] for name in self.inputs)
+        return {"image": paint(self, self._schedule, self._sampling, person, garment, mask, seeds)}
 
     def encode(self, picture: Array) -> Array:
         """See :class:`vtoncompress.sampling.call.Networks`."""

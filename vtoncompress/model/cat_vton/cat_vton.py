@@ -84,9 +84,9 @@ class CatVTON(StepwiseModel):
 
         ``seeds``: one for each picture, instead of the sampler's.
         """
-        arrays = [tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask)]
+        shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
         networks = EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), person.device)
-        image = paint(networks, self.schedule, self.sampling, *arrays, seeds=seeds)
+        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(
