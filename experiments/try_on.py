@@ -4,6 +4,7 @@ import sys
 from typing import Any, cast
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.errors import run_main
@@ -20,8 +21,10 @@ def main(cfg: DictConfig) -> None:
     person, garment = read_image(cfg.person), read_image(cfg.garment)
     mask = None if cfg.mask is None else read_mask(cfg.mask)
     model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
+    person_mask = None if cfg.person_mask is None else read_mask(cfg.person_mask)
     try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads)
-    write_image(cfg.out, try_on(person, garment, mask))
+    try_on.masker = instantiate(cfg.masking)
+    write_image(cfg.out, try_on(person, garment, mask, person_mask))
     print(cfg.out)
 
 

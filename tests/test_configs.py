@@ -12,6 +12,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,12 +24,14 @@ from vtoncompress.evaluation.protocol import Protocol
 from vtoncompress.export.base import Exporter
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.four_stages import STAGES
+from vtoncompress.masking.base import Masker
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.pf_afn.loss import TERMS
 from vtoncompress.options import GROUPS, used
 from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
+from vtoncompress.sampling.base import Sampling
 from vtoncompress.sweep import check
 from vtoncompress.training_stage.base import TrainingStage
 
@@ -75,17 +78,8 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    assert groups == {
-        *KINDS,
-        "model",
-        "scope",
-        "metric",
-        "experiment",
-        "launcher",
-        "search",
-        "training_stage",
-        "protocol",
-    }
+    others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol"}
+    assert groups == {*KINDS, *others, "sampling", "masking"}
     assert all(choices(group) for group in groups)
 
 
@@ -110,6 +104,22 @@ def test_a_model_is_the_size_it_says(group: str, choice: str) -> None:
     assert cfg.model.name == choice
     data = instantiate(cfg.data)
     assert (data.height, data.width) == model.size
+
+
+@pytest.mark.parametrize("group, choice", choices("sampling"))
+def test_a_sampler_is_a_choice_of_a_model_with_steps(group: str, choice: str) -> None:
+    sampling = compose("config", ["model=cat_vton_small", f"sampling@model.sampling={choice}"]).model.sampling
+    assert isinstance(instantiate(sampling), Sampling)
+
+
+@pytest.mark.parametrize("group, choice", choices("masking"))
+def test_a_masker_builds_or_says_what_it_needs(group: str, choice: str) -> None:
+    masking = compose("try_on", [f"masking={choice}", "person=a", "garment=b", "out=c"]).masking
+    if choice == "parsing":
+        with pytest.raises(InstantiationException, match="needs a human parser of yours"):
+            instantiate(masking)
+    else:
+        assert isinstance(instantiate(masking), Masker)
 
 
 @pytest.mark.parametrize("group, choice", choices("scope"))

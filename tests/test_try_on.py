@@ -91,3 +91,40 @@ def test_a_mask_of_another_picture_is_refused() -> None:
     person, garment, mask = _pictures(*SIZE)
     with pytest.raises(ValueError, match=r"47x64 pixels and the garment 48x64"):
         TryOn(Paste(), SIZE)(person, garment, mask[:, 1:])
+
+
+class Painting(Runtime):
+    """Shows what it was given as the person's mask."""
+
+    inputs = ("person", "garment", "agnostic_mask")
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        assert set(inputs) == set(self.inputs)
+        return {"image": np.repeat(inputs["agnostic_mask"] * 2 - 1, 3, 1)}
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+def test_a_network_that_paints_inside_a_mask_gets_it_fitted_as_the_person() -> None:
+    person, garment, _ = _pictures(256, 256)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[64:128, 96:160] = 255
+    image = TryOn(Painting(), (128, 96))(person, garment, None, mask)
+    assert image[32:64, 32:64].min() == 255
+    assert image[:30].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros((64, 48), np.uint8), "the person's mask is empty"),
+        (np.full((64, 48), 255, np.uint8), "covers the whole picture"),
+        (np.eye(48, dtype=np.uint8) * 255, "48x48 pixels and the person 48x64"),
+        (None, "none is given: person_mask=FILE"),
+    ],
+)
+def test_a_persons_mask_that_cannot_be_used_is_one_line(mask: Any, message: str) -> None:
+    person, garment, _ = _pictures(64, 48)
+    with pytest.raises(ValueError, match=message):
+        TryOn(Painting(), (32, 24))(person, garment, None, mask)

@@ -8,7 +8,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def write_manifest(
     protocol: str | None = None,
     measured: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
+    inputs: Sequence[str] = ("person", "garment", "garment_mask"),
 ) -> Manifest:
     """Describe what ``exporter`` wrote into ``folder``; arguments as in :class:`Manifest`. Written last, and whole."""
     height, width = size
@@ -80,7 +81,7 @@ def write_manifest(
         measured=dict(measured or {}),
         versions=dict(versions or {}),
         files={name: file_hash(folder / name) for name in _files(folder)},
-        inputs={"person": picture, "garment": picture, "garment_mask": mask},
+        inputs={name: mask if name.endswith("mask") else picture for name in inputs},
         outputs={"image": image},
     )
     return _write(folder, manifest)

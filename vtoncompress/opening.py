@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.utils import instantiate
+
 from vtoncompress.deployment import open_deployment
 from vtoncompress.try_on import TryOn
 
@@ -44,11 +46,17 @@ def open_try_on(
 
 
 def _open_model(model: Mapping[str, Any]) -> Any:
+    from vtoncompress.model.base import StepwiseModel
     from vtoncompress.stage.model import open_model
 
     files = {part: file for part, file in (model.get("official") or {}).items() if part != "_target_"}
-    if model["checkpoint"] is None and (not files or None in files.values()):
-        options = " ".join(f"model.official.{part}=FILE" for part in files) or "model.checkpoint=FOLDER"
-        raise ValueError(f"model={model['name']} has no trained weights: add {options}")
-    network, _ = open_model({**model, "seed": 0})
+    options = " ".join(f"model.official.{part}=FILE" for part in files) or "model.checkpoint=FOLDER"
+    missing = ValueError(f"model={model['name']} has no trained weights: add {options}")
+    if model["checkpoint"] is None and not any(files.values()):
+        raise missing
+    network, origin = open_model({**model, "seed": 0})
+    if origin.startswith("random"):
+        raise missing
+    if isinstance(network, StepwiseModel):
+        network.set_sampling(instantiate(model["sampling"]))
     return network

@@ -77,7 +77,7 @@ def plan(cfg: Config) -> Plan:
         Stage(
             "subject", "vtoncompress.stage.subject:make",
             {
-                "data": few, "metric": {name: metric}, **_files("files", few),
+                "data": few, "metric": {name: metric}, **_files("files", few), **_sampling(cfg),
                 **(timing(cfg["deployed_threads"]) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
@@ -131,7 +131,7 @@ def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) 
     """What comes before the deployment, and the deployment; each stage depends on what its mode looks at."""
     mode, data = cfg["quantization"], cfg["training_data"]
     gate = {"parity_data": parity, **_files("parity_files", parity), "export": cfg["export"]}
-    config = {**gate, "model": cfg["model"]["name"], "seed": cfg["seed"]}
+    config = {**gate, **_sampling(cfg), "model": cfg["model"]["name"], "seed": cfg["seed"]}
     calibrated = declared(mode[TARGET], "calibrates", True) and mode.keys() != {TARGET}
     seen = [
         Stage(
@@ -215,6 +215,12 @@ def timing(threads: int | None) -> Config:
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
 
 
+def _sampling(cfg: Config) -> Config:
+    """How a model that works in steps is called; nothing for others, whose keys must not change by it."""
+    sampling = cfg["model"].get("sampling")
+    return {"sampling": sampling} if sampling else {}
+
+
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:
     chosen = {name: dict(metric) for name, metric in cfg["metric"].items() if metric["kind"] == kind}
     return {name: {key: value for key, value in metric.items() if key != "kind"} for name, metric in chosen.items()}
@@ -224,7 +230,9 @@ def _weight_files(model: Config) -> tuple[Path, ...]:
     if model["checkpoint"] is not None:
         return _checkpoint_files(model["checkpoint"])
     official = model.get("official") or {}
-    return tuple(Path(path) for key, path in official.items() if key != "_target_" and path is not None)
+    given = [Path(path) for key, path in official.items() if key != "_target_" and path is not None]
+    within = [sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path] for path in given]
+    return tuple(file for files in within for file in files)
 
 
 def _checkpoint_files(source: str) -> tuple[Path, ...]:

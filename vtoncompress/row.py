@@ -32,6 +32,7 @@ def describe(cfg: Config) -> Record:
         finetuning=choices["finetuning"],
         quantization=choices["quantization"],
         quantization_scope=choices.get("quantization_scope", ""),
+        sampling=_sampling(cfg),
         runtime=choices["runtime"],
         protocol=cfg["protocol"],
         pairs=cfg["pair_count"],
@@ -50,6 +51,12 @@ def describe(cfg: Config) -> Record:
             **environment(),
         },
     )
+
+
+def _sampling(cfg: Config) -> str:
+    """As ``ddim20``: the sampler and its steps; empty for a model that makes its picture in one call."""
+    sampling = cfg["model"].get("sampling")
+    return f"{sampling['_target_'].split('.')[-2]}{sampling['steps']}" if sampling else ""
 
 
 def finished(plan: Plan, store: Store) -> bool:

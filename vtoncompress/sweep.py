@@ -27,6 +27,7 @@ from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
+from vtoncompress.steps_check import check_steps
 from vtoncompress.store import Store
 from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
@@ -62,6 +63,7 @@ def check(cfg: DictConfig) -> None:
     built(config["pruning"]).check(network, config["scope"]["modules"])
     built(config["finetuning"]).check(network)
     mode.check(network)
+    check_steps(config, network)
     if (criterion := effective(config)["criterion"]) is not None:
         built(criterion).check(built(config["training_data"]))
     if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:

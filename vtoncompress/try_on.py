@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vtoncompress.data.base import Image
+from vtoncompress.data.base import Image, Pair
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.garment_mask import find_garment
 from vtoncompress.image import fit_garment, fit_person
+from vtoncompress.masking.agnostic import check_agnostic
+from vtoncompress.masking.base import Masker
+from vtoncompress.masking.none import NoMasker
 
 
 class TryOn:
@@ -19,28 +22,45 @@ class TryOn:
     Args:
         runtime: the opened network.
         size: its (height, width) in pixels.
+        masker: makes the person's mask for a network that needs one and a call that gives none.
     """
 
-    def __init__(self, runtime: Runtime, size: tuple[int, int]) -> None:
+    def __init__(self, runtime: Runtime, size: tuple[int, int], masker: Masker | None = None) -> None:
         self.runtime = runtime
         self.size = size
+        self.masker = masker or NoMasker()
 
-    def __call__(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Image:
+    def __call__(
+        self,
+        person: Image,
+        garment: Image,
+        garment_mask: Image | None = None,
+        agnostic_mask: Image | None = None,
+    ) -> Image:
         """The person in the garment, (h, w, 3) uint8 of the network's size.
 
         Args:
             person: (H, W, 3) uint8, any size; cropped around its centre to the network's aspect.
             garment: (H, W, 3) uint8, any size, the garment on a plain background.
-            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None.
+            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None. Looked at by
+                networks that need it, as is the next.
+            agnostic_mask: (H, W) uint8, 255 where the person is painted anew; made by the masker where it is None.
 
         Raises:
-            ValueError: a mask of another size than its garment, or no garment to be found.
+            ValueError: a mask of another size than its picture, no garment to be found, or a person's mask that is
+                missing, empty or over everything.
         """
-        return to_image(self.runtime(self.prepare(person, garment, garment_mask))["image"])
+        return to_image(self.runtime(self.prepare(person, garment, garment_mask, agnostic_mask))["image"])
 
-    def prepare(self, person: Image, garment: Image, garment_mask: Image | None = None) -> Tensors:
+    def prepare(
+        self,
+        person: Image,
+        garment: Image,
+        garment_mask: Image | None = None,
+        agnostic_mask: Image | None = None,
+    ) -> Tensors:
         """What the network is given in a call with the same arguments."""
-        return self._of_person(person) | self._of_garment(garment, garment_mask)
+        return self._of_person(person, agnostic_mask) | self._of_garment(garment, garment_mask)
 
     def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[[Image], Image] | None:
         """One garment for many people: a call that takes a person, with all that the garment decides computed now.
@@ -48,30 +68,44 @@ class TryOn:
         Arguments and errors as of a call; None where the runtime has no such way.
         """
         call = self.runtime.reuse(self._of_garment(garment, garment_mask))
-        return None if call is None else lambda person: to_image(call(self._of_person(person))["image"])
+        return None if call is None else lambda person: to_image(call(self._of_person(person, None))["image"])
 
     def with_person(self, person: Image) -> Callable[..., Image] | None:
         """One person in many garments: a call that takes a garment and its mask; otherwise as :meth:`with_garment`."""
-        call = self.runtime.reuse(self._of_person(person))
+        call = self.runtime.reuse(self._of_person(person, None))
         if call is None:
             return None
         return lambda garment, garment_mask=None: to_image(call(self._of_garment(garment, garment_mask))["image"])
 
-    def _of_person(self, person: Image) -> Tensors:
-        return {"person": _normalise(fit_person(person, self.size))}
+    def _of_person(self, person: Image, agnostic_mask: Image | None) -> Tensors:
+        tensors = {"person": _normalise(fit_person(person, self.size))}
+        if "agnostic_mask" in self.runtime.inputs:
+            tensors["agnostic_mask"] = _mask(self._agnostic_mask(person, agnostic_mask))
+        return tensors
 
     def _of_garment(self, garment: Image, garment_mask: Image | None) -> Tensors:
-        if garment_mask is None:
-            garment_mask = find_garment(garment)
-        elif garment_mask.shape != garment.shape[:2]:
-            raise ValueError(
-                f"the mask has {_extent(garment_mask)} pixels and the garment {_extent(garment)}: "
-                "give the mask of this very picture, or none"
-            )
-        return {
-            "garment": _normalise(fit_garment(garment, self.size)),
-            "garment_mask": _normalise_mask(fit_garment(garment_mask, self.size)),
-        }
+        tensors = {"garment": _normalise(fit_garment(garment, self.size))}
+        if "garment_mask" in self.runtime.inputs:
+            tensors["garment_mask"] = _mask(fit_garment(_garment_mask(garment, garment_mask), self.size))
+        return tensors
+
+    def _agnostic_mask(self, person: Image, given: Image | None) -> Image:
+        mask = self.masker(person) if given is None else given
+        check_agnostic(mask, person)
+        fitted = fit_person(mask, self.size)
+        check_agnostic(fitted, fitted[..., None])
+        return fitted
+
+
+def _garment_mask(garment: Image, given: Image | None) -> Image:
+    if given is None:
+        return find_garment(garment)
+    if given.shape != garment.shape[:2]:
+        raise ValueError(
+            f"the mask has {_extent(given)} pixels and the garment {_extent(garment)}: "
+            "give the mask of this very picture, or none"
+        )
+    return given
 
 
 def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
@@ -83,8 +117,17 @@ def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:
     return {
         "person": _normalise(person),
         "garment": _normalise(garment),
-        "garment_mask": _normalise_mask(garment_mask),
+        "garment_mask": _mask(garment_mask),
     }
+
+
+def pair_tensors(pair: Pair) -> Tensors:
+    """A pair of a network's size as a :class:`Runtime`'s inputs: those of :func:`to_tensors`, and ``agnostic_mask``
+    (1, 1, H, W) in 0..1 where the pair has one."""
+    tensors = to_tensors(pair.person, pair.garment, pair.garment_mask)
+    if pair.agnostic_mask is not None:
+        tensors["agnostic_mask"] = _mask(pair.agnostic_mask)
+    return tensors
 
 
 def to_image(image: NDArray[np.float32]) -> Image:
@@ -108,7 +151,7 @@ def _normalise(picture: Image) -> NDArray[np.float32]:
     return planes
 
 
-def _normalise_mask(mask: Image) -> NDArray[np.float32]:
+def _mask(mask: Image) -> NDArray[np.float32]:
     levels: NDArray[np.float32] = mask[None, None].astype(np.float32) / np.float32(255)
     return levels
 

@@ -17,8 +17,8 @@ from vtoncompress import checkpoint
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.export.torch_compile import TorchCompileExporter, TorchCompileRuntime, open_runtime
-from vtoncompress.export.tracing import INPUT_CHANNELS
 from vtoncompress.model.integer_convolution import Grid, IntegerConv2d, replace_layers
+from vtoncompress.model.pf_afn import PFAFN
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 
@@ -27,6 +27,7 @@ class Painter(nn.Module):
     """Not a whole try-on model, but all that a runtime asks of one."""
 
     size = (32, 24)
+    inputs = PFAFN.inputs
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +66,7 @@ def integer_painter() -> Any:
 
 def inputs(seed: int) -> Tensors:
     rng = np.random.default_rng(seed)
-    return {name: rng.uniform(-1, 1, (1, many, 32, 24)).astype(np.float32) for name, many in INPUT_CHANNELS.items()}
+    return {name: rng.uniform(-1, 1, (1, many, 32, 24)).astype(np.float32) for name, many in PFAFN.inputs.items()}
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from vtoncompress.export.tracing import INPUT_CHANNELS
 from vtoncompress.model.integer_convolution import IntegerConv2d
+from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.quantization import pt2e
 from vtoncompress.quantization.torchao_options import TorchAOOptions
 
@@ -20,6 +20,7 @@ class Residual(nn.Module):
     """A convolution whose result goes through a batch norm and, as it is, past it; small enough for seconds."""
 
     size = (8, 8)
+    inputs = PFAFN.inputs
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class Residual(nn.Module):
 
 def inputs(seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
-    return {name: torch.randn(1, channels, 8, 8) for name, channels in INPUT_CHANNELS.items()}
+    return {name: torch.randn(1, channels, 8, 8) for name, channels in PFAFN.inputs.items()}
 
 
 @pytest.fixture(scope="module")

@@ -50,11 +50,10 @@ def mean_over_pairs(
     perceptual = loss.distance()
     total = {parameter: torch.zeros_like(parameter) for parameter in model.parameters()}
     for start in range(0, pairs, batch):
-        singles = [training_tensors(data[index]) for index in range(start, min(start + batch, pairs))]
+        singles = [training_tensors(data[index], index) for index in range(start, min(start + batch, pairs))]
         tensors = {name: tensor.to(device) for name, tensor in default_collate(singles).items()}
         model.zero_grad()
-        trace = model.trace(*(tensors[name] for name in ("person", "garment", "garment_mask")))
-        torch.stack([*model.loss(trace, tensors, loss.weights, perceptual).values()]).sum().backward()
+        torch.stack([*model.losses(tensors, loss.weights, perceptual).values()]).sum().backward()
         for parameter, kept in total.items():
             if parameter.grad is not None:
                 kept += of(parameter.grad) * len(singles)

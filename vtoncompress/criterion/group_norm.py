@@ -116,8 +116,7 @@ class _Sparse(Objective):
         reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        trace = self.model.trace(batch["person"], batch["garment"], batch["garment_mask"])
-        own = self.model.loss(trace, batch, self.weights, self.perceptual)
+        own = self.model.losses(batch, self.weights, self.perceptual)
         return {**own, "sparsity": self.strength * group_sparsity(self.groups)}
 
 

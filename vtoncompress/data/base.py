@@ -27,6 +27,8 @@ class Pair:
         region: (H, W) uint8, the share (0 to 255) of this garment in each pixel of ``truth``, occlusion included.
         flow: (H, W, 2) float32, for each pixel of ``truth`` the (x, y) in ``garment`` it shows, in pixels with
             pixel centres at whole numbers; meaningful where ``region`` is not 0.
+        agnostic_mask: (H, W) uint8, 255 where ``person`` is painted anew by a model that inpaints, 0 elsewhere; None
+            where nobody has made one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Pair:
     truth: Image | None = None
     region: Image | None = None
     flow: NDArray[np.float32] | None = None
+    agnostic_mask: Image | None = None
 
 
 class TryOnData(Sequence[Pair], ABC):

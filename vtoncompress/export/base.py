@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,11 +30,18 @@ class LayerTime:
 
 
 class Runtime(ABC):
-    """An opened network: the one interface through which every variant is measured."""
+    """An opened network: the one interface through which every variant is measured.
+
+    Attributes:
+        inputs: names of what it takes.
+    """
+
+    inputs: Sequence[str] = ("person", "garment", "garment_mask")
 
     @abstractmethod
     def __call__(self, inputs: Tensors) -> Tensors:
-        """``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask`` (1, 1, H, W) in 0..1 -> named outputs."""
+        """The network's inputs by name, such as ``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask``
+        (1, 1, H, W) in 0..1, or more than it takes -> named outputs."""
 
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
         """A call that takes the inputs that ``fixed`` lacks, with what ``fixed`` decides alone computed now.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, Runtime, Tensors
+from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
 from vtoncompress.export.stored_parts import parts_of_onnx
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ MODEL_FILE = "model.onnx"
 OPSET = 20
 
 
-def read_onnx(folder: Path) -> onnx.ModelProto:
-    """The graph in ``folder``. ValueError where the file is missing or damaged."""
+def read_onnx(folder: Path, part: str = WHOLE) -> onnx.ModelProto:
+    """The graph ``part`` in ``folder``. ValueError where the file is missing or damaged."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    file = folder / MODEL_FILE
+    file = folder / f"{part}.onnx"
     if not file.is_file():
         raise ValueError(f"{file} is missing: export the network again")
     try:
@@ -37,11 +38,11 @@ def read_onnx(folder: Path) -> onnx.ModelProto:
         raise ValueError(f"{file} is damaged: export the network again") from error
 
 
-def write_onnx(graph: onnx.ModelProto, folder: Path) -> None:
+def write_onnx(graph: onnx.ModelProto, folder: Path, part: str = WHOLE) -> None:
     """Write ``graph`` into ``folder``, weights included."""
     import onnx
 
-    onnx.save(graph, folder / MODEL_FILE)
+    onnx.save(graph, folder / f"{part}.onnx")
 
 
 class ONNXRuntime(Runtime):
@@ -50,15 +51,16 @@ class ONNXRuntime(Runtime):
     Args:
         folder: with ``model.onnx``.
         threads: within an operation; null for all physical cores.
+        part: the graph's name, where the folder has more than one.
 
     Raises:
         ValueError: the file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, part: str = WHOLE) -> None:
         import onnxruntime
 
-        self._file = folder / MODEL_FILE
+        self._file = folder / f"{part}.onnx"
         if not self._file.is_file():
             raise ValueError(f"{self._file} is missing: export the network again")
         options = onnxruntime.SessionOptions()
@@ -73,10 +75,12 @@ class ONNXRuntime(Runtime):
             raise ValueError(f"{self._file} is damaged: export the network again") from error
         # The caller's thread works too. A session doesn't tell how many threads it started when none were asked for.
         self._threads = threads or 1 + _live_threads() - before
+        self.inputs = [entry.name for entry in self._session.get_inputs()]
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+        known = {name: inputs[name] for name in self.inputs}
+        return dict(zip(self._outputs, self._session.run(self._outputs, known), strict=True))
 
     def describe(self) -> dict[str, Any]:
         import onnxruntime
@@ -90,7 +94,7 @@ class ONNXRuntime(Runtime):
             # What is stored as float32 runs as float32: the CPU provider has no other way.
             "execution_precision": "f32",
             "forms": json.loads(self._session.get_modelmeta().custom_metadata_map.get(FORMS, "{}")),
-            **_stored(self._file.parent),
+            **_stored(self._file.parent, self._file.stem),
         }
 
 
@@ -99,13 +103,13 @@ def _live_threads() -> int:
     return len(list(tasks.iterdir())) if tasks.is_dir() else 0
 
 
-def _stored(folder: Path) -> dict[str, dict[str, int]]:
+def _stored(folder: Path, part: str) -> dict[str, dict[str, int]]:
     """Bytes of constants by element type, as ``{"f32": 64}``, and by part; nothing without the onnx package."""
     if importlib.util.find_spec("onnx") is None:
         return {}
     import onnx
 
-    model, stored = read_onnx(folder), Counter[str]()
+    model, stored = read_onnx(folder, part), Counter[str]()
     for constant in model.graph.initializer:
         element = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type)
         name = element.name.replace("float", "f").replace("uint", "u").replace("int", "i")
@@ -152,13 +156,13 @@ def _store_integers(model: onnx.ModelProto, network: TryOnModel) -> onnx.ModelPr
     return model
 
 
-def open_runtime(folder: Path, threads: int | None = None) -> ONNXRuntime:
+def open_runtime(folder: Path, threads: int | None = None) -> Runtime:
     """Open what :class:`ONNXExporter` wrote. ValueError where the file is missing or damaged."""
-    return ONNXRuntime(folder, threads)
+    return open_parts(folder, lambda part: ONNXRuntime(folder, threads, part))
 
 
 class ONNXExporter(Exporter):
-    """One file of fixed size, batch norms folded where a convolution precedes them."""
+    """One file of fixed size for each graph of the model, batch norms folded where a convolution precedes them."""
 
     runtime = "onnxruntime"
 
@@ -166,27 +170,29 @@ class ONNXExporter(Exporter):
         import torch
 
         from vtoncompress.export.onnx_storage import store
-        from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+        from vtoncompress.export.tracing import fold_batch_norms, quiet
         from vtoncompress.model.stored_convolution import make_ordinary
         from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
-        frozen, example = fold_batch_norms(model), example_inputs(model)
+        frozen = fold_batch_norms(model)
         layers = make_ordinary(frozen, WeightOnlyConv2d)
-        with quiet():
-            program = torch.onnx.export(
-                frozen,
-                kwargs=example,
-                output_names=list(frozen(**example)),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-        assert program is not None
         folder.mkdir(parents=True, exist_ok=True)
-        graph = _store_integers(_tidy(program.model_proto), frozen)
-        store(graph, layers)
-        graph.metadata_props.add(key=FORMS, value=json.dumps(frozen.forms(graph=True)))
-        write_onnx(graph, folder)
+        for part, source in frozen.graphs().items():
+            with quiet():
+                program = torch.onnx.export(
+                    source.module,
+                    kwargs=source.example,
+                    output_names=source.outputs or list(source.module(**source.example)),
+                    opset_version=OPSET,
+                    dynamo=True,
+                    verbose=False,
+                )
+            assert program is not None
+            graph = _store_integers(_tidy(program.model_proto), frozen)
+            store(graph, layers)
+            graph.metadata_props.add(key=FORMS, value=json.dumps(frozen.forms(graph=True)))
+            write_onnx(graph, folder, part)
+        write_call(model, folder)
 
-    def open(self, folder: Path) -> ONNXRuntime:
+    def open(self, folder: Path) -> Runtime:
         return open_runtime(folder)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
 from vtoncompress.export.openvino_split import split
+from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -32,25 +33,26 @@ def disable_telemetry() -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
-def read_ir(folder: Path) -> openvino.Model:
-    """The graph in ``folder``. ValueError where a file is missing or damaged."""
+def read_ir(folder: Path, part: str = WHOLE) -> openvino.Model:
+    """The graph ``part`` in ``folder``. ValueError where a file is missing or damaged."""
     disable_telemetry()
     import openvino
 
-    for name in (MODEL_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder / name} is missing: export the network again")
+    structure, weights = folder / f"{part}.xml", folder / f"{part}.bin"
+    for file in (structure, weights):
+        if not file.is_file():
+            raise ValueError(f"{file} is missing: export the network again")
     try:
-        return openvino.Core().read_model(folder / MODEL_FILE, folder / WEIGHTS_FILE)
+        return openvino.Core().read_model(structure, weights)
     except RuntimeError as error:
-        raise ValueError(f"{folder / MODEL_FILE} or {WEIGHTS_FILE} is damaged: export the network again") from error
+        raise ValueError(f"{structure} or {weights.name} is damaged: export the network again") from error
 
 
-def write_ir(graph: openvino.Model, folder: Path) -> None:
+def write_ir(graph: openvino.Model, folder: Path, part: str = WHOLE) -> None:
     """Write ``graph`` into ``folder`` with its constants as they are; OpenVINO's default is to store float16."""
     import openvino
 
-    openvino.save_model(graph, folder / MODEL_FILE, compress_to_fp16=False)
+    openvino.save_model(graph, folder / f"{part}.xml", compress_to_fp16=False)
 
 
 def store_integers(graph: openvino.Model) -> None:
@@ -67,13 +69,14 @@ class OpenVINORuntime(Runtime):
         folder: with ``model.xml`` and ``model.bin``.
         threads: null for all physical cores.
         cache: folder for the compiled network, which the next opening takes from there; null keeps none.
+        part: the graph's name, where the folder has more than one.
 
     Raises:
         ValueError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None, cache: Path | None = None) -> None:
-        graph = read_ir(folder)
+    def __init__(self, folder: Path, threads: int | None = None, cache: Path | None = None, part: str = WHOLE) -> None:
+        graph = read_ir(folder, part)
         import openvino
 
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
@@ -86,8 +89,9 @@ class OpenVINORuntime(Runtime):
         try:
             self._compiled = self._core.compile_model(graph, "CPU", settings)
         except RuntimeError as error:
-            raise ValueError(f"{folder / MODEL_FILE} can't be run here: {str(error).splitlines()[-1]}") from error
+            raise ValueError(f"{folder / part}.xml can't be run here: {str(error).splitlines()[-1]}") from error
         self._request = self._compiled.create_infer_request()
+        self.inputs = [port.any_name for port in self._compiled.inputs]
         self._outputs = {port.any_name: port for port in self._compiled.outputs}
         self._stored: Counter[str] = Counter()
         for node in graph.get_ops():
@@ -97,7 +101,7 @@ class OpenVINORuntime(Runtime):
         self._forms = json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        results = self._request.infer(inputs, share_inputs=True)
+        results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
 
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
@@ -157,13 +161,13 @@ class OpenVINORuntime(Runtime):
         }
 
 
-def open_runtime(folder: Path, threads: int | None = None, cache: Path | None = None) -> OpenVINORuntime:
+def open_runtime(folder: Path, threads: int | None = None, cache: Path | None = None) -> Runtime:
     """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
-    return OpenVINORuntime(folder, threads, cache)
+    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part))
 
 
 class OpenVINOExporter(Exporter):
-    """An IR of fixed size, batch norms folded where a convolution precedes them."""
+    """An IR of fixed size for each graph of the model, batch norms folded where a convolution precedes them."""
 
     runtime = "openvino"
 
@@ -172,22 +176,26 @@ class OpenVINOExporter(Exporter):
         import openvino
 
         from vtoncompress.export.openvino_storage import store
-        from vtoncompress.export.tracing import example_inputs, fold_batch_norms, quiet
+        from vtoncompress.export.tracing import fold_batch_norms, quiet
         from vtoncompress.model.stored_convolution import make_ordinary
 
-        frozen, example = fold_batch_norms(model), example_inputs(model)
+        frozen = fold_batch_norms(model)
         layers = make_ordinary(frozen)
-        with quiet():
-            graph = openvino.convert_model(
-                frozen,
-                example_input=example,
-                input=[(name, list(value.shape)) for name, value in example.items()],
-            )
-        store_integers(graph)
-        store(graph, layers)
-        graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
         folder.mkdir(parents=True, exist_ok=True)
-        write_ir(graph, folder)
+        for part, source in frozen.graphs().items():
+            with quiet():
+                graph = openvino.convert_model(
+                    source.module,
+                    example_input=source.example,
+                    input=[(name, list(value.shape)) for name, value in source.example.items()],
+                )
+            for port, name in zip(graph.outputs, source.outputs, strict=bool(source.outputs)):
+                port.get_tensor().set_names({name})
+            store_integers(graph)
+            store(graph, layers)
+            graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
+            write_ir(graph, folder, part)
+        write_call(model, folder)
 
-    def open(self, folder: Path) -> OpenVINORuntime:
+    def open(self, folder: Path) -> Runtime:
         return open_runtime(folder)

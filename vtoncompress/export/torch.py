@@ -11,8 +11,9 @@ from torch import nn
 
 from vtoncompress import checkpoint
 from vtoncompress.export.base import Exporter, Runtime, Tensors
+from vtoncompress.export.stepwise import read_call, write_call
 from vtoncompress.export.tracing import freeze
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
@@ -29,13 +30,13 @@ class TorchRuntime(Runtime):
     def __init__(self, model: TryOnModel, threads: int | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model = freeze(model)
+        self._model, self.inputs = freeze(model), tuple(model.inputs)
         self._stored = stored_bytes(self._model)
         make_ordinary(self._model, WeightOnlyConv2d)  # unpacked once, not in every call
 
     @torch.inference_mode()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._model(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:
@@ -64,7 +65,12 @@ def stored_bytes(model: nn.Module) -> dict[str, int]:
 
 def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
     """Open what :class:`TorchExporter` wrote. ValueError where a file is missing or damaged."""
-    return TorchRuntime(checkpoint.load(folder), threads)
+    model = checkpoint.load(folder)
+    if (call := read_call(folder)) is not None:
+        if not isinstance(model, StepwiseModel):
+            raise ValueError(f"{folder} has steps for a model without any: export the network again")
+        model.restore_call(call)
+    return TorchRuntime(model, threads)
 
 
 class TorchExporter(Exporter):
@@ -74,6 +80,7 @@ class TorchExporter(Exporter):
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         checkpoint.save(model, folder)
+        write_call(model, folder)
 
     def open(self, folder: Path) -> TorchRuntime:
         return open_runtime(folder)

@@ -60,6 +60,7 @@ class TorchCompileRuntime(Runtime):
         if threads is not None:
             torch.set_num_threads(threads)
         self._stored, self._forms = stored_bytes(model), model.forms(graph=False)
+        self.inputs = tuple(model.inputs)
         self._executed: Counter[str] = Counter()
         self._compiled = torch.compile(  # type: ignore[call-overload]  # its overloads lack isolate_recompiles
             _for_inductor(model),
@@ -75,7 +76,7 @@ class TorchCompileRuntime(Runtime):
 
     @torch.no_grad()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._compiled(**{name: torch.from_numpy(value) for name, value in inputs.items()})
+        outputs = self._compiled(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def describe(self) -> dict[str, Any]:

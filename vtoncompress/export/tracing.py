@@ -13,8 +13,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vtoncompress.model.base import TryOnModel
 
-INPUT_CHANNELS = {"person": 3, "garment": 3, "garment_mask": 1}
-
 
 def freeze(model: TryOnModel) -> TryOnModel:
     """A copy in evaluation mode, in float32 on the CPU, so that exporting changes nothing in ``model`` itself."""
@@ -39,7 +37,7 @@ def fold_batch_norms(model: TryOnModel) -> TryOnModel:
 
 def example_inputs(model: TryOnModel) -> dict[str, Tensor]:
     """Inputs of :meth:`TryOnModel.forward` by name, (1, C, H, W) of ``model.size``; values are of no importance."""
-    return {name: torch.full((1, channels, *model.size), 0.5) for name, channels in INPUT_CHANNELS.items()}
+    return {name: torch.full((1, channels, *model.size), 0.5) for name, channels in model.inputs.items()}
 
 
 @contextmanager

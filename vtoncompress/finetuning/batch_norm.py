@@ -22,7 +22,7 @@ def reestimate(model: TryOnModel, data: TryOnData, pairs: int) -> None:
     """
 
     def call(batch: Mapping[str, Tensor]) -> None:
-        model(*(batch[name] for name in ("person", "garment", "garment_mask")))
+        model(*(batch[name] for name in model.inputs))
 
     average_statistics(model, call, TrainingPairs(data, 0, pairs))
 

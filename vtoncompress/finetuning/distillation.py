@@ -24,7 +24,7 @@ from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE, check_teacher
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.finetuning.weights import check_names, term_weights
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
 from vtoncompress.shipped import checkpoint_folder
 
@@ -89,6 +89,11 @@ class Distillation(Finetuning):
 
     def check(self, model: TryOnModel) -> None:
         """See :meth:`vtoncompress.finetuning.base.Finetuning.check`."""
+        if not isinstance(model, TracedModel):
+            raise ValueError(
+                "finetuning=distillation compares what networks do on the way to a picture, which "
+                f"{type(model).__name__} does not show: use finetuning=supervised"
+            )
         self.loss.check(model)
         self.loop.check(model)
 
@@ -164,6 +169,7 @@ class Lessons(Objective):
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)
         gate = lessons.gate(student.image, teacher.image, batch["truth"])
+        assert isinstance(self.model, TracedModel)
         own = self.model.loss(student, batch, self.loss_weights, self.perceptual)
         return {**own, **self._lessons(student, teacher, gate), "teacher_better": gate.mean()}
 
@@ -179,6 +185,7 @@ class Lessons(Objective):
 
     @staticmethod
     def _trace(model: TryOnModel, batch: Mapping[str, Tensor]) -> Trace:
+        assert isinstance(model, TracedModel), "checked before"
         return model.trace(batch["person"], batch["garment"], batch["garment_mask"])
 
 

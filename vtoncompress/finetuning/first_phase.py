@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import nn
@@ -13,7 +14,8 @@ from torch import nn
 class FirstPhase:
     """Args:
     share: of the steps, from the first one, in which only ``modules`` learn; 0 is no such phase, 1 nothing else.
-    modules: names of submodules; the batch norms of all others keep their statistics and use them.
+    modules: names of submodules, or patterns of them, such as ``unet.*.attn1``; the batch norms of all others keep
+        their statistics and use them.
 
     Raises:
         ValueError: a share out of range, or one without modules.
@@ -42,9 +44,8 @@ class FirstPhase:
 
     def check(self, model: nn.Module) -> None:
         """ValueError where a module doesn't exist."""
-        known = dict(model.named_modules())
         for name in self.modules:
-            if not name or name not in known:
+            if not _matching(model, name):
                 raise ValueError(
                     f"finetuning.first_phase.modules names {name!r}, which {type(model).__name__} lacks: it has "
                     + ", ".join(name for name, _ in _upper(model))
@@ -58,11 +59,16 @@ class FirstPhase:
         """Freeze all but the modules. What is frozen is left out of the backward pass, so the phase is cheaper."""
         model.requires_grad_(False).eval()
         for name in self.modules:
-            model.get_submodule(name).requires_grad_(True).train()
+            for module in _matching(model, name):
+                module.requires_grad_(True).train()
 
     def end(self, model: nn.Module) -> None:
         """Let all of the model learn."""
         model.requires_grad_(True).train()
+
+
+def _matching(model: nn.Module, pattern: str) -> list[nn.Module]:
+    return [module for name, module in model.named_modules() if name and fnmatchcase(name, pattern)]
 
 
 def _upper(model: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -107,5 +107,4 @@ class _Supervision(Objective):
         reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        trace = self.model.trace(batch["person"], batch["garment"], batch["garment_mask"])
-        return self.model.loss(trace, batch, self.weights, self.perceptual)
+        return self.model.losses(batch, self.weights, self.perceptual)

@@ -62,7 +62,7 @@ def example_inputs(model: TryOnModel) -> dict[str, Tensor]:
     reference = next(model.parameters())
     return {
         name: torch.zeros(1, channels, *model.size, dtype=reference.dtype, device=reference.device)
-        for name, channels in (("person", 3), ("garment", 3), ("garment_mask", 1))
+        for name, channels in model.inputs.items()
     }
 
 
@@ -70,9 +70,8 @@ def count_with_torch_pruning(model: TryOnModel, inputs: dict[str, Tensor]) -> in
     """MACs by torch-pruning's own counter."""
     from torch_pruning.utils import count_ops_and_params  # heavy, and of no use to other metrics
 
-    arguments = (inputs["person"], inputs["garment"], inputs["garment_mask"])
     with torch.no_grad():
-        return int(count_ops_and_params(model, arguments)[0])
+        return int(count_ops_and_params(model, tuple(inputs[name] for name in model.inputs))[0])
 
 
 def _parameters(module: nn.Module) -> int:

@@ -61,7 +61,7 @@ class Speed(SubjectMetric):
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
         load = os.getloadavg()
         variant, baseline = (TryOn(runtime, subject.model.size) for runtime in (subject.runtime, subject.baseline))
-        shown = [(pair.person, pair.garment, pair.garment_mask) for pair in subject.pairs]
+        shown = [(pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask) for pair in subject.pairs]
         samples = take_turns((variant, baseline), shown, self.warmup, self.repetitions, self.seconds, self.turn)
         p50, p95 = np.percentile(samples[0], [50, 95]).tolist()
         baseline_p50 = float(np.median(samples[1]))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from vtoncompress.model.trace import Trace
+
+if TYPE_CHECKING:
+    from vtoncompress.sampling.base import Sampling
 
 
 class Network(nn.Module, ABC):
@@ -20,18 +24,35 @@ class Network(nn.Module, ABC):
         """What its class must be called with to build it before pruning, as JSON values."""
 
 
+@dataclass(frozen=True)
+class Graph:
+    """A network as a runtime gets it: what it computes, from what, and under which names.
+
+    Attributes:
+        module: called with ``example`` by name.
+        example: inputs of the right shapes.
+        outputs: names of what it returns, in order.
+    """
+
+    module: nn.Module
+    example: dict[str, Tensor]
+    outputs: list[str]
+
+
 class TryOnModel(Network):
     """A network that puts a garment on a person.
 
     Attributes:
+        inputs: channels of each argument of :meth:`forward` by its name, in order.
         size: (height, width) of all pictures, in pixels.
         parts: its separately compressible networks by the name scopes use, for example ``warp`` and ``generator``.
-        loss_terms: names of what :meth:`loss` can compute. Those that begin with ``perceptual``, and no others, look
+        loss_terms: names of what :meth:`losses` can compute. Those that begin with ``perceptual``, and no others, look
             through the perceptual distance.
         execution: the arguments that say how it computes and not what, as attributes that may be set: a checkpoint
             does not bind them.
     """
 
+    inputs: ClassVar[Mapping[str, int]]
     size: tuple[int, int]
     loss_terms: ClassVar[tuple[str, ...]]
     execution: ClassVar[tuple[str, ...]] = ()
@@ -42,13 +63,11 @@ class TryOnModel(Network):
         """Networks by name, in the order the data meets them."""
 
     @abstractmethod
-    def forward(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> dict[str, Tensor]:
+    def forward(self, *inputs: Any, **named: Any) -> dict[str, Tensor]:
         """One try-on call.
 
         Args:
-            person: (N, 3, H, W) in -1..1.
-            garment: (N, 3, H, W) in -1..1.
-            garment_mask: (N, 1, H, W) in 0..1.
+            inputs, named: those that :attr:`inputs` names: pictures (N, 3, H, W) in -1..1, masks (N, 1, H, W) in 0..1.
 
         Returns:
             ``image`` (N, 3, H, W) in -1..1, and whatever else this model can show; a model that warps gives ``flow``
@@ -56,13 +75,8 @@ class TryOnModel(Network):
         """
 
     @abstractmethod
-    def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
-        """:meth:`forward` for training: the same picture, with what a loss or a student looks at."""
-
-    @abstractmethod
-    def loss(
+    def losses(
         self,
-        trace: Trace,
         batch: Mapping[str, Tensor],
         weights: Mapping[str, float],
         perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
@@ -70,9 +84,9 @@ class TryOnModel(Network):
         """Scalars to add up and minimise, by name.
 
         Args:
-            trace: of the batch's call.
             batch: the arguments of :meth:`forward` and the truth: ``truth`` (N, 3, H, W) in -1..1, ``region``
-                (N, 1, H, W) in 0..1 and ``flow`` (N, 2, H, W) in garment pixels.
+                (N, 1, H, W) in 0..1 and ``flow`` (N, 2, H, W) in garment pixels. Also ``place`` (N,), whole numbers,
+                each sample's own, for what a loss draws at random.
             weights: name of :attr:`loss_terms` -> factor. What has none, or 0, is not computed.
             perceptual: distance of two pictures (N, 3, h, w) in -1..1, a scalar, where a term wants one.
         """
@@ -86,7 +100,7 @@ class TryOnModel(Network):
         """Names of the convolutions whose width is an interface, so that pruning must leave it."""
 
     @abstractmethod
-    def dependency_outputs(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> list[Tensor]:
+    def dependency_outputs(self, *inputs: Any) -> list[Tensor]:
         """A forward pass for tracing which channels are tied, made of ordinary layers only.
 
         Every parameter takes part. Where the real network multiplies or compares two features channel by channel, they
@@ -106,5 +120,49 @@ class TryOnModel(Network):
 
     def example_inputs(self) -> list[Tensor]:
         """Zeros for :meth:`forward`, batch 1."""
-        height, width = self.size
-        return [torch.zeros(1, channels, height, width) for channels in (3, 3, 1)]
+        return [torch.zeros(1, channels, *self.size) for channels in self.inputs.values()]
+
+    def graphs(self) -> dict[str, Graph]:
+        """What a runtime needs of it, by name, batch 1: the whole call, where nothing else is said."""
+        example = {name: torch.full((1, channels, *self.size), 0.5) for name, channels in self.inputs.items()}
+        return {"model": Graph(self, example, [])}
+
+    def call(self) -> dict[str, Any] | None:
+        """What a runtime must be told to make the call of :meth:`graphs`, as JSON values; None for one graph."""
+        return None
+
+
+class StepwiseModel(TryOnModel):
+    """A model that makes a picture in steps, whose number and kind are no part of its weights.
+
+    Attributes:
+        sampling: how pictures are made of what the networks predict.
+    """
+
+    sampling: Sampling
+
+    @abstractmethod
+    def set_sampling(self, sampling: Sampling) -> None:
+        """Make pictures by ``sampling`` from now on. ValueError where the model can't."""
+
+    @abstractmethod
+    def restore_call(self, call: Mapping[str, Any]) -> None:
+        """Make calls as the model did that told ``call``, see :meth:`call`. ValueError where it is damaged."""
+
+
+class TracedModel(TryOnModel):
+    """A model whose training call can be looked into, so that one may learn from another."""
+
+    @abstractmethod
+    def trace(self, person: Tensor, garment: Tensor, garment_mask: Tensor) -> Trace:
+        """:meth:`forward` for training: the same picture, with what a loss or a student looks at."""
+
+    @abstractmethod
+    def loss(
+        self,
+        trace: Trace,
+        batch: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """:meth:`losses` of a call that was made already."""

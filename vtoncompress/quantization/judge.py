@@ -12,7 +12,7 @@ from vtoncompress.export.base import Runtime
 from vtoncompress.metric.base import Batch, Measurement, Prediction
 from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.garment import GarmentLikeness
-from vtoncompress.try_on import to_image, to_tensors
+from vtoncompress.try_on import pair_tensors, to_image
 
 BATCH = 32
 NO_FID = 1e-9
@@ -109,7 +109,7 @@ class Judge:
 
 
 def _predict(runtime: Runtime, pair: Pair) -> Prediction:
-    return Prediction(to_image(runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))["image"]))
+    return Prediction(to_image(runtime(pair_tensors(pair))["image"]))
 
 
 def _value(measurement: Measurement, column: str) -> float:

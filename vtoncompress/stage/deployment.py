@@ -18,8 +18,9 @@ from vtoncompress.export.base import Exporter, Tensors
 from vtoncompress.export.parity import check_parity
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.stage.quantization import RECORD, material
+from vtoncompress.stage.sampling import load_sampled
 from vtoncompress.stage.seed import set_seed
-from vtoncompress.try_on import to_tensors
+from vtoncompress.try_on import pair_tensors
 
 PARITY = "parity.json"
 EXPORT_TOLERANCE = 1.0
@@ -64,7 +65,7 @@ def make_prepared(config: Mapping[str, Any], tuned: Path, prepared: Path, out: P
 
 def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, out: Path) -> None:
     set_seed(config["seed"])
-    model = checkpoint.load(tuned)
+    model = load_sampled(tuned, config)
     exporter, quantization = instantiate(config["export"]), instantiate(config["quantization"])
     exporter.export(model, out / FILES)
     told = quantization.convert(out / FILES, exporter.runtime, model, material(config, calibrated))
@@ -75,7 +76,7 @@ def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, ou
 
 
 def _test(config: Mapping[str, Any]) -> list[Tensors]:
-    return [to_tensors(pair.person, pair.garment, pair.garment_mask) for pair in instantiate(config["parity_data"])]
+    return [pair_tensors(pair) for pair in instantiate(config["parity_data"])]
 
 
 def _finish(
@@ -95,4 +96,5 @@ def _finish(
         size=model.size,
         convention=model.arguments().get("convention"),
         versions=environment()["versions"],
+        inputs=tuple(model.inputs),
     )

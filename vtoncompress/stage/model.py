@@ -40,10 +40,9 @@ def open_model(config: Mapping[str, Any]) -> tuple[TryOnModel, str]:
         return model, f"checkpoint {Path(source).name}"
     torch.manual_seed(config["seed"])
     model = instantiate(config["network"])
-    official = config.get("official")
-    if official is not None and any(official[part] is not None for part in ("warp", "generator")):
-        instantiate(official, model)
-        left = [part for part in ("warp", "generator") if official[part] is None]
+    official = config.get("official") or {}
+    if any(file is not None for part, file in official.items() if part != "_target_"):
+        left = instantiate(official, model)
         random = f"random {left[0]}, seed {config['seed']}; " if left else ""
         return model.eval(), f"{random}official checkpoint files"
     return model.eval(), f"random, seed {config['seed']}"
@@ -55,7 +54,7 @@ def check_sources(config: Mapping[str, Any]) -> None:
     if config["checkpoint"] is not None and given:
         raise ValueError(
             f"model.official.{given[0]} and model.checkpoint={config['checkpoint']} are both given: the published "
-            "files belong to model=pf_afn, or set model.checkpoint=null"
+            "files belong to the full-size model, or set model.checkpoint=null"
         )
 
 

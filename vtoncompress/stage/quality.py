@@ -16,7 +16,7 @@ from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.base import Batch, Measurement, Prediction
 from vtoncompress.picture_grid import difference, write_grid
-from vtoncompress.try_on import to_image, to_tensors
+from vtoncompress.try_on import pair_tensors, to_image
 
 MEASUREMENTS, GRID = "measurements.json", "pictures.png"
 BATCH = 32
@@ -28,7 +28,7 @@ def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
     runtime = open_deployment(deployed / FILES).runtime
 
     def predict(pair: Pair) -> Prediction:
-        outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))
+        outputs = runtime(pair_tensors(pair))
         flow = outputs.get("flow")
         return Prediction(to_image(outputs["image"]), None if flow is None else flow[0].transpose(1, 2, 0).copy())
 

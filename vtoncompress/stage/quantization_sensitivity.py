@@ -28,7 +28,7 @@ from vtoncompress.model.integer_convolution import Grid
 from vtoncompress.quantization.min_max import input_grids, make_integer
 from vtoncompress.stage import calibration
 from vtoncompress.stage.seed import set_seed
-from vtoncompress.try_on import to_image, to_tensors
+from vtoncompress.try_on import pair_tensors, to_image
 
 POINT, GRIDS, PICTURES = "point.json", "grids.json", "pictures.npy"
 BATCH = 32
@@ -71,7 +71,7 @@ def _look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArra
     while some := list(islice(left, BATCH)):
         predictions = []
         for pair in some:
-            outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))
+            outputs = runtime(pair_tensors(pair))
             flow = outputs.get("flow")
             pictures.append(outputs["image"][0])
             predictions.append(

@@ -25,7 +25,7 @@ from vtoncompress.metric.garment import GarmentLikeness
 from vtoncompress.metric.macs import count_macs
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.stage.seed import set_seed
-from vtoncompress.try_on import to_image, to_tensors
+from vtoncompress.try_on import pair_tensors, to_image
 
 POINT = "point.json"
 BATCH = 32
@@ -100,7 +100,7 @@ def _look(model: TryOnModel, pairs: list[Pair]) -> dict[str, float]:
 
 
 def _predict(runtime: TorchRuntime, pair: Pair) -> Prediction:
-    outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))
+    outputs = runtime(pair_tensors(pair))
     flow = outputs.get("flow")
     return Prediction(to_image(outputs["image"]), None if flow is None else flow[0].transpose(1, 2, 0).copy())
 

@@ -8,23 +8,23 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from vtoncompress import checkpoint
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.quality import write_measurements
+from vtoncompress.stage.sampling import load_sampled
 
 
 def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, out: Path) -> None:
     """Write ``measurements.json``. ``config``: ``metric`` (one), ``data``, for time ``threads`` of both networks."""
-    threads, baseline = config.get("threads"), checkpoint.load(dense)
+    threads, baseline = config.get("threads"), load_sampled(dense, config)
     baseline.use_definitions()
     subject = Subject(
-        model=checkpoint.load(tuned),
+        model=load_sampled(tuned, config),
         folder=deployed / FILES,
         runtime=open_deployment(deployed / FILES, threads).runtime,
         baseline=TorchRuntime(baseline, threads),
         pairs=instantiate(config["data"])[:],
-        dense=checkpoint.load(dense),
+        dense=load_sampled(dense, config),
     )
     write_measurements({name: instantiate(metric).measure(subject) for name, metric in config["metric"].items()}, out)

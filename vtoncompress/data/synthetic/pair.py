@@ -11,7 +11,7 @@ from vtoncompress.data.synthetic.body import draw_body
 from vtoncompress.data.synthetic.garment import Garment, sample_garment
 from vtoncompress.data.synthetic.person import Person, sample_person
 from vtoncompress.data.synthetic.shop import draw_garment
-from vtoncompress.data.synthetic.worn import dress
+from vtoncompress.data.synthetic.worn import dress, painted_anew
 
 _SPLITS = {"train": 1, "test": 2}
 _PERSON, _WORN, _TARGET = 1, 2, 3
@@ -77,7 +77,9 @@ class Synthetic(TryOnData):
         body = draw_body(person, self.height, self.width)
         before, after = dress(body, worn), dress(body, target)
         garment, mask = draw_garment(target, self.height, self.width)
-        return Pair(self.name(index), before.image, garment, mask, after.image, after.region, after.flow)
+        return Pair(
+            self.name(index), before.image, garment, mask, after.image, after.region, after.flow, painted_anew(before)
+        )
 
     def pair_list(self) -> list[str]:
         """One line a pair: its name, which with the code fixes its pictures."""

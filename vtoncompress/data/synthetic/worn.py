@@ -7,6 +7,7 @@ point that the deformation leads to, so it is as sharp as the shop picture, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,27 @@ from vtoncompress.data.synthetic.canvas import Array, Window, blend, cover, smoo
 from vtoncompress.data.synthetic.cut import half_width, join, sleeve_half_width, sleeve_to_flat
 from vtoncompress.data.synthetic.garment import ARM_LENGTH, Garment
 from vtoncompress.data.synthetic.layer import sleeve_layer, trunk_layer
-from vtoncompress.data.synthetic.parts import Label
+from vtoncompress.data.synthetic.parts import BodyPart, Label
 from vtoncompress.data.synthetic.person import Person
 from vtoncompress.data.synthetic.shop import Placement
+from vtoncompress.masking.agnostic import agnostic_mask
 
 _WRAP = 0.10
 """How much the cloth at the sides turns away from the viewer: 0 would be a flat body."""
+
+
+def _chosen(kind: type[IntEnum], *members: IntEnum) -> NDArray[np.bool_]:
+    """(len(kind),): whether a member is among those, by its number."""
+    return np.array([member in members for member in kind])
+
+
+_PAINTED_LABELS = _chosen(Label, Label.GARMENT, Label.NECK)
+_PAINTED_PARTS = _chosen(
+    BodyPart,
+    BodyPart.TRUNK, BodyPart.RIGHT_UPPER_ARM, BodyPart.LEFT_UPPER_ARM, BodyPart.RIGHT_FOREARM, BodyPart.LEFT_FOREARM,
+)  # fmt: skip
+_KEPT_LABELS = _chosen(Label, Label.FACE, Label.HAIR)
+_KEPT_PARTS = _chosen(BodyPart, BodyPart.RIGHT_HAND, BodyPart.LEFT_HAND)
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,15 @@ def dress(body: Body, garment: Garment) -> Dressed:
     head.window.of(labels)[head.face > 0.5] = Label.FACE
     head.window.of(labels)[head.hair > 0.5] = Label.HAIR
     return Dressed(to_bytes(picture), to_bytes(region), flow, labels, body.keypoints, body.body_parts)
+
+
+def painted_anew(person: Dressed) -> Image:
+    """Mask (H, W) uint8, 255 where a model that inpaints paints ``person`` in another top.
+
+    From what is known before: the top that is worn, trunk and arms under it, never the top that comes.
+    """
+    painted = _PAINTED_LABELS[person.labels] | _PAINTED_PARTS[person.body_parts]
+    return agnostic_mask(painted, _KEPT_LABELS[person.labels] | _KEPT_PARTS[person.body_parts])
 
 
 def draw_person(person: Person, garment: Garment, height: int, width: int) -> Dressed:

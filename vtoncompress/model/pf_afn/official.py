@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-import pickle
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vtoncompress.checkpoint import resize
 from vtoncompress.model.pf_afn.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.widths import check_widths
+from vtoncompress.model.weight_file import read_weight_file
 
 PREFIX = "module."  # of checkpoints that were saved from a data-parallel wrapper
 TRAINING_ONLY = frozenset({"aflow_net.weight"})  # fixed smoothness filter of the training loss
@@ -40,7 +37,7 @@ class Published:
     pruned: bool
 
 
-def load_official(model: PFAFN, warp: Path | str | None, generator: Path | str | None) -> None:
+def load_official(model: PFAFN, warp: Path | str | None, generator: Path | str | None) -> list[str]:
     """Load published weights into ``model``, in place and only if all of them fit. No code in a file is run.
 
     A pruned network's layers get the widths of the file's tensors; what stands beside them in the file, such as pruning
@@ -51,6 +48,9 @@ def load_official(model: PFAFN, warp: Path | str | None, generator: Path | str |
             (``seed`` for those of the compression project).
         warp, generator: ``.pth`` (a state dict, with or without ``module.``, alone or as ``model`` of a dictionary) or
             ``.safetensors``; None leaves a part.
+
+    Returns:
+        The parts that were left.
 
     Raises:
         ValueError: a file that is missing, damaged, would run code, or belongs to another network; widths of layers
@@ -65,40 +65,18 @@ def load_official(model: PFAFN, warp: Path | str | None, generator: Path | str |
     for part, state in states.items():
         resize(model.parts[part], state)
         model.parts[part].load_state_dict(state)
+    return [part for part, file in files.items() if file is None]
 
 
 def read_checkpoint(path: Path) -> Published:
     """What a file holds. Errors as above."""
-    if not path.is_file():
-        raise ValueError(f"there is no checkpoint {path}: check the path")
-    content: object = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = read_weight_file(path)
     within = isinstance(content, Mapping) and isinstance(content.get(MODEL), Mapping)
     state = content[MODEL] if isinstance(content, Mapping) and within else content
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict: save model.state_dict() into it")
     bare = {str(key).removeprefix(PREFIX): value for key, value in state.items()}
     return Published({key: value for key, value in bare.items() if key not in TRAINING_ONLY}, within)
-
-
-def _read_safetensors(path: Path) -> State:
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no safetensors file, or cut short: get it again") from error
-
-
-def _read_pickle(path: Path) -> object:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails at any place of torch's reader
-        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
-            raise ValueError(
-                f"{path} holds more than weights and would run code: where it was made, save its state dict alone, "
-                "torch.save(network.state_dict(), FILE)"
-            ) from error
-        raise ValueError(f"{path} is no PyTorch checkpoint, or cut short: get it again") from error
-    return content
 
 
 def _check_fit(intro: str, model: PFAFN, part: str, published: Published) -> State:

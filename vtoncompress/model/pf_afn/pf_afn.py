@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import TracedModel
 from vtoncompress.model.pf_afn.convention import find_convention
 from vtoncompress.model.pf_afn.correlation.layer import FASTEST, LOOP, check_choice, form_for
 from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
@@ -35,7 +35,7 @@ def check_shape(width: float, size: Sequence[int]) -> None:
         )
 
 
-class PFAFN(TryOnModel):
+class PFAFN(TracedModel):
     """Warp network and generator.
 
     Args:
@@ -48,6 +48,7 @@ class PFAFN(TryOnModel):
         ValueError: a size or a width that the network can't have, or no such correlation.
     """
 
+    inputs: ClassVar = {"person": 3, "garment": 3, "garment_mask": 1}
     loss_terms = tuple(TERMS)
     execution = ("correlation",)
 
@@ -122,6 +123,12 @@ class PFAFN(TryOnModel):
         perceptual: Distance | None = None,
     ) -> dict[str, Tensor]:
         return weighted_terms(trace, batch, weights, perceptual)
+
+    def losses(
+        self, batch: Mapping[str, Tensor], weights: Mapping[str, float], perceptual: Distance | None = None
+    ) -> dict[str, Tensor]:
+        trace = self.trace(batch["person"], batch["garment"], batch["garment_mask"])
+        return self.loss(trace, batch, weights, perceptual)
 
     def float_layers(self) -> list[str]:
         return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]

@@ -1,0 +1,148 @@
+"""CatVTON (Chong et al. 2024): person and garment side by side in one picture of latents, inpainted by one UNet."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vtoncompress.model.base import Graph, StepwiseModel
+from vtoncompress.model.cat_vton.eager import EagerNetworks
+from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
+from vtoncompress.model.cat_vton.unet import Denoiser, build_unet
+from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
+from vtoncompress.sampling.base import Sampling
+from vtoncompress.sampling.call import describe, paint, recall
+from vtoncompress.sampling.ddim import DDIM
+from vtoncompress.sampling.noise_schedule import NoiseSchedule
+
+
+class CatVTON(StepwiseModel):
+    """Autoencoder, UNet and sampler.
+
+    Args:
+        size: (height, width) in pixels, multiples of what the autoencoder downsamples by (8 for the published one).
+        unet: config of diffusers' ``UNet2DConditionModel``; its cross-attention gets no weights.
+        vae: config of diffusers' ``AutoencoderKL``.
+        scheduler: see :class:`vtoncompress.sampling.noise_schedule.NoiseSchedule`.
+
+    Attributes:
+        latent_scale: (), by what latents are multiplied for the UNet: the autoencoder's ``scaling_factor``, or what its
+            training found.
+
+    Raises:
+        ValueError: a size or config that the networks can't have.
+    """
+
+    inputs: ClassVar = {"person": 3, "garment": 3, "agnostic_mask": 1}
+    loss_terms = tuple(TERMS)
+    latent_scale: Tensor
+
+    def __init__(
+        self, size: Sequence[int], unet: Mapping[str, Any], vae: Mapping[str, Any], scheduler: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        size, unet, vae, scheduler = (_plain(value) for value in (size, unet, vae, scheduler))
+        self._arguments = {"size": size, "unet": unet, "vae": vae, "scheduler": scheduler}
+        self.schedule, self.sampling = NoiseSchedule.of(scheduler), DDIM()
+        self.vae, self.unet = build_vae(vae), build_unet(unet)
+        self.factor, self.latent_channels = downsampling(vae), int(vae["latent_channels"])
+        _check(size, self.factor, self.latent_channels, unet)
+        self.size = (size[0], size[1])
+        self.register_buffer("latent_scale", torch.tensor(float(vae.get("scaling_factor", 1.0))))
+
+    def arguments(self) -> dict[str, Any]:
+        return copy.deepcopy(self._arguments)
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        return {"vae": self.vae, "unet": self.unet}
+
+    def set_sampling(self, sampling: Sampling) -> None:
+        sampling.timesteps(self.schedule)
+        self.sampling = sampling
+
+    def encoder(self) -> Encoder:
+        """Pictures -> latents, by this model's own weights."""
+        return Encoder(self.vae, self.latent_scale)
+
+    def denoiser(self) -> Denoiser:
+        """Noisy latents -> noise, by this model's own weights."""
+        return Denoiser(self.unet)
+
+    def decoder(self) -> Decoder:
+        """Latents -> pictures, by this model's own weights."""
+        return Decoder(self.vae, self.latent_scale)
+
+    def forward(
+        self, person: Tensor, garment: Tensor, agnostic_mask: Tensor, seeds: Sequence[int] | None = None
+    ) -> dict[str, Tensor]:
+        """The whole call, without gradients; the loop over steps is the one that every runtime shares.
+
+        ``seeds``: one for each picture, instead of the sampler's.
+        """
+        shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
+        networks = EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), person.device)
+        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds)
+        return {"image": torch.from_numpy(image).to(person.device)}
+
+    def losses(
+        self,
+        batch: Mapping[str, Tensor],
+        weights: Mapping[str, float],
+        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        return weighted_terms(self, batch, weights, perceptual)
+
+    def graphs(self) -> dict[str, Graph]:
+        height, width = (side // self.factor for side in self.size)
+        channels, pictures = self.latent_channels, 1 if self.sampling.guidance == 1 else 2
+        noisy = torch.zeros(pictures, 2 * channels + 1, 2 * height, width)
+        picture, latents = torch.zeros(1, 3, *self.size), torch.zeros(1, channels, height, width)
+        return {
+            "encoder": Graph(self.encoder(), {"picture": picture}, ["latents"]),
+            "unet": Graph(self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"]),
+            "decoder": Graph(self.decoder(), {"latents": latents}, ["picture"]),
+        }
+
+    def call(self) -> dict[str, Any]:
+        return describe(self.schedule, self.sampling)
+
+    def restore_call(self, call: Mapping[str, Any]) -> None:
+        _, sampling = recall(call)
+        self.set_sampling(sampling)
+
+    def float_layers(self) -> list[str]:
+        return []
+
+    def output_layers(self) -> list[str]:
+        return ["unet.conv_out", "vae.encoder.conv_out", "vae.quant_conv", "vae.decoder.conv_out"]
+
+    def dependency_outputs(self, person: Tensor, garment: Tensor, agnostic_mask: Tensor) -> list[Tensor]:
+        latents = self.encoder()(person)
+        both = torch.cat([latents, self.encoder()(garment)], 2)
+        noise = self.denoiser()(torch.cat([both, torch.zeros_like(both[:, :1]), both], 1), torch.tensor(1))
+        return [noise, self.decoder()(latents)]
+
+
+def _plain(value: Any) -> Any:
+    """A config's value without the wrappers that Hydra puts around it."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _check(size: Sequence[int], factor: int, channels: int, unet: Mapping[str, Any]) -> None:
+    """ValueError for a size or a UNet that doesn't go with the autoencoder."""
+    if len(size) != 2 or any(side < factor or side % factor for side in size):
+        raise ValueError(
+            f"model.size={[*size]}: height and width must be multiples of {factor}, by which it downsamples"
+        )
+    if (unet["in_channels"], unet["out_channels"]) != (2 * channels + 1, channels):
+        raise ValueError(
+            f"the UNet reads {unet['in_channels']} channels and gives {unet['out_channels']}, but with "
+            f"model.network.vae.latent_channels={channels} it must be {2 * channels + 1} and {channels}"
+        )

@@ -1,0 +1,127 @@
+"""What CatVTON's networks minimise: the autoencoder's loss on pictures, and the UNet's on noise in latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vtoncompress.model.cat_vton.vae import posterior
+
+if TYPE_CHECKING:  # the model imports its loss
+    from vtoncompress.model.cat_vton.cat_vton import CatVTON
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+TERMS = ("noise", "dream", "reconstruction", "perceptual_reconstruction", "divergence")
+UNCONDITIONAL = 0.1
+"""Share of samples that are trained without their garment, which guidance needs."""
+DREAM_POWER = 10
+"""By which the noisier timesteps are rectified less; CatVTON's (section 4.2)."""
+SCALE_MOMENTUM = 0.01
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """What each sample draws at random, by its place in the training alone, so that a resumed run draws the same.
+
+    Attributes:
+        noise: (N, C, 2h, w), normal.
+        timesteps: (N,), whole numbers.
+        shown: (N, 1, 1, 1), 0 for samples without their garment, otherwise 1.
+    """
+
+    noise: Tensor
+    timesteps: Tensor
+    shown: Tensor
+
+
+def weighted_terms(
+    model: CatVTON, batch: Mapping[str, Tensor], weights: Mapping[str, float], perceptual: Distance | None
+) -> dict[str, Tensor]:
+    """Name -> weighted scalar; see :meth:`vtoncompress.model.base.TryOnModel.losses`.
+
+    ``noise``: mean squared error of the predicted noise (Ho et al. 2020). ``dream``: the same after the network's own
+    estimate has rectified noise and target (Zhou et al. 2024). Both leave the autoencoder as it is.
+    ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
+    distance; ``divergence``: of the posterior from the unit normal, per latent (Kingma and Welling 2014).
+    """
+    counted = {name for name, weight in weights.items() if weight}
+    found: dict[str, Tensor] = {}
+    if counted & {"noise", "dream"}:
+        found |= _noise_terms(model, batch, counted)
+    if counted & {"reconstruction", "perceptual_reconstruction", "divergence"}:
+        found |= _picture_terms(model, batch, counted, perceptual)
+    return {name: weights[name] * found[name] for name in TERMS if name in counted}
+
+
+def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str]) -> dict[str, Tensor]:
+    painted = (batch["agnostic_mask"] >= 0.5).to(batch["person"].dtype)
+    with torch.no_grad():
+        encode = model.encoder()
+        garment = encode(batch["garment"])
+        clean = torch.cat([encode(batch["truth"]), garment], 2)
+        hidden = encode(batch["person"] * (1 - painted))
+    draw = _draw(model, batch["place"], clean)
+    mask = painted[..., :: model.factor, :: model.factor]
+    mask = torch.cat([mask, torch.zeros_like(mask)], 2)
+    known = torch.cat([mask, torch.cat([hidden, garment * draw.shown], 2)], 1)
+    kept = torch.as_tensor(model.schedule.kept(), dtype=clean.dtype, device=clean.device)[draw.timesteps]
+    kept = kept.view(-1, 1, 1, 1)
+    denoise, found = model.denoiser(), {}
+
+    def error(noise: Tensor) -> Tensor:
+        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
+        return F.mse_loss(denoise(torch.cat([noisy, known], 1), draw.timesteps).float(), noise)
+
+    if "noise" in counted:
+        found["noise"] = error(draw.noise)
+    if "dream" in counted:
+        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * draw.noise
+        with torch.no_grad():
+            estimate = denoise(torch.cat([noisy, known], 1), draw.timesteps).float()
+        found["dream"] = error(draw.noise + (1 - kept).sqrt() ** DREAM_POWER * (draw.noise - estimate))
+    return found
+
+
+def _draw(model: CatVTON, places: Tensor, like: Tensor) -> _Draw:
+    noise, timesteps, shown = [], [], []
+    for place in places.tolist():
+        generator = torch.Generator().manual_seed(int(place))
+        noise.append(torch.randn(like.shape[1:], generator=generator))
+        timesteps.append(torch.randint(model.schedule.num_train_timesteps, (), generator=generator))
+        shown.append(torch.rand((), generator=generator) >= UNCONDITIONAL)
+    garments = torch.stack(shown).to(like).view(-1, 1, 1, 1)
+    return _Draw(torch.stack(noise).to(like), torch.stack(timesteps).to(like.device), garments)
+
+
+def _picture_terms(
+    model: CatVTON, batch: Mapping[str, Tensor], counted: set[str], perceptual: Distance | None
+) -> dict[str, Tensor]:
+    pictures = _pictures(batch)
+    found = posterior(model.vae, pictures)
+    if model.training:
+        with torch.no_grad():
+            model.latent_scale.lerp_(1 / found.mean.float().std(), SCALE_MOMENTUM)
+    noise = [torch.randn(found.mean.shape[1:], generator=torch.Generator().manual_seed(p)) for p in _seeds(batch)]
+    latents = found.mean + found.std * torch.stack(noise).to(found.mean)
+    decoded = model.vae.decode(latents, return_dict=False)[0].float()  # type: ignore[operator]
+    terms = {"reconstruction": F.l1_loss(decoded, pictures), "divergence": found.kl().mean() / found.mean[0].numel()}
+    if "perceptual_reconstruction" in counted:
+        assert perceptual is not None, "its name begins with perceptual"
+        terms["perceptual_reconstruction"] = perceptual(decoded, pictures)
+    return terms
+
+
+def _pictures(batch: Mapping[str, Tensor]) -> Tensor:
+    """Of four samples two give the person in the garment, one the garment, one the person with its clothes hidden."""
+    hidden = batch["person"] * (batch["agnostic_mask"] < 0.5).to(batch["person"].dtype)
+    kind = (batch["place"] // 2 % 4).view(-1, 1, 1, 1)  # every other place is mirrored
+    return torch.where(kind == 2, batch["garment"], torch.where(kind == 3, hidden, batch["truth"]))
+
+
+def _seeds(batch: Mapping[str, Tensor]) -> list[int]:
+    return [int(place) for place in batch["place"].tolist()]
