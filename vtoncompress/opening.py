@@ -54,9 +54,10 @@ def _open_model(model: Mapping[str, Any]) -> Any:
     missing = ValueError(f"model={model['name']} has no trained weights: add {options}")
     if model["checkpoint"] is None and not any(files.values()):
         raise missing
+    sampling = instantiate(model["sampling"]) if model.get("sampling") else None  # a mistake in it is told first
     network, origin = open_model({**model, "seed": 0})
     if origin.startswith("random"):
         raise missing
     if isinstance(network, StepwiseModel):
-        network.set_sampling(instantiate(model["sampling"]))
+        network.set_sampling(sampling)
     return network
