@@ -87,7 +87,11 @@ class Inception(Extractor):
 
     @cached_property
     def _compiled(self) -> Any:
-        import openvino  # here, so that who looks through the shipped network does not wait for it
+        # Here, so that who looks through the shipped network does not wait for it.
+        from vtoncompress.export.openvino import disable_telemetry
+
+        disable_telemetry()
+        import openvino
 
         # Traced by ourselves: OpenVINO would trace twice more to check what a network without branches can't get wrong.
         example = torch.zeros(1, 3, SIDE, SIDE)
