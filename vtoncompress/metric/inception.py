@@ -87,7 +87,11 @@ class Inception(Extractor):
 
     @cached_property
     def _compiled(self) -> Any:
-        import openvino  # here, so that who looks through the shipped network does not wait for it
+        # Here, so that who looks through the shipped network does not wait for it.
+        from vtoncompress.export.openvino import disable_telemetry
+
+        disable_telemetry()
+        import openvino
 
         # Traced by ourselves: OpenVINO would trace twice more to check what a network without branches can't get wrong.
         example = torch.zeros(1, 3, SIDE, SIDE)
@@ -108,7 +112,10 @@ def check_choice(dimension: int, resizing: str) -> None:
 
 
 def build_network(weights: Path, dimension: int) -> nn.Module:
-    """pytorch-fid's network, up to the block of this dimension, of (N, 3, 299, 299) in -1..1; evaluation mode."""
+    """pytorch-fid's network up to the block of this dimension, in evaluation mode.
+
+    Of (N, 3, 299, 299) in -1..1 -> (N, dimension, h, w), for 2048 with h = w = 1.
+    """
     make_torchvision_importable()
     from pytorch_fid import inception
 
@@ -120,4 +127,16 @@ def build_network(weights: Path, dimension: int) -> nn.Module:
     block = inception.InceptionV3.BLOCK_INDEX_BY_DIM[dimension]
     # pytorch-fid builds its network around a download; handing it the file keeps its construction code.
     with mock.patch.object(inception, "load_state_dict_from_url", given):
-        return inception.InceptionV3([block], resize_input=False, normalize_input=False).eval()
+        return _OneOutput(inception.InceptionV3([block], resize_input=False, normalize_input=False)).eval()
+
+
+class _OneOutput(nn.Module):
+    """Of a network that gives a list of one."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.network(pictures)[0]
+        return features

@@ -47,28 +47,16 @@ def write_torchscript(network: nn.Module, folder: Path) -> Path:
     """The network as the TorchScript file that clean-fid opens.
 
     Args:
-        network: of (N, 3, 299, 299) in -1..1, as :func:`vtoncompress.metric.inception.build_network` gives it.
+        network: as :func:`vtoncompress.metric.inception.build_network` gives it.
         folder: where clean-fid looks for ``inception-2015-12-05.pt``.
     """
     example = torch.zeros(1, 3, 299, 299)
     with torch.no_grad():
-        layers = torch.jit.trace(_First(network), example, check_trace=False)
+        layers = torch.jit.trace(network, example, check_trace=False)
         whole = torch.jit.trace(_Layers(layers), example, check_trace=False)
     path = folder / "inception-2015-12-05.pt"
     whole.save(str(path))
     return path
-
-
-class _First(nn.Module):
-    """The one output in pytorch-fid's list of outputs."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = self.network(pictures)[0]
-        return features
 
 
 class _Layers(nn.Module):
