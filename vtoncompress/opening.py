@@ -58,6 +58,6 @@ def _open_model(model: Mapping[str, Any]) -> Any:
     network, origin = open_model({**model, "seed": 0})
     if origin.startswith("random"):
         raise missing
-    if isinstance(network, StepwiseModel):
+    if isinstance(network, StepwiseModel) and sampling is not None:
         network.set_sampling(sampling)
     return network
