@@ -1,4 +1,18 @@
-"""INT8 convolutions by NNCF, from the ranges that activations take on some calibration pairs; no training."""
+"""INT8 convolutions by NNCF, from the ranges that activations take on some calibration pairs; no training.
+
+The convolutions of the scope run in INT8, but for those whose result is a coordinate; all else stays float32. NNCF left
+alone also rounds sampling grids, to 256 steps for a whole picture, and the final blending: that costs quality and gains
+no time, because nearly all of it goes into convolutions. Pick it first, with OpenVINO: minutes, and the fastest here.
+
+Ranges reach to the very extremes that were seen, and biases are not corrected, because a feature that is clipped or
+shifted makes the correlation peak elsewhere. A quarter-width network, garment SSIM .7225 in float32, on 64 pairs:
+.7223 as here (flow off by 0.07 px), .7205 with bias correction (0.36 px), .7108 with extremes averaged over the samples
+(0.38 px), .7104 with both (0.60 px), .6986 with NNCF's own choices (1.24 px).
+
+For ONNX Runtime the file is as small, but the network is slower than in float32: its integer convolution wants a result
+of 8 bits, and here only inputs and weights are rounded, so that 40 of 146 run in INT8. See ort_static.
+Measured: see docs/quantization.md.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +29,6 @@ from vtoncompress.quantization.nncf_options import NNCFOptions
 
 class NNCFPostTraining(Quantization):
     """Post-training quantization of an exported graph.
-
-    The convolutions of the scope run in INT8, but for those whose result is a coordinate; all else stays float32. NNCF
-    left alone also rounds sampling grids, to 256 steps for a whole picture, and the final blending: that costs quality
-    and gains no time, because nearly all of it goes into convolutions.
-
-    Ranges reach to the very extremes that were seen, and biases are not corrected, because a feature that is clipped or
-    shifted makes the correlation peak elsewhere. A quarter-width network, garment SSIM .7225 in float32, on 64 pairs:
-    .7223 as here (flow off by 0.07 px), .7205 with bias correction (0.36 px), .7108 with extremes averaged over the
-    samples (0.38 px), .7104 with both (0.60 px), .6986 with NNCF's own choices (1.24 px).
-
-    For ONNX Runtime the file is as small, but the network is slower than in float32: its integer convolution wants a
-    result of 8 bits, and here only inputs and weights are rounded, so that 40 of 146 run in INT8. See ort_static.
 
     Args:
         preset: ``mixed`` gives activations of both signs a zero point, ``performance`` none.
