@@ -63,6 +63,16 @@ def test_the_table_shows_the_spread() -> None:
     assert to_seed_tables([run(0, 0.70)]) == []
 
 
+def test_a_mean_that_misleads_is_flagged_like_a_row() -> None:
+    runs = [run(0, 0.70), run(1, 0.72), run(0, 0.60, 0.3), run(1, 0.62, 0.3)]
+    for record, fid in zip(runs, (5.0, 5.2, 4.0, 4.2), strict=True):
+        record.values["fid_shipped"] = fid
+        if record.values["ssim_garment"] < 0.7:
+            record.pruning, record.pruning_ratio = "one_shot", 0.3
+    [table] = to_seed_tables(runs)
+    assert [row[0].endswith("⚑") for row in table.rows] == [False, True]
+
+
 def test_it_stands_below_the_rows(tmp_path: Path) -> None:
     for record in (run(0, 0.70), run(1, 0.72)):
         write(record, tmp_path)

@@ -57,5 +57,10 @@ def _changes(
         if not known or column.key not in (*DISTANCES, *LIKENESSES):
             continue
         mine, other = tell(record, column), tell(dense, column)
-        gain = LIKENESSES.get(column.key, -1) * (float(mine) - float(other))
+        gain = LIKENESSES.get(column.key, -1) * (_figure(mine) - _figure(other))
         yield _Change(column.header, f"{mine}, not {other}", gain, column.key in DISTANCES)
+
+
+def _figure(told: str) -> float:
+    """Of a mean with its spread the mean."""
+    return float(told.split()[0])
