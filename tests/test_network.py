@@ -41,6 +41,7 @@ torch._weights_only_unpickler.Unpickler.__init__ = refuse
 torch.set_num_threads(int(sys.argv[2]))
 with numpy.load(sys.argv[1] + "/inputs.npz") as inputs, torch.inference_mode():
     network = open_network(sys.argv[1])
+    network.use_definitions()  # the compiled correlation is kept by numba, as pickles of its own
     outputs = network(*(torch.from_numpy(inputs[name]) for name in inputs))
 numpy.savez(sys.argv[1] + "/outputs.npz", **{name: value.numpy() for name, value in outputs.items()})
 for weights_only in (True, False):
@@ -66,6 +67,7 @@ def test_a_fresh_process_without_torch_pruning_and_pickle_opens_it_to_the_bit(
     command = [sys.executable, "-c", FRESH, str(tmp_path), str(torch.get_num_threads())]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.count("something was unpickled") == 2
+    toy.use_definitions()
     with torch.inference_mode():
         expected = toy(*inputs)
     with np.load(tmp_path / "outputs.npz") as found:

@@ -59,6 +59,7 @@ def test_checkpoint_and_published_files_give_the_same_picture(tmp_path: Path) ->
 def test_a_network_without_trained_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"model.official.warp=FILE model.official.generator=FILE"):
         open_try_on(model=_config(None, None))
+    torch.save(PFAFN(1 / 16, (64, 64)).warp.state_dict(), tmp_path / "warp.pth")
     with pytest.raises(ValueError, match="no trained weights"):
         open_try_on(model=_config(tmp_path / "warp.pth", None))
 

@@ -61,7 +61,7 @@ class SweepProgress:
 
     def __enter__(self) -> SweepProgress:
         if self.found < len(self.configs):
-            self._tell(self.state())
+            self._told = self.state()  # said once something begins: a mistake that ends the sweep is told alone
             self._thread.start()
         return self
 

@@ -49,7 +49,7 @@ SHOWN = (
     Column("gmacs", "GMACs", 2),
     Column("params_m", "params (M)", 2),
     Column("size_mib", "size (MiB)", 1),
-    Column("peak_rss_mib", "peak memory (MiB)", 0),
+    Column("peak_memory_mib", "peak memory (MiB)", 0),
     Column("fid", "FID", 2),
     Column("fid_shipped", "FID (shipped features)", 2),
     Column("kid", "KID", 4, "kid_std"),

@@ -108,7 +108,7 @@ def test_a_teacher_must_be_named_where_nothing_is_pruned(command: Command, toy: 
     assert command("train", *TWO_STEPS, *distil, f"out={out}").code == 0
     told = json.loads((out / "training.json").read_text())
     assert told["teacher"]["network"] == "teacher"
-    assert {"loss_teacher_flow", "loss_teacher_features", "teacher_better"} <= set(told)
+    assert {"loss_teacher_features", "loss_teacher_image", "teacher_better"} <= set(told)
 
 
 def test_of_several_processes_the_main_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,10 @@ def test_ranges_and_shapes(pairs: list[Pair]) -> None:
         "truth": (3, 128, 96),
         "region": (1, 128, 96),
         "flow": (2, 128, 96),
+        "agnostic_mask": (1, 128, 96),
+        "place": (),
     }
+    assert tensors.pop("place").dtype == torch.int64
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     for name in ("person", "garment", "truth"):
         assert -1 <= tensors[name].min() < -0.2 < 0.2 < tensors[name].max() <= 1, name

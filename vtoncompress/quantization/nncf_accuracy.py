@@ -93,7 +93,7 @@ class NNCFAccuracyControl(Quantization):
         judge = Judge(material.validation, self.features)
         layers = quantized_layers(model, self.modules, self.float_layers)
         with edited_graph(folder, runtime) as graph:
-            control = _Control(runtime, material.validation, judge, self.budget)
+            control = _Control(runtime, tuple(model.inputs), material.validation, judge, self.budget)
             self._quantize(graph.proto, float_nodes(graph.kinds, layers), material.calibration, control)
             graph.proto = control.best()
             left = _integer_layers(graph.proto, runtime)
@@ -131,8 +131,10 @@ class _Control:
     The loop returns what it tried last, which need not be the best; here the best so far is kept.
     """
 
-    def __init__(self, runtime: str, pairs: Sequence[Pair], judge: Judge, budget: Budget) -> None:
-        self.runtime, self.pairs, self.judge, self.budget = runtime, pairs, judge, budget
+    def __init__(
+        self, runtime: str, inputs: tuple[str, ...], pairs: Sequence[Pair], judge: Judge, budget: Budget
+    ) -> None:
+        self.runtime, self.inputs, self.pairs, self.judge, self.budget = runtime, inputs, pairs, judge, budget
         self.before: Quality | None = None
         self.trials: list[dict[str, Any]] = []
         self.chosen = 0
@@ -159,7 +161,7 @@ class _Control:
 
         Beside it the garment SSIM of each pair. The first network that sees all pairs is the one in float32.
         """
-        runtime, chosen = _Recorded(compiled, self.runtime), [self.pairs[place] for place in places]
+        runtime, chosen = _Recorded(compiled, self.runtime, self.inputs), [self.pairs[place] for place in places]
         if len(chosen) < len(self.pairs):
             likeness = [_garment_ssim(pair, runtime(_inputs(pair))["image"]) for pair in chosen]
             return sum(likeness) / len(likeness), likeness
@@ -200,8 +202,8 @@ class _Control:
 class _Recorded(Runtime):
     """What NNCF hands over to be judged, a compiled OpenVINO network or an ONNX graph; remembers its pictures."""
 
-    def __init__(self, compiled: Any, runtime: str) -> None:
-        self.name, self.images = runtime, list[Any]()
+    def __init__(self, compiled: Any, runtime: str, inputs: tuple[str, ...]) -> None:
+        self.name, self.inputs, self.images = runtime, inputs, list[Any]()
         if runtime == "openvino":
             from nncf.openvino.engine import OVCompiledModelEngine
 
@@ -212,7 +214,7 @@ class _Recorded(Runtime):
             self._engine = ONNXEngine(compiled)
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs: Tensors = self._engine.infer(inputs)
+        outputs: Tensors = self._engine.infer({name: inputs[name] for name in self.inputs})
         self.images.append(outputs["image"])
         return outputs
 

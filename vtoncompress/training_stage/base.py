@@ -98,20 +98,20 @@ class TrainingStage(ABC):
         )
 
     @abstractmethod
-    def network(self, width: float, size: Sequence[int], convention: str) -> Network:
+    def network(self, width: float, size: Sequence[int], convention: str, correlation: str) -> Network:
         """A new one, for a stage that begins with none."""
 
     @abstractmethod
     def objective(self, model: Network, teacher: ParserBased | None) -> StageObjective:
         """What the stage minimises."""
 
-    def begin(self, width: float, size: Sequence[int], convention: str) -> Network:
+    def begin(self, width: float, size: Sequence[int], convention: str, correlation: str = "fastest") -> Network:
         """The network as it is before the stage.
 
         Raises:
             ValueError: ``start`` is no checkpoint, or one of another network.
         """
-        network = self.network(width, size, convention)
+        network = self.network(width, size, convention, correlation)
         return network if self.start is None else open_network(self.start, network)
 
     def train(

@@ -17,8 +17,8 @@ from vtoncompress.training_stage.base import StageObjective, TrainingStage
 class ParserBasedStage(TrainingStage):
     """Its options are those of :class:`TrainingStage`; it has no teacher."""
 
-    def network(self, width: float, size: Sequence[int], convention: str) -> ParserBased:
-        return ParserBased(width, size, convention)
+    def network(self, width: float, size: Sequence[int], convention: str, correlation: str) -> ParserBased:
+        return ParserBased(width, size, convention, correlation)
 
     def objective(self, model: Network, teacher: ParserBased | None) -> StageObjective:
         return _Reconstruction(model, self)

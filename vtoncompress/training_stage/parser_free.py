@@ -20,8 +20,8 @@ from vtoncompress.training_stage.tutor import Tutor
 class ParserFreeStage(TrainingStage):
     """Its options are those of :class:`TrainingStage`."""
 
-    def network(self, width: float, size: Sequence[int], convention: str) -> PFAFN:
-        return PFAFN(width, size, convention)
+    def network(self, width: float, size: Sequence[int], convention: str, correlation: str) -> PFAFN:
+        return PFAFN(width, size, convention, correlation)
 
     def objective(self, model: Network, teacher: ParserBased | None) -> StageObjective:
         assert teacher is not None, "a student has a teacher"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.convention import find_convention
+from vtoncompress.model.pf_afn.correlation.layer import FASTEST
 from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
 from vtoncompress.model.pf_afn.generator import CHANNELS_IN, Generator, blend
 from vtoncompress.model.pf_afn.pf_afn import check_shape
@@ -32,14 +33,16 @@ class ParserBased(Network):
         ValueError: a size or a width that the network can't have.
     """
 
-    def __init__(self, width: float, size: Sequence[int], convention: str = "official") -> None:
+    def __init__(
+        self, width: float, size: Sequence[int], convention: str = "official", correlation: str = FASTEST
+    ) -> None:
         super().__init__()
         check_shape(width, size)
         rule = find_convention(convention)
         self.width, self.convention = width, convention
         self.size = (size[0], size[1])
         self.align_corners = rule.align_corners
-        self.warp = WarpNetwork(width, rule, condition_channels=CHANNELS)
+        self.warp = WarpNetwork(width, rule, CHANNELS, correlation)
         self.generator = Generator(width, channels_in=CHANNELS_IN + CHANNELS)
         self.sample_mask = GridSample(rule.align_corners, padding_mode="zeros")
 
