@@ -66,9 +66,8 @@ def test_a_line_for_each_change_while_others_work(
             time.sleep(0.02)
             told += capsys.readouterr().err
     lines = (told + capsys.readouterr().err).splitlines()
-    assert [line.partition(",")[0] for line in lines] == [
-        "sweep: 0 of 4 variants done", "sweep: 1 of 4 variants done"
-    ]  # fmt: skip
+    # What was so before anything began is not said: a mistake that ends the sweep then is told alone.
+    assert [line.partition(",")[0] for line in lines] == ["sweep: 1 of 4 variants done"]
 
 
 def test_nothing_is_said_where_nothing_is_to_be_built(
