@@ -8,7 +8,7 @@ is a network of integers that every runtime opens without NNCF.
 What breaks it: a learning rate as high as fine-tuning's (ranges run away from their calibration), very few samples
 (post-training quantization is then the better one), and training under ``mixed_precision=bf16``, whose own rounding is
 about as coarse as INT8's. One process, for the quantizers are in no checkpoint that others could open.
-Measured: see docs/quantization.md.
+Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.78 of the time, garment SSIM 0.815 of 0.779.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ that the pictures are nearer (1.2 levels of 255 instead of 3.4 with 8 calibratio
 convolutions that then have one of each stay in float32. Small network, two threads: float32 14.8 ms, as here 12.7, with
 signed activations 16.0. What limits the gain: sampling is float32 and takes a third.
 
-Measured: see docs/quantization.md.
+Measured (results/quantization_modes): onnxruntime 3.1 MiB of 10.4, 0.88 of the time, garment SSIM 0.800 of 0.779.
 """
 
 from __future__ import annotations
