@@ -123,6 +123,13 @@ class IntegerConv2d(nn.Module):
         return F.conv2d(features, weight, self.bias, **self.geometry)
 
 
+def move_off_ties(model: nn.Module) -> None:
+    """Change the grids of all integer convolutions of ``model`` to :meth:`Grid.off_ties`, in place."""
+    for layer in model.modules():
+        if isinstance(layer, IntegerConv2d):
+            layer.grid = layer.grid.off_ties()
+
+
 def geometry_of(layer: nn.Conv2d) -> dict[str, Any]:
     """How a convolution walks over its input, as ``F.conv2d`` takes it."""
     return {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation, "groups": layer.groups}

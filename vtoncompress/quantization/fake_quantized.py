@@ -76,7 +76,7 @@ class FakeQuantizedConv2d(nn.Module):
         scale = of_weight.scale.float().expand(len(self.weight)).clone()
         integers = torch.round(rounded / scale.view(-1, 1, 1, 1))
         bias = None if self.bias is None else self.bias.detach().clone()
-        grid = Grid(float(of_input.scale), int(of_input.zero_point), signed=of_input.low < 0).off_ties()
+        grid = Grid(float(of_input.scale), int(of_input.zero_point), signed=of_input.low < 0)
         return IntegerConv2d(
             integers.clamp(of_weight.low, of_weight.high).to(torch.int8), scale, bias, grid, self.geometry
         )

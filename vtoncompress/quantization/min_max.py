@@ -44,7 +44,7 @@ def _look(seen: dict[str, tuple[float, float]], name: str, layer: nn.Module, giv
 
 def _grid(low: float, high: float) -> Grid:
     scale = max((high - low) / LEVELS, SMALLEST)
-    return Grid(scale, min(LEVELS, max(0, round(-low / scale))), signed=False).off_ties()
+    return Grid(scale, min(LEVELS, max(0, round(-low / scale))), signed=False)
 
 
 def make_integer(model: nn.Module, grids: Mapping[str, Grid]) -> None:

@@ -120,7 +120,7 @@ def _grid(dequantize: Node) -> Grid:
     assert isinstance(scale, float), scale
     assert isinstance(zero_point, int), zero_point
     assert (low, high) in ((0, 255), LEVELS), (low, high)
-    return Grid(scale, zero_point, signed=(low, high) == LEVELS).off_ties()
+    return Grid(scale, zero_point, signed=(low, high) == LEVELS)
 
 
 def _weight(converted: GraphModule, dequantize: Any) -> tuple[Tensor, Tensor]:

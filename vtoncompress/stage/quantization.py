@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.integer_convolution import move_off_ties
 from vtoncompress.quantization.base import Material
 from vtoncompress.stage import calibration
 from vtoncompress.stage.seed import set_seed
@@ -44,6 +45,7 @@ def make_from_dense(
 def _make(config: Mapping[str, Any], tuned: Path, looked_at: Material, out: Path) -> None:
     set_seed(config["seed"])
     model, record = instantiate(config["quantization"]).prepare(checkpoint.load(tuned), looked_at)
+    move_off_ties(model)  # a mode gives its toolkit's very numbers, on which runtimes would differ
     checkpoint.save(model, out)
     (out / RECORD).write_text(json.dumps(record))
 
