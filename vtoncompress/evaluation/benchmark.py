@@ -114,12 +114,14 @@ def _run(name: str, command: Sequence[str], environment: Mapping[str, str] | Non
 
 
 def _number(told: str, command: Sequence[str]) -> float:
-    """From what pytorch-fid prints, or from the record that our command wrote, in full precision."""
-    if (printed := re.search(r"FID:\s+(\S+)", told)) is not None:
-        return float(printed[1])
-    results = next(argument.partition("=")[2].strip("'") for argument in command if argument.startswith("results="))
-    values = json.loads((Path(results) / "evaluate" / "records" / "ours.json").read_text())["values"]
-    return float(next(value for name, value in values.items() if name.startswith("fid")))
+    """From the record that our command wrote, in full precision, or from what another tool prints."""
+    results = [argument.partition("=")[2].strip("'") for argument in command if argument.startswith("results=")]
+    if results:
+        values = json.loads((Path(results[0]) / "evaluate" / "records" / "ours.json").read_text())["values"]
+        return float(next(value for name, value in values.items() if name.startswith("fid")))
+    printed = re.search(r"FID:\s+(\S+)", told)
+    assert printed is not None, told
+    return float(printed[1])
 
 
 def report(runs: Sequence[Run], pictures: int) -> str:
