@@ -25,6 +25,14 @@ def test_a_command_is_timed_and_its_number_read() -> None:
         benchmark._run("theirs", ["-c", "raise SystemExit('no weights')"])
 
 
+def test_ours_is_read_from_the_record_and_not_from_what_is_printed(tmp_path: Path) -> None:
+    records = tmp_path / "evaluate" / "records"
+    records.mkdir(parents=True)
+    (records / "ours.json").write_text('{"values": {"images": 8, "fid_stand_in": 1.2345678}}')
+    run = benchmark._run("ours", ["-c", "print('FID: features are stand-ins')", f"results='{tmp_path}'"])
+    assert run.fid == 1.2345678
+
+
 def test_the_commands_are_run_on_the_same_folders_and_weights(pairs: list[Pair], tmp_path: Path) -> None:
     for option in ("prediction", "reference"):
         (tmp_path / option).mkdir()
