@@ -95,6 +95,9 @@ class ListedPairs(TryOnData, ABC):
             truth=person if self.pairing == "paired" else None,
         )
 
+    def person(self, index: int) -> Image:
+        return fit_person(read_image(self._listed[index].person), (self.height, self.width))
+
     def files(self) -> list[Path]:
         paths = {path for one in self._listed for path in (one.person, one.garment, one.mask)}
         return sorted(path for path in paths if path is not None)
