@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from vtoncompress.data.base import Image
 from vtoncompress.fingerprint import file_hash
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric
-from vtoncompress.metric.extractor import CHUNK
 from vtoncompress.metric.lpips_network import BACKBONES, build_network, find_weights
 from vtoncompress.metric.ssim import NO_TRUTH
 from vtoncompress.metric.tally import Tally
+
+PIXELS = 2**20
+"""Looked at together: the first layers have 64 numbers for each, some of them several times."""
 
 
 class Lpips(PictureMetric):
@@ -48,8 +50,9 @@ class Lpips(PictureMetric):
         ]
         if unknown := len(batch.pairs) - len(shown):
             self._tally.refuse(NO_TRUTH, unknown)
-        for start in range(0, len(shown), CHUNK):
-            self._tally.add(self._distances(shown[start : start + CHUNK]))
+        together = max(1, PIXELS // max((image[..., 0].size for image, _ in shown), default=1))
+        for start in range(0, len(shown), together):
+            self._tally.add(self._distances(shown[start : start + together]))
 
     def compute(self) -> Measurement:
         found = self._tally.compute()
