@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -50,7 +51,8 @@ class Lpips(PictureMetric):
         ]
         if unknown := len(batch.pairs) - len(shown):
             self._tally.refuse(NO_TRUTH, unknown)
-        together = max(1, PIXELS // max((image[..., 0].size for image, _ in shown), default=1))
+        sizes = {image.shape[:2] for image, _ in shown}
+        together = max(1, PIXELS // math.prod(next(iter(sizes)))) if len(sizes) == 1 else 1
         for start in range(0, len(shown), together):
             self._tally.add(self._distances(shown[start : start + together]))
 
