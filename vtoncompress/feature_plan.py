@@ -44,4 +44,4 @@ def plan_features(
 def plan_all(metrics: Mapping[str, Config], make: str, pictures: Config) -> tuple[Stage, ...]:
     """The different stages of :func:`plan_features` of several metrics, each once."""
     stages = [plan_features(metric, make, pictures) for metric in metrics.values()]
-    return tuple({stage.key: stage for stage in stages if stage is not None}.values())
+    return tuple({f"{stage.config} {stage.files}": stage for stage in stages if stage is not None}.values())

@@ -33,7 +33,7 @@ def huge(path: Path) -> None:
 
 
 DAMAGES: dict[Callable[[Path], None], str] = {
-    torn: "damaged or cut short", tiny: "is 1x1 pixels", huge: "at most 150 megapixels"
+    torn: "damaged or cut short", tiny: "is 1x1 pixels", huge: "150 megapixels"
 }  # fmt: skip
 """What spoils a file, and what is said of it."""
 

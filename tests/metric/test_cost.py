@@ -178,9 +178,9 @@ def test_a_diffusion_model_pays_for_all_its_steps(
     assert parts["unet"]["gmacs"] + parts["vae"]["gmacs"] == pytest.approx(parts["whole"]["gmacs"], rel=1e-6)
     assert parts["vae"]["children"]["encoder"]["gmacs"] > 1.5 * parts["vae"]["children"]["decoder"]["gmacs"] / 2 > 0
     assert found.details["operations"]["attention"]["gmacs"] == pytest.approx(by_hand / 1e9)
-    # Of the layers, which are all that it sees, torch-pruning says the same.
+    # Of the layers, which are all that it sees, torch-pruning says the same, and it counts their biases.
     layers = sum(found.details["operations"][kind]["gmacs"] for kind in ("convolution", "addmm", "normalisation"))
-    assert found.values["gmacs_torch_pruning"] == pytest.approx(layers, rel=0.05)
+    assert layers < found.values["gmacs_torch_pruning"] < 1.1 * layers
     single = next(graph for name, graph in model.graphs().items() if name == "unet").example["latents"]
     assert len(single) == at_once
 
