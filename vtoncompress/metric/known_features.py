@@ -26,7 +26,7 @@ def write(chunks: Iterable[Sequence[Image]], count: int, extractor: Extractor, f
         extractor: what gives the features.
         folder: for the two files.
     """
-    rows: NDArray[np.float32] | None = None
+    rows: np.memmap[Any, np.dtype[np.float32]] | None = None
     done = 0
     for pictures in chunks:
         found = extractor(pictures)
