@@ -22,8 +22,9 @@ def main(cfg: DictConfig) -> None:
     mask = None if cfg.mask is None else read_mask(cfg.mask)
     model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
     person_mask = None if cfg.person_mask is None else read_mask(cfg.person_mask)
+    foreground = instantiate(cfg.foreground)
     try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads)
-    try_on.masker = instantiate(cfg.masking)
+    try_on.masker, try_on.foreground = instantiate(cfg.masking), foreground
     write_image(cfg.out, try_on(person, garment, mask, person_mask))
     print(cfg.out)
 

@@ -24,6 +24,7 @@ from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.evaluation.protocol import Protocol
 from vtoncompress.export.base import Exporter
 from vtoncompress.finetuning.base import Finetuning
+from vtoncompress.foreground.base import Foreground
 from vtoncompress.four_stages import STAGES
 from vtoncompress.masking.base import Masker
 from vtoncompress.metric.base import PictureMetric, SubjectMetric
@@ -80,7 +81,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
     others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol"}
-    assert groups == {*KINDS, *others, "sampling", "masking"}
+    assert groups == {*KINDS, *others, "sampling", "masking", "foreground", "convention"}
     assert all(choices(group) for group in groups)
 
 
@@ -121,6 +122,24 @@ def test_a_masker_builds_or_says_what_it_needs(group: str, choice: str) -> None:
             instantiate(masking)
     else:
         assert isinstance(instantiate(masking), Masker)
+
+
+@pytest.mark.parametrize("group, choice", choices("foreground"))
+def test_a_foreground_builds_or_says_what_to_install(group: str, choice: str) -> None:
+    node = compose("try_on", [f"foreground={choice}", "person=a", "garment=b", "out=c"]).foreground
+    missing = choice == "rembg" and importlib.util.find_spec("rembg") is None
+    with pytest.raises(InstantiationException, match="EXTRAS=dev,rembg") if missing else nullcontext():
+        assert isinstance(instantiate(node), Foreground)
+
+
+@pytest.mark.parametrize("group, choice", choices("convention"))
+def test_a_convention_is_that_of_its_protocols(group: str, choice: str) -> None:
+    """Of each metric that both have, every option but where the weights lie."""
+    run = resolved(compose("config", [f"+convention={choice}"]))["metric"]
+    for name in (file.stem for file in (CONF / "protocol").glob(f"{choice}_*.yaml")):
+        told = resolved(compose("evaluate", [f"protocol={name}", "prediction=some", "reference=other"]))
+        for metric, options in told["protocol"]["metric"].items():
+            assert run[metric] == options, (name, metric)
 
 
 @pytest.mark.parametrize("group, choice", choices("scope"))

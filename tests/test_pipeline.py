@@ -207,6 +207,23 @@ def test_rows_that_frame_the_table_depend_on_data_and_metrics_alone() -> None:
     assert plan_reference(config("metric=[cost]"), "pasted") is None
 
 
+def test_features_of_the_people_are_shared_by_all_that_is_compared_with_them() -> None:
+    def known(*overrides: str) -> list[Stage]:
+        return [*plan(config("metric=[fid,kid,ssim]", *overrides)).known]
+
+    [people] = known()
+    assert people.config["data"] == config()["data"]
+    assert known("pruning=one_shot", "quantization=nncf_ptq", "seed=1", "metric.kid.subsets=9") == [people]
+    assert plan(config("metric=[fid,kid,ssim]")).measurements[0].inputs[1:] == (people,)
+    pasted = plan_reference(config("metric=[fid,kid,ssim]"), "pasted")
+    assert pasted is not None
+    assert pasted.inputs == (people,)
+    assert known("data.pairs=9") != [people]
+    assert known("metric.kid.features=shipped")[0] == people
+    assert len(known("metric.kid.features=shipped")) == 2
+    assert known("metric=[ssim]") == []
+
+
 def test_a_plan_without_picture_metrics_looks_at_no_picture() -> None:
     assert "quality" not in stages("metric=[cost,size]")
 

@@ -12,6 +12,7 @@ import pytest
 from vtoncompress import record
 from vtoncompress.record import Record
 from vtoncompress.reference import REFERENCES
+from vtoncompress.report.table import to_sortable
 from vtoncompress.table import FLAG, in_order, to_frame, to_latex, to_markdown, to_tables, write_tables
 
 CONTRACT = (
@@ -222,3 +223,6 @@ def test_a_row_whose_fid_improves_while_its_garment_gets_worse_is_flagged(record
     ]
     assert [row[0] for row in table.rows if FLAG in row[0]] == ["unchanged_256 (reference) ⚑", "pruned_0.2 ⚑"]
     assert "⚑" not in to_latex(table)
+    page = to_sortable(table, [])
+    assert [one.label for one in page.rows] == [row[0] for row in table.rows]
+    assert {*flags} <= {*page.notes}

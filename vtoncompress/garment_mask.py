@@ -66,7 +66,10 @@ def _fit_background(picture: Floats) -> tuple[Floats, Mask]:
     for tolerance in (60, 30, 20):
         near = error < tolerance
         if near.mean() < PLAIN_SHARE:
-            raise ValueError("the garment is not on a plain background: give its mask as well, or another photo")
+            raise ValueError(
+                "the garment is not on a plain background: give its mask as well, another photo, or use "
+                "foreground=rembg"
+            )
         plane = np.linalg.lstsq(positions[near], colours[near], rcond=None)[0]
         error = np.abs(colours - positions @ plane).max(1)
     border[border] = error < tolerance

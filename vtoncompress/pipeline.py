@@ -9,6 +9,7 @@ from typing import Any
 
 from vtoncompress import fingerprint
 from vtoncompress.environment import environment
+from vtoncompress.feature_plan import plan_all
 from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
@@ -29,6 +30,7 @@ class Plan:
     Attributes:
         model, tuned, deployment: the dense network, the one that is quantized, and what is deployed.
         quantized: what quantization needs before the export, in order; for some modes nothing.
+        known: features of the people's photos, which all variants on the same data share.
         measurements: those that hold numbers.
     """
 
@@ -36,12 +38,14 @@ class Plan:
     tuned: Stage
     quantized: tuple[Stage, ...]
     deployment: Stage
+    known: tuple[Stage, ...]
     measurements: tuple[Stage, ...]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         return (
-            self.model, self.tuned.inputs[0], self.tuned, *self.quantized, self.deployment, *self.measurements
+            self.model, self.tuned.inputs[0], self.tuned, *self.quantized, self.deployment, *self.known,
+            *self.measurements,
         )  # fmt: skip
 
 
@@ -64,15 +68,14 @@ def plan(cfg: Config) -> Plan:
         files=_teacher_files(training), resumable=True, passing={"finetuning": passing},
     )  # fmt: skip
     quantized, deployment = _plan_quantization(cfg, model, tuned, parity)
+    known, metrics = _plan_known(cfg), _metrics(cfg, "pictures")
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
             {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])},
-            (deployment,), files=_feature_files(metrics),
+            (deployment, *known), files=_feature_files(metrics),
         )
-        for metrics in [_metrics(cfg, "pictures")]
-        if metrics
-    ]  # fmt: skip
+    ] if metrics else []  # fmt: skip
     subject = [
         Stage(
             "subject", "vtoncompress.stage.subject:make",
@@ -85,7 +88,7 @@ def plan(cfg: Config) -> Plan:
         for kind in ("network", "clock")
         for name, metric in _metrics(cfg, kind).items()
     ]  # fmt: skip
-    return Plan(model, tuned, quantized, deployment, (*quality, *subject))
+    return Plan(model, tuned, quantized, deployment, known, (*quality, *subject))
 
 
 def plan_model(cfg: Config) -> Stage:
@@ -103,7 +106,13 @@ def plan_reference(cfg: Config, name: str) -> Stage | None:
     metrics = _metrics(cfg, "pictures")
     config = {"data": cfg["data"], "metric": metrics, "reference": name, **_files("files", cfg["data"])}
     make = "vtoncompress.stage.quality:make_reference"
-    return Stage("quality", make, config, files=_feature_files(metrics)) if metrics else None
+    return Stage("quality", make, config, _plan_known(cfg), files=_feature_files(metrics)) if metrics else None
+
+
+def _plan_known(cfg: Config) -> tuple[Stage, ...]:
+    """The features of the people's photos through which the picture metrics look: once a data set, for every row."""
+    data = cfg["data"]
+    return plan_all(_metrics(cfg, "pictures"), "make_persons", {"data": data, **_files("files", data)})
 
 
 def _plan_pruning(cfg: Config, model: Stage) -> Stage:

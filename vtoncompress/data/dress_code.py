@@ -7,6 +7,7 @@ from typing import final
 
 from vtoncompress.data.listed import Listed, ListedPairs, check_pairing, find_mask, locate
 from vtoncompress.data.pair_list import read_pairs
+from vtoncompress.foreground.base import Foreground
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")
 ALL = "all"
@@ -24,7 +25,7 @@ class DressCode(ListedPairs):
         category: one of them, or ``all``.
         pair_list: file in each category with a line ``person.jpg garment.jpg`` a pair; ``{pairing}`` in its name is
             filled in.
-        height, width, damaged: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairing: ``unpaired`` or ``paired``.
         pairs: how many from the start of each list; None for all.
 
@@ -45,6 +46,7 @@ class DressCode(ListedPairs):
         pairing: str = "unpaired",
         pairs: int | None = None,
         damaged: str = "refuse",
+        foreground: Foreground | None = None,
     ) -> None:
         check_pairing(pairing)
         if category not in (*CATEGORIES, ALL):
@@ -62,4 +64,4 @@ class DressCode(ListedPairs):
             for one in chosen
             for person, garment in read_pairs(folder / one / pair_list.format(pairing=pairing), pairs)
         ]
-        super().__init__(listed, height, width, pairing, damaged)
+        super().__init__(listed, height, width, pairing, damaged, foreground)

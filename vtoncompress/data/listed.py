@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import overload
 
 from vtoncompress.data.base import Image, Pair, TryOnData
-from vtoncompress.garment_mask import find_garment
+from vtoncompress.foreground.base import Foreground
+from vtoncompress.foreground.plain_background import PlainBackground
 from vtoncompress.image import fit_garment, fit_person, read_image, read_mask
 
 DAMAGED = ("refuse", "skip")
@@ -42,16 +43,26 @@ class ListedPairs(TryOnData, ABC):
         pairing: as above.
         damaged: ``refuse`` stops at a file that is missing, and on access at one that is damaged; ``skip`` looks at
             every file now and leaves out the pairs that lack one.
+        foreground: makes the masks that the data set lacks; from plain backgrounds where it is None.
 
     Raises:
         ValueError: an unknown choice, a missing file, or no pair that is left.
     """
 
-    def __init__(self, listed: Sequence[Listed], height: int, width: int, pairing: str, damaged: str) -> None:
+    def __init__(
+        self,
+        listed: Sequence[Listed],
+        height: int,
+        width: int,
+        pairing: str,
+        damaged: str,
+        foreground: Foreground | None,
+    ) -> None:
         if damaged not in DAMAGED:
             raise ValueError(f"data.damaged={damaged}: choose one of {', '.join(DAMAGED)}")
         check_pairing(pairing)
         self.height, self.width, self.pairing = height, width, pairing
+        self._foreground = foreground or PlainBackground()
         self.left_out: list[str] = []
         missing = [path for one in listed for path in (one.person, one.garment) if not path.is_file()]
         if missing and damaged == "refuse":
@@ -91,13 +102,16 @@ class ListedPairs(TryOnData, ABC):
             name=f"{index % len(self):04d}_{one.person.stem}_{one.garment.stem}",
             person=person,
             garment=fit_garment(garment, size),
-            garment_mask=fit_garment(_mask(one, garment), size),
+            garment_mask=fit_garment(self._mask(one, garment), size),
             truth=person if self.pairing == "paired" else None,
         )
 
+    def person(self, index: int) -> Image:
+        return fit_person(read_image(self._listed[index].person), (self.height, self.width))
+
     def files(self) -> list[Path]:
         paths = {path for one in self._listed for path in (one.person, one.garment, one.mask)}
-        return sorted(path for path in paths if path is not None)
+        return sorted([*(path for path in paths if path is not None), *self._foreground.files()])
 
     def pair_list(self) -> list[str]:
         return [one.line for one in self._listed]
@@ -105,6 +119,16 @@ class ListedPairs(TryOnData, ABC):
     def computed_masks(self) -> int:
         """Pairs whose garment has no mask on disk."""
         return sum(one.mask is None for one in self._listed)
+
+    def _mask(self, one: Listed, garment: Image) -> Image:
+        """The mask on disk, or one that is made of the garment's picture."""
+        try:
+            mask = self._foreground(garment) if one.mask is None else read_mask(one.mask)
+        except ValueError as error:
+            raise ValueError(f"no mask for {one.garment}: {error}") from error
+        if mask.shape != garment.shape[:2]:
+            raise ValueError(f"{one.mask} and {one.garment} differ in size: remove or replace the mask")
+        return mask
 
 
 def check_pairing(pairing: str) -> None:
@@ -150,17 +174,6 @@ def find_mask(folder: Path, garment: str) -> Path | None:
     """The mask of a garment's file, by its name up to the suffix."""
     names = dict.fromkeys([garment, *(Path(garment).stem + suffix for suffix in MASK_SUFFIXES)])
     return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def _mask(one: Listed, garment: Image) -> Image:
-    """The mask on disk, or the one that the garment's plain background gives."""
-    try:
-        mask = find_garment(garment) if one.mask is None else read_mask(one.mask)
-    except ValueError as error:
-        raise ValueError(f"no mask for {one.garment}: {error}") from error
-    if mask.shape != garment.shape[:2]:
-        raise ValueError(f"{one.mask} and {one.garment} differ in size: remove or replace the mask")
-    return mask
 
 
 def _damage(path: Path, mask: bool = False) -> str:

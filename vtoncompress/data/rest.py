@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import overload
 
-from vtoncompress.data.base import Pair, TryOnData
+from vtoncompress.data.base import Image, Pair, TryOnData
 
 
 class Rest(TryOnData):
@@ -35,6 +35,9 @@ class Rest(TryOnData):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self.data[self.skipped + index]
+
+    def person(self, index: int) -> Image:
+        return self.data.person(self.skipped + index)
 
     def pair_list(self) -> list[str]:
         return self.data.pair_list()[self.skipped :]

@@ -7,6 +7,7 @@ from typing import final
 
 from vtoncompress.data.listed import ListedPairs, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
+from vtoncompress.foreground.base import Foreground
 
 PERSONS, GARMENTS, MASKS = "test_img", "test_clothes", "test_edge"
 
@@ -18,7 +19,7 @@ class Viton(ListedPairs):
     Args:
         root: the folder that holds those three, or one that has them in ``VITON_test``.
         pair_list: file in that folder with a line ``person.jpg garment.jpg`` a pair; blank lines don't count.
-        height, width, damaged: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairs: how many from the start of the list; None for all.
 
     Raises:
@@ -36,7 +37,8 @@ class Viton(ListedPairs):
         width: int,
         pairs: int | None = None,
         damaged: str = "refuse",
+        foreground: Foreground | None = None,
     ) -> None:
         folder = locate(root, ("", "VITON_test"), (PERSONS, GARMENTS), "PF-AFN's VITON")
         listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs))
-        super().__init__(listed, height, width, "unpaired", damaged)
+        super().__init__(listed, height, width, "unpaired", damaged, foreground)

@@ -7,6 +7,7 @@ from typing import final
 
 from vtoncompress.data.listed import ListedPairs, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
+from vtoncompress.foreground.base import Foreground
 
 PERSONS, GARMENTS, MASKS = "test_img", "test_color", "test_edge"
 
@@ -18,7 +19,7 @@ class VitonClean(ListedPairs):
     Args:
         root: the folder that holds ``VITON_test``, or that folder.
         pair_list: file beside those three with a line ``person.jpg garment.jpg`` a pair.
-        height, width, damaged: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairs: how many from the start of the list; None for all.
 
     Raises:
@@ -35,7 +36,8 @@ class VitonClean(ListedPairs):
         width: int,
         pairs: int | None = None,
         damaged: str = "refuse",
+        foreground: Foreground | None = None,
     ) -> None:
         folder = locate(root, ("", "VITON_test"), (PERSONS, GARMENTS), "VITON-Clean")
         listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs))
-        super().__init__(listed, height, width, "unpaired", damaged)
+        super().__init__(listed, height, width, "unpaired", damaged, foreground)

@@ -7,6 +7,7 @@ from typing import final
 
 from vtoncompress.data.listed import ListedPairs, check_pairing, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
+from vtoncompress.foreground.base import Foreground
 
 PERSONS, GARMENTS, MASKS = "image", "cloth", "cloth-mask"
 
@@ -18,7 +19,7 @@ class VitonHd(ListedPairs):
     Args:
         root: the folder that holds ``test`` and the pair list.
         pair_list: file in ``root`` with a line ``person.jpg garment.jpg`` a pair.
-        height, width, damaged: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairing: ``unpaired`` takes the garments of the list; ``paired`` the list's persons in the garments that they
             wear, which have the same name.
         pairs: how many from the start of the list; None for all.
@@ -38,6 +39,7 @@ class VitonHd(ListedPairs):
         pairing: str = "unpaired",
         pairs: int | None = None,
         damaged: str = "refuse",
+        foreground: Foreground | None = None,
     ) -> None:
         check_pairing(pairing)
         folder = locate(root, ("test", ""), (PERSONS, GARMENTS), "VITON-HD")
@@ -45,4 +47,4 @@ class VitonHd(ListedPairs):
         read = read_pairs(beside / pair_list, pairs)
         named = [(person, person if pairing == "paired" else garment) for person, garment in read]
         listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, named)
-        super().__init__(listed, height, width, pairing, damaged)
+        super().__init__(listed, height, width, pairing, damaged, foreground)

@@ -13,19 +13,16 @@ from vtoncompress.data.base import Image, Pair
 from vtoncompress.environment import environment
 from vtoncompress.evaluation.pictures import encodings, find_pictures, names_hash, read_chunks
 from vtoncompress.evaluation.protocol import RESIZINGS, Protocol
+from vtoncompress.feature_plan import plan_features
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.fingerprint import files_hash
-from vtoncompress.metric.base import Batch, PictureMetric, Prediction
-from vtoncompress.metric.fid import Fid
-from vtoncompress.metric.kid import Kid
+from vtoncompress.metric.base import Batch, PictureMetric, Prediction, ReferencedMetric
 from vtoncompress.record import Record, check_same_protocol
-from vtoncompress.stage import reference_features
 from vtoncompress.stage.definition import Stage
 from vtoncompress.store import Store
 
 NOTHING = np.empty((0, 0, 3), np.uint8)
 """What is not known of somebody's result: person and garment. No metric of a folder looks at them."""
-EXTRACTOR_OPTIONS = ("features", "inception_weights", "inception_dimension", "inception_resizing")
 
 
 def evaluate(config: Mapping[str, Any], others: list[Record]) -> Record:
@@ -48,16 +45,15 @@ def evaluate(config: Mapping[str, Any], others: list[Record]) -> Record:
     metrics = {name: instantiate(_options(metric)) for name, metric in protocol.metric.items()}
     record = _describe(config, protocol, predictions, references)
     reference = f"{len(references)} pictures ({files_hash([*references.values()])[:16]})"
-    stages = {
-        name: _reference_stage(protocol, protocol.metric[name], references)
-        for name, metric in metrics.items()
-        if isinstance(metric, Fid | Kid)
-    }
+    stages = {name: _reference_stage(protocol, metric, references) for name, metric in protocol.metric.items()}
     for other in others:
         check_same_protocol(other, record)
-    for name, stage in stages.items():
-        artifact, _ = stage.build(Store(Path(config["store"])))
-        metrics[name].sets.refer_to(reference_features.read(artifact.path), reference)
+    for name, metric in metrics.items():
+        if isinstance(metric, ReferencedMetric):
+            stage = stages[name]
+            assert stage is not None, "such a metric has an extractor's options"
+            known = metric.refer_to(stage.build(Store(Path(config["store"])))[0].path, reference)
+            assert known, "they were made by the metric's own extractor"
     _look(protocol, metrics, predictions, references)
     _fill(record, metrics)
     for other in others:
@@ -106,20 +102,11 @@ def _describe(
     )
 
 
-def _reference_stage(protocol: Protocol, metric: Mapping[str, Any], references: Mapping[str, Path]) -> Stage:
-    """Keyed by what the files hold, not by where they lie."""
-    files = tuple(references.values())
-    extractor = {name: metric[name] for name in EXTRACTOR_OPTIONS}
-    weights = extractor.pop("inception_weights")
-    return Stage(
-        "reference_features", "vtoncompress.stage.reference_features:make",
-        {
-            "pictures": {"size": protocol.size and list(protocol.size), "resizing": protocol.resizing},
-            "extractor": extractor,
-        },
-        files=files + ((Path(weights),) if weights else ()),
-        passing={"pictures": {"files": [str(file) for file in files]}, "extractor": {"inception_weights": weights}},
-    )  # fmt: skip
+def _reference_stage(protocol: Protocol, metric: Mapping[str, Any], references: Mapping[str, Path]) -> Stage | None:
+    files = [*references.values()]
+    pictures = {"size": protocol.size and list(protocol.size), "resizing": protocol.resizing}
+    told = {"pictures": {"files": [str(file) for file in files]}}
+    return plan_features(metric, "make", {"pictures": pictures}, files, told)
 
 
 def _look(

@@ -63,6 +63,22 @@ class PictureMetric(ABC):
         """Over all that came since the object was made."""
 
 
+class ReferencedMetric(PictureMetric):
+    """Compares its pictures as a set with reference pictures, whose features may be known before it begins."""
+
+    @abstractmethod
+    def refer_to(self, known: Path, reference: str | None = None) -> bool:
+        """Compare with the features in ``known`` from now on, and look at no reference picture.
+
+        Args:
+            known: folder that :func:`vtoncompress.metric.known_features.write` filled; to be given before any batch.
+            reference: what they show, for the protocol; the persons of the pairs where it is None.
+
+        Returns:
+            False, and nothing changes, where they are another extractor's.
+        """
+
+
 @dataclass(frozen=True)
 class Subject:
     """A variant to be measured.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
-from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_macs
+from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_call, to_device_of
 from vtoncompress.metric.size import MIB
 from vtoncompress.model.base import TryOnModel
 
@@ -17,14 +17,17 @@ WHOLE = "whole"
 
 
 class Cost(SubjectMetric):
-    """MACs of one try-on call at batch 1 and the model's size, and parameters.
+    """MACs of one whole try-on call at batch 1 and the model's size, and parameters.
+
+    A model that makes its picture in steps pays for all of them, for both halves of guidance and for what brings
+    pictures to latents and back.
 
     ``gmacs`` in units of 10^9, ``gflops`` twice that; ``params_m`` in units of 10^6; ``gmacs_torch_pruning`` is what
     torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products.
     ``channels_removed``, ``params_removed`` and ``macs_removed`` are the shares of the dense network, 0..1, that
-    pruning took: output channels of convolutions, parameters, MACs. The details hold ``operations`` (GMACs by kind) and
+    pruning took: output channels of convolutions, parameters, MACs. The details hold ``operations`` (GMACs by kind),
     ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children,
-    and of the ``whole``.
+    and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and GMACs a run.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
     """
 
@@ -40,13 +43,12 @@ class Cost(SubjectMetric):
 
     def measure(self, subject: Subject) -> Measurement:
         model = subject.model
-        inputs = example_inputs(model)
-        macs = count_macs(model, inputs)
+        macs = count_call(model)
         values = {
             "gmacs": macs.total / 1e9,
             "gflops": FLOPS_PER_MAC * macs.total / 1e9,
             "params_m": _parameters(model) / 1e6,
-            "gmacs_torch_pruning": count_with_torch_pruning(model, inputs) / 1e9,
+            "gmacs_torch_pruning": count_with_torch_pruning(model) / 1e9,
         }
         if subject.dense is not None:
             values |= _removed(subject.dense, model, macs.total)
@@ -54,6 +56,10 @@ class Cost(SubjectMetric):
             "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
             "parts": {name: _describe(part, model, macs) for name, part in (model.parts | {WHOLE: model}).items()},
         }
+        if len(graphs := model.graphs()) > 1:
+            details["graphs"] = {
+                name: {"calls": graph.calls, "gmacs": macs.graphs[name] / 1e9} for name, graph in graphs.items()
+            }
         return Measurement(values, details=details)
 
 
@@ -66,12 +72,16 @@ def example_inputs(model: TryOnModel) -> dict[str, Tensor]:
     }
 
 
-def count_with_torch_pruning(model: TryOnModel, inputs: dict[str, Tensor]) -> int:
-    """MACs by torch-pruning's own counter."""
+def count_with_torch_pruning(model: TryOnModel) -> int:
+    """MACs of one try-on call by torch-pruning's own counter."""
     from torch_pruning.utils import count_ops_and_params  # heavy, and of no use to other metrics
 
-    with torch.no_grad():
-        return int(count_ops_and_params(model, tuple(inputs[name] for name in model.inputs))[0])
+    total = 0
+    for graph in model.graphs().values():
+        inputs = tuple(to_device_of(graph.module, graph.example).values())
+        # It says what one of the pictures costs that go in together.
+        total += graph.calls * len(inputs[0]) * int(count_ops_and_params(graph.module, inputs)[0])
+    return total
 
 
 def _parameters(module: nn.Module) -> int:
@@ -87,7 +97,7 @@ def _removed(dense: TryOnModel, model: TryOnModel, macs: int) -> dict[str, float
     return {
         "channels_removed": 1 - _channels(model) / _channels(dense),
         "params_removed": 1 - _parameters(model) / _parameters(dense),
-        "macs_removed": 1 - macs / count_macs(dense, example_inputs(dense)).total,
+        "macs_removed": 1 - macs / count_call(dense).total,
     }
 
 

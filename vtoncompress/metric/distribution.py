@@ -6,15 +6,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vtoncompress.fingerprint import file_hash
 from vtoncompress.metric.base import Batch
-from vtoncompress.metric.extractor import Extractor, Features, person_features, prediction_features
+from vtoncompress.metric.extractor import Extractor, person_features, prediction_features
 from vtoncompress.metric.feature_rows import FeatureRows
 from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.inception import Inception, cached_weights, check_choice, download_weights
+from vtoncompress.metric.known_features import read
 
 CHOICES = ("auto", "inception", "shipped", "stand_in")
 PERSONS = "person photos of the same pairs"
+Rows = NDArray[np.float32]
 
 
 def choose_extractor(
@@ -76,30 +81,37 @@ class Distributions:
 
     def __init__(self, extractor: Extractor) -> None:
         self.extractor = extractor
-        self.predictions, self.references = FeatureRows(), FeatureRows()
-        self._reference: str | None = None
+        self._predictions, self._references = FeatureRows(), FeatureRows()
+        self._known: Rows | None = None
+        self._reference = PERSONS
 
-    def refer_to(self, features: Features, reference: str) -> None:
-        """Compare with these features (N, D) of reference pictures instead of the person photos of the pairs.
-
-        Args:
-            features: all of them; to be given before any batch.
-            reference: what they show, for the protocol.
-        """
-        assert not len(self.references), "some references are there already"
-        self.references.append(features)
-        self._reference = reference
+    def refer_to(self, known: Path, reference: str | None) -> bool:
+        """See :meth:`vtoncompress.metric.base.ReferencedMetric.refer_to`."""
+        assert not len(self._predictions), "some pictures are there already"
+        features = read(known, self.extractor)
+        if features is None:
+            return False
+        self._known, self._reference = features, reference or PERSONS
+        return True
 
     def update(self, batch: Batch) -> None:
         """Take in a batch's predictions and, unless others are referred to, the person photos of the same pairs."""
         if batch.predictions:
-            self.predictions.append(prediction_features(self.extractor, batch))
-            if self._reference is None:
-                self.references.append(person_features(self.extractor, batch))
+            self._predictions.append(prediction_features(self.extractor, batch))
+            if self._known is None:
+                self._references.append(person_features(self.extractor, batch))
 
     def __len__(self) -> int:
         """Pictures of the smaller set."""
-        return min(len(self.predictions), len(self.references))
+        return min(len(self._predictions), len(self._references if self._known is None else self._known))
+
+    def predictions(self) -> Rows:
+        """(N, D), N at least 1, mapped from a file."""
+        return self._predictions.read()
+
+    def references(self) -> Rows:
+        """(M, D), M at least 1, mapped from a file."""
+        return self._references.read() if self._known is None else self._known
 
     def protocol(self, metric: str) -> dict[str, Any]:
         """What two values must share to be compared, under names that begin with the metric's."""
@@ -107,8 +119,8 @@ class Distributions:
             f"{metric}_extractor": self.extractor.name,
             f"{metric}_weights": self.extractor.weights_hash,
             f"{metric}_resizing": self.extractor.resizing,
-            f"{metric}_reference": self._reference or PERSONS,
-            f"{metric}_images": len(self.predictions),
+            f"{metric}_reference": self._reference,
+            f"{metric}_images": len(self._predictions),
         }
 
     def missing(self, metric: str, columns: tuple[str, ...]) -> dict[str, str]:

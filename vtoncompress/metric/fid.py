@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vtoncompress.metric.base import Batch, Measurement, PictureMetric
+from vtoncompress.metric.base import Batch, Measurement, ReferencedMetric
 from vtoncompress.metric.bootstrap import INTERVAL, statistic_interval
 from vtoncompress.metric.distance import Features, frechet_distance
 from vtoncompress.metric.distribution import Distributions, choose_extractor
@@ -16,7 +17,7 @@ CHEAP_DIMENSION = 192
 CHEAP_RESAMPLES = 100
 
 
-class Fid(PictureMetric):
+class Fid(ReferencedMetric):
     """Frechet distance between the features of the predictions and of the person photos of the same pairs.
 
     The unpaired protocol of PF-AFN's evaluation. It asks whether the pictures look like photos, not whether the garment
@@ -45,28 +46,31 @@ class Fid(PictureMetric):
         if resamples is not None and (resamples < 0 or resamples == 1):
             raise ValueError(f"metric.fid.resamples={resamples}: use 0, 2 or more, or null")
         self.resamples = resamples
-        self.sets = Distributions(
+        self._sets = Distributions(
             choose_extractor(features, inception_weights, inception_dimension, inception_resizing)
         )
 
+    def refer_to(self, known: Path, reference: str | None = None) -> bool:
+        return self._sets.refer_to(known, reference)
+
     def update(self, batch: Batch) -> None:
-        self.sets.update(batch)
+        self._sets.update(batch)
 
     def compute(self) -> Measurement:
-        suffix = self.sets.extractor.suffix
+        suffix = self._sets.extractor.suffix
         column, other = (f"fid{suffix}", "fid" if suffix else "fid_shipped")
-        missing = self.sets.missing("fid", (other,))
-        if len(self.sets) < 2:
+        missing = self._sets.missing("fid", (other,))
+        if len(self._sets) < 2:
             return Measurement(missing=missing | {column: "a covariance needs at least 2 pictures"})
-        predictions, references = self.sets.predictions.read(), self.sets.references.read()
+        predictions, references = self._sets.predictions(), self._sets.references()
         details: dict[str, Any] = {
             "fid_dimension": predictions.shape[1],
-            "fid_rank_deficient": len(self.sets) <= predictions.shape[1],
+            "fid_rank_deficient": len(self._sets) <= predictions.shape[1],
         }
         value = frechet_distance(predictions, references)
         if (resamples := self._resamples(predictions.shape[1])) and len(predictions) == len(references):
             details[INTERVAL] = {column: _interval(predictions, references, value, resamples)}
-        return Measurement({column: value}, missing, self.sets.protocol("fid"), details)
+        return Measurement({column: value}, missing, self._sets.protocol("fid"), details)
 
     def _resamples(self, dimension: int) -> int:
         if self.resamples is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from vtoncompress.metric.base import Batch, Measurement, PictureMetric
+from pathlib import Path
+
+from vtoncompress.metric.base import Batch, Measurement, ReferencedMetric
 from vtoncompress.metric.distance import kernel_distance
 from vtoncompress.metric.distribution import Distributions, choose_extractor
 
 
-class Kid(PictureMetric):
+class Kid(ReferencedMetric):
     """Unbiased squared MMD between the features of the predictions and of the person photos of the same pairs.
 
     Mean and standard deviation over random subsets, not multiplied by 1000. Unbiased where FID is not for few pictures.
@@ -37,27 +39,30 @@ class Kid(PictureMetric):
         if subset_size < 2 or subsets < 1:
             raise ValueError(f"subset_size={subset_size}, subsets={subsets}: at least 2 and 1 are needed")
         self.subset_size, self.subsets, self.seed = subset_size, subsets, seed
-        self.sets = Distributions(
+        self._sets = Distributions(
             choose_extractor(features, inception_weights, inception_dimension, inception_resizing)
         )
 
+    def refer_to(self, known: Path, reference: str | None = None) -> bool:
+        return self._sets.refer_to(known, reference)
+
     def update(self, batch: Batch) -> None:
-        self.sets.update(batch)
+        self._sets.update(batch)
 
     def compute(self) -> Measurement:
-        suffix = self.sets.extractor.suffix
+        suffix = self._sets.extractor.suffix
         others = ("kid", "kid_std") if suffix else ("kid_shipped", "kid_shipped_std")
-        missing = self.sets.missing("kid", others)
+        missing = self._sets.missing("kid", others)
         columns = (f"kid{suffix}", f"kid{suffix}_std")
-        if len(self.sets) < 2:
+        if len(self._sets) < 2:
             return Measurement(
                 missing=missing | dict.fromkeys(columns, "an unbiased estimate needs at least 2 pictures")
             )
-        size = min(self.subset_size, len(self.sets))
+        size = min(self.subset_size, len(self._sets))
         mean, deviation = kernel_distance(
-            self.sets.predictions.read(), self.sets.references.read(), size, self.subsets, self.seed
+            self._sets.predictions(), self._sets.references(), size, self.subsets, self.seed
         )
-        protocol = self.sets.protocol("kid") | {
+        protocol = self._sets.protocol("kid") | {
             "kid_kernel": "(x.y/D + 1)^3, unbiased",
             "kid_subset_size": size,
             "kid_subsets": self.subsets,

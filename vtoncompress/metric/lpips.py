@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from vtoncompress.data.base import Image
 from vtoncompress.fingerprint import file_hash
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric
-from vtoncompress.metric.extractor import CHUNK
 from vtoncompress.metric.lpips_network import BACKBONES, build_network, find_weights
 from vtoncompress.metric.ssim import NO_TRUTH
 from vtoncompress.metric.tally import Tally
+
+PIXELS = 2**20
+"""Looked at together: the first layers have 64 numbers for each, some of them several times."""
 
 
 class Lpips(PictureMetric):
@@ -48,8 +51,10 @@ class Lpips(PictureMetric):
         ]
         if unknown := len(batch.pairs) - len(shown):
             self._tally.refuse(NO_TRUTH, unknown)
-        for start in range(0, len(shown), CHUNK):
-            self._tally.add(self._distances(shown[start : start + CHUNK]))
+        sizes = {image.shape[:2] for image, _ in shown}
+        together = max(1, PIXELS // math.prod(next(iter(sizes)))) if len(sizes) == 1 else 1
+        for start in range(0, len(shown), together):
+            self._tally.add(self._distances(shown[start : start + together]))
 
     def compute(self) -> Measurement:
         found = self._tally.compute()

@@ -32,11 +32,13 @@ class Graph:
         module: called with ``example`` by name.
         example: inputs of the right shapes.
         outputs: names of what it returns, in order.
+        calls: how often one try-on call runs it on inputs of these shapes.
     """
 
     module: nn.Module
     example: dict[str, Tensor]
     outputs: list[str]
+    calls: int = 1
 
 
 class TryOnModel(Network):

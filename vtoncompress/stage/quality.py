@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from vtoncompress.data.base import Pair, TryOnData
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.finetuning.progress import Progress
-from vtoncompress.metric.base import Batch, Measurement, Prediction
+from vtoncompress.metric.base import Batch, Measurement, Prediction, ReferencedMetric
 from vtoncompress.picture_grid import difference, write_grid
 from vtoncompress.try_on import pair_tensors, to_image
 
@@ -23,8 +23,14 @@ BATCH = 32
 GRID_PAIRS = 6
 
 
-def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
-    """Write ``measurements.json`` and ``pictures.png``. ``config``: ``data``, ``metric``."""
+def make(config: Mapping[str, Any], deployed: Path, *folders: Path) -> None:
+    """Write ``measurements.json`` and ``pictures.png``.
+
+    Args:
+        config: ``data``, ``metric``.
+        deployed: the network.
+        folders: known features of the reference pictures, those of an extractor each, and last the artifact's own.
+    """
     runtime = open_deployment(deployed / FILES).runtime
 
     def predict(pair: Pair) -> Prediction:
@@ -32,21 +38,25 @@ def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
         flow = outputs.get("flow")
         return Prediction(to_image(outputs["image"]), None if flow is None else flow[0].transpose(1, 2, 0).copy())
 
-    measure(config, predict, out)
+    measure(config, predict, folders[:-1], folders[-1])
 
 
-def make_reference(config: Mapping[str, Any], out: Path) -> None:
+def make_reference(config: Mapping[str, Any], *folders: Path) -> None:
     """As :func:`make` for the row of :mod:`vtoncompress.reference` called ``config["reference"]``."""
     from vtoncompress.reference import REFERENCES
 
     reference = next(row for row in REFERENCES if row.name == config["reference"])
-    measure(config, reference.predict, out)
+    measure(config, reference.predict, folders[:-1], folders[-1])
 
 
-def measure(config: Mapping[str, Any], predict: Callable[[Pair], Prediction], out: Path) -> None:
+def measure(config: Mapping[str, Any], predict: Callable[[Pair], Prediction], known: Sequence[Path], out: Path) -> None:
     """Run ``predict`` over the data and write what the metrics found; memory does not grow with the pairs."""
     data: TryOnData = instantiate(config["data"])
     metrics = {name: instantiate(metric) for name, metric in config["metric"].items()}
+    for metric in metrics.values():
+        if isinstance(metric, ReferencedMetric):
+            # Where none is of its extractor it looks at the persons itself.
+            any(metric.refer_to(folder) for folder in known)
     with Progress("test pairs", len(data)) as progress:
         pairs_left = iter(data)
         while pairs := list(islice(pairs_left, BATCH)):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import load_file, save_file
+from hydra.utils import instantiate
 
+from vtoncompress.data.base import Image, TryOnData
 from vtoncompress.evaluation.pictures import read_chunks
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.distribution import choose_extractor
-from vtoncompress.metric.extractor import Features
-
-FILE = "features.safetensors"
+from vtoncompress.metric.extractor import CHUNK
+from vtoncompress.metric.known_features import write
 
 
 def make(config: Mapping[str, Any], out: Path) -> None:
-    """Write the features, one row a picture.
+    """Of pictures in files.
 
     Args:
         config: ``pictures``: ``size``, ``resizing`` and ``files``, in order; ``extractor``: what
@@ -26,18 +25,30 @@ def make(config: Mapping[str, Any], out: Path) -> None:
         out: the artifact's folder.
     """
     told = config["pictures"]
-    extract = choose_extractor(**config["extractor"])
     size = told["size"] and (told["size"][0], told["size"][1])
-    rows = []
-    with Progress("reference pictures", len(told["files"])) as progress:
-        for pictures in read_chunks([Path(file) for file in told["files"]], size, told["resizing"]):
-            rows.append(extract(pictures).astype(np.float32))
-            for _ in pictures:
-                progress.step()
-    save_file({"features": np.concatenate(rows)}, out / FILE)
+    chunks = read_chunks([Path(file) for file in told["files"]], size, told["resizing"])
+    _write(chunks, len(told["files"]), config, out)
 
 
-def read(folder: Path) -> Features:
-    """(N, D) of an artifact."""
-    features: Features = load_file(folder / FILE)["features"]
-    return features
+def make_persons(config: Mapping[str, Any], out: Path) -> None:
+    """Of the photos of all people of a data set. ``config``: ``data``, and ``extractor`` as for :func:`make`."""
+    data: TryOnData = instantiate(config["data"])
+    _write(_persons(data), len(data), config, out)
+
+
+def _write(chunks: Iterator[list[Image]], count: int, config: Mapping[str, Any], out: Path) -> None:
+    with Progress("reference pictures", count) as progress:
+
+        def counted() -> Iterator[Sequence[Image]]:
+            for pictures in chunks:
+                yield pictures
+                for _ in pictures:
+                    progress.step()
+
+        write(counted(), count, choose_extractor(**config["extractor"]), out)
+
+
+def _persons(data: TryOnData) -> Iterator[list[Image]]:
+    """As a run's metrics would look at them, so that the last bits are the same."""
+    for start in range(0, len(data), CHUNK):
+        yield [data.person(index) for index in range(start, min(start + CHUNK, len(data)))]

@@ -19,10 +19,9 @@ from vtoncompress.deployment import FILES, open_deployment, write_manifest
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.metric.base import Batch, Prediction, Subject
-from vtoncompress.metric.cost import example_inputs
 from vtoncompress.metric.flow_error import FlowError
 from vtoncompress.metric.garment import GarmentLikeness
-from vtoncompress.metric.macs import count_macs
+from vtoncompress.metric.macs import count_call
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.stage.seed import set_seed
 from vtoncompress.try_on import pair_tensors, to_image
@@ -42,7 +41,7 @@ def make(config: Mapping[str, Any], dense: Path, out: Path) -> None:
         reestimate(model, instantiate(config["training_data"]), pairs)
     point = {
         "values": _look(model, _read_pairs(json.dumps(config["data"], sort_keys=True))),
-        "macs": count_macs(model, example_inputs(model)).total,
+        "macs": count_call(model).total,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "channels": {name: layer.out_channels for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)},
     }

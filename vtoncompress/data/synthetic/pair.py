@@ -6,12 +6,12 @@ from typing import overload
 
 import numpy as np
 
-from vtoncompress.data.base import Pair, TryOnData
+from vtoncompress.data.base import Image, Pair, TryOnData
 from vtoncompress.data.synthetic.body import draw_body
 from vtoncompress.data.synthetic.garment import Garment, sample_garment
 from vtoncompress.data.synthetic.person import Person, sample_person
 from vtoncompress.data.synthetic.shop import draw_garment
-from vtoncompress.data.synthetic.worn import dress, painted_anew
+from vtoncompress.data.synthetic.worn import draw_person, dress, painted_anew
 
 _SPLITS = {"train": 1, "test": 2}
 _PERSON, _WORN, _TARGET = 1, 2, 3
@@ -80,6 +80,10 @@ class Synthetic(TryOnData):
         return Pair(
             self.name(index), before.image, garment, mask, after.image, after.region, after.flow, painted_anew(before)
         )
+
+    def person(self, index: int) -> Image:
+        person, worn, _ = self.parameters(index)
+        return draw_person(person, worn, self.height, self.width).image
 
     def pair_list(self) -> list[str]:
         """One line a pair: its name, which with the code fixes its pictures."""

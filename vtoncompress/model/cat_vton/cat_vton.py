@@ -100,11 +100,12 @@ class CatVTON(StepwiseModel):
     def graphs(self) -> dict[str, Graph]:
         height, width = (side // self.factor for side in self.size)
         channels, pictures = self.latent_channels, 1 if self.sampling.guidance == 1 else 2
+        steps = len(self.sampling.timesteps(self.schedule))
         noisy = torch.zeros(pictures, 2 * channels + 1, 2 * height, width)
         picture, latents = torch.zeros(1, 3, *self.size), torch.zeros(1, channels, height, width)
         return {
-            "encoder": Graph(self.encoder(), {"picture": picture}, ["latents"]),
-            "unet": Graph(self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"]),
+            "encoder": Graph(self.encoder(), {"picture": picture}, ["latents"], calls=2),  # person and garment
+            "unet": Graph(self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"], steps),
             "decoder": Graph(self.decoder(), {"latents": latents}, ["picture"]),
         }
 
