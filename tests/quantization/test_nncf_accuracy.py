@@ -110,6 +110,28 @@ def test_a_budget_that_can_not_be_met_keeps_the_best(
     assert np.isfinite(opened(looked_at.calibration[0])["image"]).all()
 
 
+def test_a_broken_trial_keeps_the_one_before(
+    model: PFAFN, exported: Exported, looked_at: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second trial, which takes a layer back, paints NaN."""
+    judging(monkeypatch, [0.7, 0.6])
+    look, looks = Judge.look, [0]
+
+    def breaking(judge: Judge, runtime: Any) -> Quality:
+        looks[0] += 1
+        if looks[0] == 3:
+            raise ValueError("the network gave NaN: it is broken")
+        return look(judge, runtime)
+
+    monkeypatch.setattr(Judge, "look", breaking)
+    folder = exported("openvino")
+    told = mode("quantization.trials=1").convert(folder, "openvino", model, looked_at)
+    assert [one.get("error") for one in told["trials"]] == [None, "the network gave NaN: it is broken"]
+    assert (told["chosen"], told["float_again"]) == (0, [])
+    assert told["quantized_layers"] == len(quantized_layers(model, SCOPE))
+    assert np.isfinite(OpenVINOExporter().open(folder)(looked_at.calibration[0])["image"]).all()
+
+
 def test_both_measures_count(
     model: PFAFN, exported: Exported, looked_at: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:

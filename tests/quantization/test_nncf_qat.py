@@ -180,6 +180,22 @@ def test_integers_are_what_was_trained(network: PFAFN, looked_at: Material, chan
             assert np.abs(outputs[0] - outputs[1]).mean() < ROUNDING / 10
 
 
+def test_autocast_leaves_what_rounds_alone(network: PFAFN, looked_at: Material) -> None:
+    """bfloat16 in its place would move results and gradients by a share of 2^-9."""
+    model = quantizing(network, looked_at).train()
+    torch.manual_seed(0)
+    for layer in (layer for layer in model.modules() if isinstance(layer, FakeQuantizedConv2d)):
+        features = torch.rand(2, layer.weight.shape[1], 9, 7)
+        found = []
+        for enabled in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                output = layer(features)
+            found.append((output, *torch.autograd.grad(output.square().sum(), layer.weight)))
+        for alone, under in zip(*found, strict=True):
+            assert under.dtype == torch.float32
+            torch.testing.assert_close(under, alone, rtol=0, atol=0)
+
+
 @pytest.mark.slow
 def test_begins_where_nncf_s_own_network_is(network: PFAFN, looked_at: Material) -> None:
     """The hooked network that ``nncf.quantize`` returns computes the same."""
@@ -250,8 +266,8 @@ def test_learns_from_a_teacher(network: PFAFN, looked_at: Material, tmp_path: Pa
     teacher = PFAFN(1 / 16, (64, 64)).eval()
     distilled = mode(
         "quantization.training._target_=vtoncompress.finetuning.distillation.Distillation",
-        "quantization.training.samples=4",
-    )
+        "quantization.training.samples=4", "quantization.training.mixed_precision=bf16",
+    )  # fmt: skip
     _, told = distilled.prepare(network, replace(looked_at, work=tmp_path, teacher=teacher))
     assert told["training"]["teacher"]["network"] == "dense"
 
