@@ -31,7 +31,7 @@ DIGITS = {
 BETTER = {
     "ssim_garment": 1, "ssim": 1, "psnr": 1, "l1_garment": -1, "fid_shipped": -1, "flow_error_px": -1
 }  # fmt: skip
-NAMES = {"psnr": "PSNR", "l1_garment": "garment L1", "fid_shipped": "FID", "flow_error_px": "flow error", **COLUMNS}
+NAMES = {**COLUMNS, "psnr": "PSNR", "l1_garment": "garment L1", "fid_shipped": "FID", "flow_error_px": "flow error"}
 TRAINED = ("nncf_qat", "torchao_qat")
 UNTOLD = ("export", "quantization", "quantization.skip")
 NOTHING, DISTURBED = "–", "⚑"
@@ -65,9 +65,10 @@ def suspect() -> dict[str, str]:
 
 
 def frame(experiment: str = EXPERIMENT) -> pd.DataFrame:
-    """The rows of table.csv that are variants, by name."""
+    """The finished rows of table.csv that are variants, by name."""
     table = pd.read_csv(ROOT / "results" / experiment / "table.csv")
-    return table[(table.role == "variant") & table.variant.isin([*rows(experiment)])].set_index("variant", drop=False)
+    shown = table.variant.isin([*rows(experiment)]) & (table.status == "done")
+    return table[(table.role == "variant") & shown].set_index("variant", drop=False)
 
 
 def table() -> str:
@@ -98,7 +99,7 @@ def note(mode: str) -> str:
         first = groups[0]
         share = f"{(float32.speedup / first.speedup).mean():.2f} of the time"
         if {float32.variant, *first.variant} & suspect().keys():
-            share += f" {DISTURBED}"
+            share += " (disturbed)"
         qualities = ", ".join(_garment(group) for group in groups)
         told.append(
             f"{runtime} {first.size_mib.iloc[0]:.1f} MiB of {float32.size_mib:.1f}, {share}, "
@@ -131,7 +132,9 @@ def _garment(group: pd.DataFrame) -> str:
 
 def acceptance() -> str:
     """What the three tables show together, in bullets."""
-    return "".join(f"{_wrapped(line)}\n" for line in (*_full_size(), _small(), *_training(), _files(), _times()))
+    return "".join(
+        f"{_wrapped(line)}\n" for line in (*_full_size(), _small(), *_training(), *_budgets(), _files(), _times())
+    )
 
 
 def _full_size() -> Iterator[str]:
@@ -202,6 +205,22 @@ def _training() -> Iterator[str]:
     )
 
 
+def _budgets() -> Iterator[str]:
+    told = []
+    for name, record in records().items():
+        made = record.details["quantization"]
+        if "budget_met" not in made:
+            continue
+        trial, pairs = made["trials"][made["chosen"]], record.trust["config"]["validation_pairs"]
+        fall, rise = made["before"]["garment_ssim"] - trial["garment_ssim"], trial["fid"] / made["before"]["fid"] - 1
+        back = f", {len(made['float_again'])} layers back in float" if "float_again" in made else ""
+        told.append(
+            f"`{name}` {len(made['trials'])} of them{back}, garment SSIM {-fall:+.4f} and FID {100 * rise:+.1f} % on "
+            f"{pairs} pairs, a margin of {trial['margin']:.2f}"
+        )
+    yield f"**Trials within a budget**: {'; '.join(told)}."
+
+
 def _files() -> str:
     measured = frame()
     float32 = measured.loc["float32_openvino"].size_mib
@@ -247,9 +266,13 @@ def _module(mode: str) -> Path:
 
 def marked(name: str) -> str:
     """What stands between a pair of marks in the document."""
+    before, after = _around(name, text := DOCUMENT.read_text())
+    return text[len(before) : len(text) - len(after)]
+
+
+def _around(name: str, text: str) -> tuple[str, str]:
     begin, end = (f"<!-- {mark}{name} -->\n" for mark in ("", "/"))
-    text = DOCUMENT.read_text()
-    return text[text.index(begin) + len(begin) : text.index(end)]
+    return text[: text.index(begin) + len(begin)], text[text.index(end) :]
 
 
 def main() -> None:
@@ -257,7 +280,8 @@ def main() -> None:
 
     text = DOCUMENT.read_text()
     for name, made in (("runtimes", runtimes()), ("measured", table()), ("acceptance", acceptance())):
-        text = text.replace(marked(name), made)
+        before, after = _around(name, text)
+        text = before + made + after
     DOCUMENT.write_text(text)
     for mode in modes():
         wrapped = textwrap.fill(note(mode), 120, break_long_words=False, break_on_hyphens=False)

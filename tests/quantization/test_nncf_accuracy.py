@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.conftest import EXPORTERS, configured
+from tests.reopen import Reopener
 from vtoncompress.data.base import Pair
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.model.pf_afn import PFAFN
@@ -52,7 +53,9 @@ def judging(monkeypatch: pytest.MonkeyPatch, ssims: list[float]) -> None:
     monkeypatch.setattr(Judge, "look", told)
 
 
-def test_a_wide_budget_gives_what_nncf_ptq_gives(model: PFAFN, exported: Exported, looked_at: Material) -> None:
+def test_a_wide_budget_gives_what_nncf_ptq_gives(
+    model: PFAFN, exported: Exported, looked_at: Material, reopened: Reopener
+) -> None:
     folder, other = exported("openvino"), exported("openvino")
     before = OpenVINOExporter().open(other)
     wide = mode("quantization.budget={garment_ssim: 1, fid_percent: 1000000}")
@@ -69,6 +72,8 @@ def test_a_wide_budget_gives_what_nncf_ptq_gives(model: PFAFN, exported: Exporte
     expected = OpenVINOExporter().open(other)
     for tensors in looked_at.calibration[:2]:
         np.testing.assert_array_equal(opened(tensors)["image"], expected(tensors)["image"])
+    elsewhere = reopened(folder, tensors, "openvino")
+    np.testing.assert_allclose(elsewhere["image"], expected(tensors)["image"], atol=1e-5)
 
 
 @pytest.mark.parametrize("runtime", EXPORTERS)

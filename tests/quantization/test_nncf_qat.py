@@ -17,6 +17,7 @@ from tests.conftest import loss_of
 from tests.export.conftest import pictures
 from tests.finetuning.conftest import Small, shrink
 from tests.quantization.conftest import configured
+from tests.reopen import Reopener
 from vtoncompress import checkpoint
 from vtoncompress.data.base import Pair
 from vtoncompress.export.openvino import OpenVINOExporter
@@ -225,18 +226,19 @@ def test_begins_where_nncf_s_own_network_is(network: PFAFN, looked_at: Material)
 
 
 def test_reopens_and_runs_in_integers(
-    undisturbed: tuple[PFAFN, dict[str, Any]], looked_at: Material, tmp_path: Path
+    undisturbed: tuple[PFAFN, dict[str, Any]], looked_at: Material, tmp_path: Path, reopened: Reopener
 ) -> None:
     """ONNX Runtime and torch.compile run the same layers: tests/model/test_integer_convolution.py."""
     model = undisturbed[0]
     checkpoint.save(model, tmp_path / "torch")
-    reference = TorchRuntime(checkpoint.load(tmp_path / "torch"))
+    reference = TorchRuntime(model)
     integers = [layer for layer in model.modules() if isinstance(layer, IntegerConv2d)]
     assert len(integers) == undisturbed[1]["quantized_layers"]
     OpenVINOExporter().export(model, tmp_path / "openvino")
     opened = OpenVINOExporter().open(tmp_path / "openvino")
     for tensors in looked_at.calibration:
-        np.testing.assert_array_equal(reference(tensors)["image"], TorchRuntime(model)(tensors)["image"])
+        elsewhere = reopened(tmp_path / "torch", tensors)
+        np.testing.assert_array_equal(elsewhere["image"], reference(tensors)["image"])
         assert np.abs(reference(tensors)["image"] - opened(tensors)["image"]).mean() < ROUNDING
     executed = opened.describe()["executed_layers"]
     assert executed.get("u8", 0) + executed.get("i8", 0) == len(integers)

@@ -8,7 +8,8 @@ When to pick it: to guarantee what INT8 may lose, with as few layers in float32 
 the budget already the two are the same network, and this one took longer.
 What breaks it: losses that no single layer makes (ranking sees one at a time); few validation pairs, on which FID
 mostly counts pairs; time, for ranking compiles the network once a layer, and each trial paints all validation pairs.
-Measured (results/quantization_modes): openvino 4.1 MiB of 11.2, 0.68 of the time, garment SSIM 0.779 of 0.779.
+Measured (results/quantization_modes): openvino 4.1 MiB of 11.2, 0.68 of the time (disturbed), garment SSIM 0.779 of
+0.779.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ Ours and not NNCF's, which rounds an OpenVINO graph nearly alike (a test compare
 of its three backends. The scale of a group is signed, so that its largest weight sits at -128. What breaks it: channels
 with one huge weight; smaller groups then help.
 
-Measured (results/quantization_modes): openvino 3.9 MiB of 11.2, 0.80 of the time, garment SSIM 0.777 of 0.779.
+Measured (results/quantization_modes): openvino 3.9 MiB of 11.2, 0.80 of the time (disturbed), garment SSIM 0.777 of
+0.779.
 """
 
 from __future__ import annotations
