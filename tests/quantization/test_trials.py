@@ -24,7 +24,7 @@ def trials(pairs: list[Pair]) -> Trials:
 
 
 def add(trials: Trials, *shares: float) -> list[float]:
-    return [trials.add(lambda share=share: (f"network {share}", Painter(share)), share=share) for share in shares]
+    return [trials.add(lambda share=share: (f"network {share}", Painter(share)), share=str(share)) for share in shares]
 
 
 def fail() -> Any:
