@@ -19,6 +19,7 @@ from vtoncompress.disturbance import disturbed
 from vtoncompress.record import Record, read_all
 
 DOCUMENT = ROOT / "docs" / "quantization.md"
+EXTENDING = ROOT / "docs" / "extending.md"  # shows a mode's module as a diff
 EXPERIMENT = "quantization_modes"
 COLUMNS = {
     "variant": "row", "runtime": "runtime", "size_mib": "size (MiB)", "ssim_garment": "garment SSIM", "ssim": "SSIM",
@@ -275,6 +276,11 @@ def _around(name: str, text: str) -> tuple[str, str]:
     return text[: text.index(begin) + len(begin)], text[text.index(end) :]
 
 
+def _as_diff(path: Path, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return f"+++ b/{path.relative_to(ROOT)}\n@@ -0,0 +1,{len(lines)} @@\n{''.join(f'+{line}' for line in lines)}"
+
+
 def main() -> None:
     from tests.quantization.test_runtime_table import table as runtimes
 
@@ -287,7 +293,10 @@ def main() -> None:
         wrapped = textwrap.fill(note(mode), 120, break_long_words=False, break_on_hyphens=False)
         path = _module(mode)
         old = re.compile(r'^Measured \(results/.*?\.\n(?=""")', re.DOTALL | re.MULTILINE)
-        path.write_text(old.sub(lambda _, new=wrapped: f"{new}\n", path.read_text(), count=1))
+        before = path.read_text()
+        after = old.sub(lambda _, new=wrapped: f"{new}\n", before, count=1)
+        path.write_text(after)
+        EXTENDING.write_text(EXTENDING.read_text().replace(_as_diff(path, before), _as_diff(path, after)))
     print("not measured yet:", ", ".join(unmeasured()) or "none")
 
 
