@@ -294,7 +294,7 @@ def main() -> None:
         path = _module(mode)
         old = re.compile(r'^Measured \(results/.*?\.\n(?=""")', re.DOTALL | re.MULTILINE)
         before = path.read_text()
-        after = old.sub(lambda _, new=wrapped: f"{new}\n", before, count=1)
+        after = old.sub(f"{wrapped}\n", before, count=1)
         path.write_text(after)
         EXTENDING.write_text(EXTENDING.read_text().replace(_as_diff(path, before), _as_diff(path, after)))
     print("not measured yet:", ", ".join(unmeasured()) or "none")
