@@ -13,7 +13,7 @@ For ONNX Runtime the file is as small, but the network is slower than in float32
 of 8 bits, and here only inputs and weights are rounded, so that 40 of 146 run in INT8. See ort_static.
 Measured (results/quantization_modes): onnxruntime 3.0 MiB of 10.4, 1.16 of the time, garment SSIM 0.779 of 0.779;
 openvino 4.1 MiB of 11.2, 0.67 of the time (disturbed), garment SSIM 0.779, 0.793 (bias_correction=true,
-range_estimator=mean_minmax), 0.779 (float_layers=2 layers), 0.782 (granularity=per_tensor) of 0.779.
+range_estimator=mean_minmax), 0.782 (granularity=per_tensor) of 0.779.
 """
 
 from __future__ import annotations
