@@ -1,4 +1,4 @@
-"""Weights stored as 4-bit integers and computed with in float32: an eighth of the size, no faster.
+"""Weights stored as 4-bit integers and computed with in float32: an eighth of their bytes, no faster.
 
 To pick where every byte of the file counts and a visible trace is accepted. Time and memory are those of float32, as
 with weight_int8. Toolkits have none of this for convolutions: NNCF keeps them in 8 bits when asked for 4.

@@ -1,4 +1,4 @@
-"""Weights stored as 8-bit integers and computed with in float32: a quarter of the size, no faster.
+"""Weights stored as 8-bit integers and computed with in float32: a quarter of their bytes, no faster.
 
 To pick where the file must be small, the pictures nearly the same, and nothing is known of the activations: no
 calibration. Small network, one scale an output channel: pictures off by 0.24 levels of 255, flow by 0.02 pixels. Torch,
