@@ -14,16 +14,14 @@ from vtoncompress.errors import run_main
 def main(cfg: DictConfig) -> None:
     """Run all three commands, print and write the table."""
     config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
-    from vtoncompress.evaluation.benchmark import as_json, compare, report
-    from vtoncompress.evaluation.pictures import find_pictures
+    from vtoncompress.evaluation.benchmark import as_json, compare, protocol, report
     from vtoncompress.record import write_text
 
-    runs = compare(config)
-    pictures = sum(len(find_pictures(option, Path(config[option]))) for option in ("prediction", "reference"))
-    text = report(runs, pictures)
-    name = f"{config['tool']}_{config['dimension']}_{pictures}"
+    runs, told = compare(config), protocol(config)
+    text = report(runs, told)
+    name = f"{config['tool']}_{config['dimension']}_{told['pictures']}"
     write_text(Path(config["results"]) / f"{name}.md", text + "\n")
-    write_text(Path(config["results"]) / f"{name}.json", as_json(runs))
+    write_text(Path(config["results"]) / f"{name}.json", as_json(runs, told))
     print(text)
 
 

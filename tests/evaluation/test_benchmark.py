@@ -10,7 +10,7 @@ import pytest
 
 from vtoncompress.data.base import Pair
 from vtoncompress.evaluation import benchmark
-from vtoncompress.evaluation.benchmark import Run, compare, report
+from vtoncompress.evaluation.benchmark import Run, compare, protocol, report
 from vtoncompress.image import write_image
 
 CONFIG = {"tool": "pytorch_fid", "dimension": 64, "inception_weights": None, "clean_fid_weights": None}
@@ -54,9 +54,12 @@ def test_the_commands_are_run_on_the_same_folders_and_weights(pairs: list[Pair],
     assert seen[1] == seen[2]
     assert {"features=stand_in", "protocol.metric.fid.inception_dimension=64"} <= {*seen[1]}
     assert Path(sys.executable).exists()
-    assert report([runs[0], Run("ours", 2.0002, 4.0, 50.0)], 8).splitlines()[-1] == (
-        "| ours | 2.000200 | 1.0e-04 | 4.0 | 2.50 | 2.0 | 50 |"
-    )
+    told = protocol(config)
+    assert told["pictures"] == 2
+    assert told["inception_weights"] == "seeded stand-in"
+    lines = report([runs[0], Run("ours", 2.0002, 4.0, 50.0)], {**told, "pictures": 8}).splitlines()
+    assert lines[3] == "| ours | 2.000200 | 1.0e-04 | 4.0 | 2.50 | 2.0 | 50 |"
+    assert "pytorch-fid 0" in lines[-1]
 
 
 @pytest.mark.parametrize(

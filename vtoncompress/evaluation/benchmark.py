@@ -11,9 +11,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from vtoncompress.environment import environment
 from vtoncompress.evaluation.pictures import find_pictures
 from vtoncompress.fingerprint import file_hash
 from vtoncompress.metric.inception import DIMENSIONS, FILE_NAME, HASH_PREFIX, build_network
@@ -124,8 +126,20 @@ def _number(told: str, command: Sequence[str]) -> float:
     return float(printed[1])
 
 
-def report(runs: Sequence[Run], pictures: int) -> str:
-    """The runs as a Markdown table; how far each is from the first."""
+def protocol(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the runs of :func:`compare` depend on: pictures, features, weights, machine and versions."""
+    weights = config["inception_weights"]
+    return {
+        "pictures": sum(len(find_pictures(option, Path(config[option]))) for option in ("prediction", "reference")),
+        "dimension": config["dimension"],
+        "inception_weights": f"sha256 {file_hash(Path(weights))}" if weights else "seeded stand-in",
+        **environment(),
+        "versions": {name: metadata.version(name) for name in (config["tool"].replace("_", "-"), "torch", "scipy")},
+    }
+
+
+def report(runs: Sequence[Run], told: Mapping[str, Any]) -> str:
+    """The runs as a Markdown table, how far each is from the first, and the protocol of :func:`protocol` below it."""
     first = runs[0]
     lines = [
         "| command | FID | relative difference | time (s) | speedup | pictures a second | peak memory (MiB) |",
@@ -134,11 +148,18 @@ def report(runs: Sequence[Run], pictures: int) -> str:
     for run in runs:
         lines.append(
             f"| {run.name} | {run.fid:.6f} | {abs(run.fid - first.fid) / abs(first.fid):.1e} | {run.seconds:.1f} | "
-            f"{first.seconds / run.seconds:.2f} | {pictures / run.seconds:.1f} | {run.peak_mib:.0f} |"
+            f"{first.seconds / run.seconds:.2f} | {told['pictures'] / run.seconds:.1f} | {run.peak_mib:.0f} |"
         )
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    lines += [
+        "",
+        f"- Of {told['pictures']} pictures in both folders; Inception's {told['dimension']} features, weights: "
+        f"{told['inception_weights']}. Whole commands, their start included, one after the other.",
+        f"- On {told['cpu']}, {told['threads_available']} threads ({', '.join(told['instruction_set'])}); {versions}.",
+    ]
     return "\n".join(lines)
 
 
-def as_json(runs: Sequence[Run]) -> str:
+def as_json(runs: Sequence[Run], told: Mapping[str, Any]) -> str:
     """For the results folder."""
-    return json.dumps([asdict(run) for run in runs], indent=1) + "\n"
+    return json.dumps({"protocol": told, "runs": [asdict(run) for run in runs]}, indent=1) + "\n"

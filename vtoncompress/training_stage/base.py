@@ -151,7 +151,8 @@ class StageObjective(Objective):
 
     def reestimate(self, data: Any, count: int) -> None:
         """Of the part that learns, with the first examples."""
-        average_statistics(self.trained(), self.call, self.samples(data, 0, count))
+        height, width = self.model.arguments()["size"]
+        average_statistics(self.trained(), self.call, self.samples(data, 0, count), (height, width))
 
     @abstractmethod
     def call(self, batch: Mapping[str, Tensor]) -> Trace:
