@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vtoncompress.payoff import smaller_not_faster
 from vtoncompress.record import Record
 
 
-def _row(name: str, size_mib: float, speedup: float, **choices: str) -> Record:
+def _row(name: str, size_mib: float, speedup: float, network: str = "dense", **choices: str) -> Record:
     told = {"model": "toy", "runtime": "openvino", "pruning": "none", "quantization": "none", **choices}
-    return Record(name, values={"size_mib": size_mib, "speedup": speedup}, **told)  # type: ignore[arg-type]
+    measured = {"size_mib": size_mib, "speedup": speedup}
+    return Record(name, values=measured, stages=["model/1", f"finetuning/{network}"], **told)  # type: ignore[arg-type]
 
 
 def test_smaller_rows_are_held_against_the_dense_row_of_their_runtime() -> None:
@@ -21,3 +24,17 @@ def test_smaller_rows_are_held_against_the_dense_row_of_their_runtime() -> None:
         Record("failed", status="failed"),
     ]
     assert smaller_not_faster(rows) == ["Smaller and not faster than dense (2.00×): slow (1.90×)."]
+
+
+def test_quantized_rows_are_held_against_their_own_network_in_float32() -> None:
+    """Also where no network that wasn't pruned runs there."""
+    pruned = {"pruning": "iterative", "network": "tuned"}
+    rows = [
+        _row("float32", 5, 3.0, **pruned),
+        _row("pays", 2, 3.5, quantization="nncf_ptq", **pruned),
+        _row("slow", 2, 2.9, quantization="weight_int4", **pruned),
+        _row("of_another", 2, 2.8, quantization="nncf_ptq", pruning="iterative", network="tuned_further"),
+        _row("elsewhere", 2, 1.0, quantization="nncf_ptq", runtime="onnxruntime", **pruned),
+    ]
+    assert smaller_not_faster(rows) == ["Smaller and not faster than float32 (3.00×): slow (2.90×)."]
+    assert smaller_not_faster([replace(row, stages=[]) for row in rows]) == []

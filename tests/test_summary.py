@@ -86,6 +86,20 @@ def test_the_dense_network_trained_further_is_neither_the_measure_nor_a_winner()
     assert [line.partition(":")[0] for line in summarise(rows)[1:]] == ["good"]
 
 
+def test_a_budget_that_was_not_met_or_not_judged_well_is_told() -> None:
+    trials = {"met": (True, False), "broken": (False, False), "few": (True, True), "plain": None}
+    records = [dense(), *(row(name, ssim_garment=0.6) for name in trials)]
+    for record, told in zip(records[1:], trials.values(), strict=True):
+        if told is not None:
+            judged = {"pairs": 64, "fid_dimension": 64, "fid_rank_deficient": told[1]}
+            record.details["quantization"] = {"budget_met": told[0], "judged_by": judged}
+    lines = summarise(records)
+    assert [line for line in lines if "budget" in line or "judged" in line] == [
+        "broken: no trial of its quantization met its budget; the best of them was kept.",
+        "few: FID was judged on 64 pairs, too few for 64 features: set validation_pairs to more than 64.",
+    ]
+
+
 def test_rows_without_quality_are_not_praised_for_it() -> None:
     one = dense(size_mib=20.0)
     del one.values["ssim_garment"]

@@ -30,6 +30,13 @@ def summarise(records: Sequence[Record]) -> list[str]:
             for record in done
             if record.details.get("quantization", {}).get("budget_met") is False
         ]
+        lines += [
+            f"{record.variant}: FID was judged on {judged['pairs']} pairs, too few for {dimension} features: set "
+            f"validation_pairs to more than {dimension}."
+            for record in done
+            if (judged := record.details.get("quantization", {}).get("judged_by", {})).get("fid_rank_deficient")
+            if (dimension := judged["fid_dimension"])
+        ]
         if failed := len(variants) - len(done):
             lines.append(f"{failed} of {len(variants)} variants failed: the notes below the table say why.")
     return lines

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.confidence import interval_cells
+from vtoncompress.disturbance import disturbance_notes
 from vtoncompress.misleading import flags
 from vtoncompress.payoff import smaller_not_faster
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
@@ -212,6 +213,7 @@ def _notes(group: Sequence[Record], columns: Sequence[Column]) -> list[str]:
         notes.append("KID: mean over subsets, ± the standard deviation of their values.")
     notes += [f"{record.variant} failed: {record.reason}" for record in group if record.status == "failed"]
     notes += smaller_not_faster(group)
+    notes += disturbance_notes(group)
     done = [record for record in group if record.status == "done"]
     for column_names, variants, reason in _missing(done):
         names = ", ".join(variants) if len(variants) <= 3 else f"{len(variants)} of {len(done)} rows"

@@ -12,7 +12,9 @@ from tests.sensitivity.quantization.test_command import TOY
 
 def test_the_command_ends_with_an_override(command: Command, tmp_path: Path) -> None:
     options = [*TOY, "scope.modules=[generator.model.model.0]", f"store={tmp_path / 'store'}"]
-    done = command("quantization_sensitivity", *options, f"results={tmp_path}", "name=mine", "budget=1")
+    done = command(
+        "quantization_sensitivity", *options, f"results={tmp_path}", "name=mine", "budget={ssim_garment: 1, ssim: 1}"
+    )
     assert (done.code, done.err) == (0, "")
     assert "1 points" in done.out
     assert "quantization.float_layers=[]" in done.out.splitlines()
@@ -24,8 +26,9 @@ def test_the_command_ends_with_an_override(command: Command, tmp_path: Path) -> 
     [
         ("scope.modules=[decoder]", "the network has no decoder"),
         ("scope.modules=[warp.sample]", "no"),
-        ("budget=-1", "budget=-1: give the garment SSIM"),
-        ("budget=few", "budget=few: give the garment SSIM"),
+        ("budget.ssim=-1", "budget.ssim=-1: give what the network may lose"),
+        ("budget.ssim_garment=few", "budget.ssim_garment=few: give what the network may lose"),
+        ("budget=0.005", "budget=0.005: give budget.ssim_garment and budget.ssim"),
         ("depth=0", "depth=0: give how many parts"),
         ("calibration.pairs=0", "calibration.pairs=0: use 1 or more"),
         ("name=../mine", "name=../mine can't name a folder"),

@@ -17,8 +17,10 @@ from vtoncompress import checkpoint
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.export.torch_compile import TorchCompileExporter, TorchCompileRuntime, open_runtime
+from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.integer_convolution import Grid, IntegerConv2d, replace_layers
 from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 
@@ -64,6 +66,14 @@ def integer_painter() -> Any:
     return model
 
 
+def stored_painter() -> Any:
+    """One convolution in bfloat16, one whose weights are stored in 8 bits."""
+    model: Any = Painter().eval()
+    first, second = model.encoder[0], model.encoder[3]
+    replace_layers(model, {"encoder.0": BFloat16Conv2d.of(first), "encoder.3": WeightOnlyConv2d.of(second, "int8")})
+    return model
+
+
 def inputs(seed: int) -> Tensors:
     rng = np.random.default_rng(seed)
     return {name: rng.uniform(-1, 1, (1, many, 32, 24)).astype(np.float32) for name, many in PFAFN.inputs.items()}
@@ -74,22 +84,24 @@ def compiled() -> dict[str, Any]:
     """By precision: the network and its runtime; what compiling one takes is most of what these tests take."""
     if shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler")
-    networks = {"float": Painter().eval(), "integer": integer_painter()}
+    networks = {"float": Painter().eval(), "integer": integer_painter(), "stored": stored_painter()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return {name: (network, TorchCompileRuntime(network)) for name, network in networks.items()}
 
 
-@pytest.mark.parametrize("precision", ["float", "integer"])
-def test_paints_what_eager_torch_paints(precision: str, compiled: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "precision, mean, most", [("float", 1e-6, 1e-5), ("integer", 1e-4, 0.02), ("stored", 1e-3, 0.02)]
+)
+def test_paints_what_eager_torch_paints(precision: str, mean: float, most: float, compiled: dict[str, Any]) -> None:
+    """What rounds, to integers or to bfloat16, may fall on the other side of a step: a number is one step off then."""
     network, runtime = compiled[precision]
     for seed in range(3):
         expected, found = TorchRuntime(network)(inputs(seed)), runtime(inputs(seed))
         assert found.keys() == {"image"}
         difference = np.abs(expected["image"] - found["image"])
-        # A number that rounds to the other side of a step is one step off.
-        assert difference.mean() < (1e-6 if precision == "float" else 1e-4)
-        assert difference.max() < (1e-5 if precision == "float" else 0.02)
+        assert difference.mean() < mean
+        assert difference.max() < most
 
 
 @pytest.mark.parametrize("precision, executed", [("float", {"f32": 3}), ("integer", {"u8": 2, "f32": 1})])

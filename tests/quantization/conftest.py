@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from tests.export.conftest import pictures, toy
+from tests.reopen import Reopener
 from vtoncompress.export.onnx import ONNXExporter
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.model.pf_afn import PFAFN
@@ -34,6 +35,14 @@ def configured(choice: str, *overrides: str) -> Quantization:
     """The mode, as a runner makes it."""
     mode: Quantization = instantiate(options(choice, *overrides))
     return mode
+
+
+@pytest.fixture(scope="session")
+def reopened() -> Iterator[Reopener]:
+    """``reopened(folder, inputs)``: the outputs of a saved network in a process that has seen no toolkit."""
+    elsewhere = Reopener()
+    yield elsewhere
+    elsewhere.close()
 
 
 @pytest.fixture(scope="package")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.quantization.conftest import configured
+from tests.reopen import Reopener
 from vtoncompress import checkpoint
 from vtoncompress.data.base import Pair
 from vtoncompress.export.torch import TorchRuntime
@@ -79,13 +80,15 @@ def test_the_record_lists_what_was_tried(failed: tuple[PFAFN, Mapping[str, Any]]
     assert record["objective"] == "garment"
 
 
-def test_the_best_reloads_to_the_bit(failed: tuple[PFAFN, Mapping[str, Any]], seen: Material, tmp_path: Path) -> None:
+def test_the_best_reloads_to_the_bit(
+    failed: tuple[PFAFN, Mapping[str, Any]], seen: Material, tmp_path: Path, reopened: Reopener
+) -> None:
     network, record = failed
     assert sum(isinstance(layer, IntegerConv2d) for layer in network.modules()) == record["quantized_layers"]
     checkpoint.save(network, tmp_path)
-    outputs = [TorchRuntime(one)(seen.calibration[0]) for one in (network, checkpoint.load(tmp_path))]
-    for name in outputs[0]:
-        np.testing.assert_array_equal(outputs[0][name], outputs[1][name])
+    elsewhere = reopened(tmp_path, seen.calibration[0])
+    for name, values in TorchRuntime(network)(seen.calibration[0]).items():
+        np.testing.assert_array_equal(elsewhere[name], values)
 
 
 def test_fid_alone_stops_at_the_first_within_its_budget(

@@ -3,8 +3,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from torch import nn
 
 from tests.export.conftest import EXPORTERS
 from tests.quantization.conftest import configured
+from tests.reopen import Reopener
 from vtoncompress import checkpoint
 from vtoncompress.export.openvino import open_runtime
 from vtoncompress.export.parity import check_parity
@@ -100,24 +99,13 @@ def test_the_network_itself_is_unchanged(model: PFAFN, quantized: PFAFN) -> None
 
 
 @installed
-def test_reloads_to_the_bit_without_the_toolkit(quantized: PFAFN, material: Material, tmp_path: Path) -> None:
-    checkpoint.save(quantized, tmp_path / "checkpoint")
-    np.savez(tmp_path / "inputs.npz", **material.calibration[0])
-    code = """
-import sys, numpy as np
-from pathlib import Path
-from vtoncompress import checkpoint
-from vtoncompress.export.torch import TorchRuntime
-folder = Path(sys.argv[1])
-outputs = TorchRuntime(checkpoint.load(folder / "checkpoint"))(dict(np.load(folder / "inputs.npz")))
-np.savez(folder / "outputs.npz", **outputs)
-assert not {"neural_compressor", "torchao"} & set(sys.modules)
-"""
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, "PYTHONPATH": str(root)})
-    reloaded, here = np.load(tmp_path / "outputs.npz"), TorchRuntime(quantized)(material.calibration[0])
-    for name, values in here.items():
-        np.testing.assert_array_equal(reloaded[name], values)
+def test_reloads_to_the_bit_without_the_toolkit(
+    quantized: PFAFN, material: Material, tmp_path: Path, reopened: Reopener
+) -> None:
+    checkpoint.save(quantized, tmp_path)
+    elsewhere = reopened(tmp_path, material.calibration[0])
+    for name, values in TorchRuntime(quantized)(material.calibration[0]).items():
+        np.testing.assert_array_equal(elsewhere[name], values)
 
 
 @installed

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.conftest import EXPORTERS, configured
+from tests.reopen import Reopener
 from vtoncompress.data.base import Pair
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.model.pf_afn import PFAFN
@@ -52,7 +53,9 @@ def judging(monkeypatch: pytest.MonkeyPatch, ssims: list[float]) -> None:
     monkeypatch.setattr(Judge, "look", told)
 
 
-def test_a_wide_budget_gives_what_nncf_ptq_gives(model: PFAFN, exported: Exported, looked_at: Material) -> None:
+def test_a_wide_budget_gives_what_nncf_ptq_gives(
+    model: PFAFN, exported: Exported, looked_at: Material, reopened: Reopener
+) -> None:
     folder, other = exported("openvino"), exported("openvino")
     before = OpenVINOExporter().open(other)
     wide = mode("quantization.budget={garment_ssim: 1, fid_percent: 1000000}")
@@ -69,6 +72,8 @@ def test_a_wide_budget_gives_what_nncf_ptq_gives(model: PFAFN, exported: Exporte
     expected = OpenVINOExporter().open(other)
     for tensors in looked_at.calibration[:2]:
         np.testing.assert_array_equal(opened(tensors)["image"], expected(tensors)["image"])
+    elsewhere = reopened(folder, tensors, "openvino")
+    np.testing.assert_allclose(elsewhere["image"], expected(tensors)["image"], atol=1e-5)
 
 
 @pytest.mark.parametrize("runtime", EXPORTERS)
@@ -108,6 +113,29 @@ def test_a_budget_that_can_not_be_met_keeps_the_best(
     opened = EXPORTERS[runtime]().open(folder)
     assert opened.describe()["stored_bytes"]["i8"] > 0
     assert np.isfinite(opened(looked_at.calibration[0])["image"]).all()
+
+
+def test_a_broken_trial_keeps_the_one_before(
+    model: PFAFN, exported: Exported, looked_at: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second trial, which takes a layer back, paints NaN."""
+    judging(monkeypatch, [0.7, 0.6])
+    look, looks = Judge.look, [0]
+
+    def breaking(judge: Judge, runtime: Any) -> Quality:
+        looks[0] += 1
+        if looks[0] == 3:
+            raise ValueError("the network gave NaN: it is broken")
+        return look(judge, runtime)
+
+    monkeypatch.setattr(Judge, "look", breaking)
+    folder = exported("openvino")
+    told = mode("quantization.trials=1", f"quantization.modules=[{SCOPE[0]}]").convert(
+        folder, "openvino", model, looked_at
+    )
+    assert [one.get("error") for one in told["trials"]] == [None, "the network gave NaN: it is broken"]
+    assert (told["chosen"], told["float_again"], told["quantized_layers"]) == (0, [], 1)
+    assert np.isfinite(OpenVINOExporter().open(folder)(looked_at.calibration[0])["image"]).all()
 
 
 def test_both_measures_count(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.conftest import EXPORTERS, configured
+from tests.reopen import Reopener
 from vtoncompress.export import onnx as onnx_export
 from vtoncompress.export import openvino as openvino_export
 from vtoncompress.export.base import Tensors
@@ -46,6 +47,15 @@ def test_paints_nearly_the_same(
         model, EXPORTERS[runtime]().open(quantized[runtime]), calibration, configured("nncf_ptq").tolerance
     )
     assert found["parity_mean"] > 0.01, "nothing was quantized"
+
+
+@pytest.mark.parametrize("runtime", EXPORTERS)
+def test_reopens_to_the_same_outputs(
+    runtime: str, quantized: dict[str, Path], calibration: list[Tensors], reopened: Reopener
+) -> None:
+    expected = EXPORTERS[runtime]().open(quantized[runtime])(calibration[0])
+    for name, values in reopened(quantized[runtime], calibration[0], runtime).items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-5)
 
 
 def test_what_stays_the_same_may_be_computed_once_in_int8(

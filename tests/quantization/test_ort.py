@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 
 from tests.quantization.conftest import configured
+from tests.reopen import Reopener
+from vtoncompress.export.base import Tensors
 from vtoncompress.export.onnx import open_runtime, read_onnx
 from vtoncompress.export.parity import check_parity
 from vtoncompress.model.pf_afn import PFAFN
@@ -28,7 +31,9 @@ def executed(folder: Path, work: Path) -> Counter[str]:
     return Counter(node.op_type for node in read_onnx(work).graph.node)
 
 
-def test_static_counts_in_integers(model: PFAFN, material: Material, exported: Exported, tmp_path: Path) -> None:
+def test_static_counts_in_integers(
+    model: PFAFN, material: Material, exported: Exported, tmp_path: Path, reopened: Reopener
+) -> None:
     folder = exported("onnxruntime")
     mode = configured("ort_static")
     told = mode.convert(folder, "onnxruntime", model, material)
@@ -38,15 +43,25 @@ def test_static_counts_in_integers(model: PFAFN, material: Material, exported: E
     assert ran["QLinearConv"] == len(layers), "every pair around a convolution is fused"
     assert ran["Conv"] + ran["FusedConv"] == len(model.float_layers())
     assert check_parity(model, open_runtime(folder), material.calibration, mode.tolerance)["parity_mean"] > 0.01
+    paints_the_same_elsewhere(folder, material.calibration[0], reopened)
 
 
-def test_dynamic_counts_in_integers(model: PFAFN, material: Material, exported: Exported, tmp_path: Path) -> None:
+def test_dynamic_counts_in_integers(
+    model: PFAFN, material: Material, exported: Exported, tmp_path: Path, reopened: Reopener
+) -> None:
     folder = exported("onnxruntime")
     mode = configured("ort_dynamic")
     mode.convert(folder, "onnxruntime", model, Material())
     ran = executed(folder, tmp_path)
     assert ran["ConvInteger"] == len(quantized_layers(model, ["warp", "generator"]))
     assert check_parity(model, open_runtime(folder), material.calibration, mode.tolerance)["parity_mean"] > 0.01
+    paints_the_same_elsewhere(folder, material.calibration[0], reopened)
+
+
+def paints_the_same_elsewhere(folder: Path, inputs: Tensors, reopened: Reopener) -> None:
+    expected = open_runtime(folder)(inputs)
+    for name, values in reopened(folder, inputs, "onnxruntime").items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-5)
 
 
 @pytest.mark.parametrize("estimator", ["mean_minmax", "percentile"])

@@ -120,11 +120,3 @@ def test_a_layer_called_with_inputs_of_two_ranges_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=r"first is called with inputs of different ranges"):
         pt2e.integer_layers(network, converted)
-
-
-def test_a_missing_toolkit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pt2e.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        ValueError, match=r"quantization=torchao_ptq needs torchao: pip install 'vtoncompress\[torchao\]'"
-    ):
-        pt2e.need_torchao("torchao_ptq")

@@ -1,4 +1,4 @@
-"""docs/quantization.md says which mode runs where, and that is what the modes say."""
+"""docs/quantization.md says which mode runs where, as the modes do, and which pairs results/quantization_modes has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.quantization.conftest import CONF, options
+from tests.quantization.measured import frame
 
 MODES = sorted(path.stem for path in (CONF / "quantization").glob("*.yaml"))
 RUNTIMES = ("openvino", "onnxruntime", "torch_compile", "torch")
@@ -23,8 +24,10 @@ def runtimes(mode: str) -> frozenset[str]:
 
 def table() -> str:
     rows = [["mode", *RUNTIMES], ["---", *[":-:"] * len(RUNTIMES)]]
+    measured = {*zip(frame().quantization, frame().runtime, strict=True)}
     for mode in MODES:
-        rows.append([f"`{mode}`", *("yes" if runtime in runtimes(mode) else "–" for runtime in RUNTIMES)])
+        cells = {runtime: "measured" if (mode, runtime) in measured else "runs" for runtime in runtimes(mode)}
+        rows.append([f"`{mode}`", *(cells.get(runtime, "–") for runtime in RUNTIMES)])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

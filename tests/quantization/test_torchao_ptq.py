@@ -11,6 +11,7 @@ from torch.fx import GraphModule
 
 from tests.export.conftest import pictures
 from tests.quantization.conftest import EXPORTERS, configured
+from tests.reopen import Reopener
 from vtoncompress import checkpoint
 from vtoncompress.export.parity import check_parity
 from vtoncompress.export.torch import TorchRuntime
@@ -66,12 +67,13 @@ def test_quantizes_the_scope_but_for_coordinates(model: PFAFN, quantized: TryOnM
     assert kept == [name for name, _ in model.named_modules() if name in model.float_layers()]
 
 
-def test_reopens_to_the_same_outputs_without_the_toolkit(quantized: TryOnModel, tmp_path: Path) -> None:
+def test_reopens_to_the_same_outputs_without_the_toolkit(
+    quantized: TryOnModel, tmp_path: Path, reopened: Reopener
+) -> None:
     checkpoint.save(quantized, tmp_path)
-    reopened = checkpoint.load(tmp_path)
-    before, after = TorchRuntime(quantized)(pictures(1)[0]), TorchRuntime(reopened)(pictures(1)[0])
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name])
+    elsewhere = reopened(tmp_path, pictures(1)[0])
+    for name, values in TorchRuntime(quantized)(pictures(1)[0]).items():
+        np.testing.assert_array_equal(elsewhere[name], values)
 
 
 @pytest.mark.parametrize("runtime", EXPORTERS)

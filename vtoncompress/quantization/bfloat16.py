@@ -11,7 +11,8 @@ setting and cannot be opened in another precision by mistake. The conversions co
 bfloat16 takes 7.2 and float32 10.6). What breaks it: a CPU without such instructions, where it is slower than float32,
 and ONNX Runtime, whose CPU provider has no bfloat16 convolution.
 
-Measured (results/quantization_modes): openvino 6.2 MiB of 11.2, 0.88 of the time, garment SSIM 0.782 of 0.779.
+Measured (results/quantization_modes): openvino 6.2 MiB of 11.2, 0.88 of the time (disturbed), garment SSIM 0.782 of
+0.779.
 """
 
 from __future__ import annotations

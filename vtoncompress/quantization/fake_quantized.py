@@ -48,6 +48,8 @@ class FakeQuantizer(nn.Module, ABC):
 class FakeQuantizedConv2d(nn.Module):
     """A convolution whose input and weights are rounded on every call; it takes the place of ``layer`` in a network.
 
+    It computes in float32, under autocast too.
+
     Args:
         layer: trained on; its parameters become this one's.
         of_input, of_weight: quantizers, that of the weights without zero points.
@@ -64,8 +66,9 @@ class FakeQuantizedConv2d(nn.Module):
         self.of_input, self.of_weight = of_input, of_weight
 
     def forward(self, features: Tensor) -> Tensor:
-        # In float32 under autocast too: bfloat16 is coarser than the upper half of 256 levels.
-        return F.conv2d(self.of_input(features.float()), self.of_weight(self.weight), self.bias, **self.geometry)
+        # Autocast would round both sides and the sum to bfloat16, which is coarser than the upper half of 256 levels.
+        with torch.autocast(features.device.type, enabled=False):
+            return F.conv2d(self.of_input(features.float()), self.of_weight(self.weight), self.bias, **self.geometry)
 
     @torch.no_grad()
     def frozen(self) -> IntegerConv2d:

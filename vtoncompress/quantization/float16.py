@@ -8,8 +8,8 @@ It gains no speed on a CPU without float16 arithmetic (AVX512-FP16, AMX-FP16), a
 mantissa of float16 has more. What breaks it is a weight beyond 65504, which is cut to that; a folded batch norm of a
 channel that hardly varies may make one, and the parity gate tells. Biases and coordinates stay float32.
 
-Measured (results/quantization_modes): onnxruntime 5.4 MiB of 10.4, 0.94 of the time, garment SSIM 0.779 of 0.779;
-openvino 6.2 MiB of 11.2, 1.04 of the time, garment SSIM 0.779 of 0.779.
+Measured (results/quantization_modes): onnxruntime 5.4 MiB of 10.4, 0.94 of the time (disturbed), garment SSIM 0.779 of
+0.779; openvino 6.2 MiB of 11.2, 1.04 of the time (disturbed), garment SSIM 0.779 of 0.779.
 """
 
 from __future__ import annotations

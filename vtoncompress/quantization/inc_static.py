@@ -8,8 +8,8 @@ What breaks it: its estimators clip, and a clipped feature makes the correlation
 SSIM .8352 in float32: .8378 with range_estimator=histogram, .8271 with moving_average, which goes by the first pairs;
 .8317 and .8234 with preset=performance, which spends half of the levels after a ReLU on numbers that never come. In
 eager torch it is slower than float32, because torch rounds there and then computes in float32.
-Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.77 of the time, garment SSIM 0.765 of 0.779;
-torch_compile 2.7 MiB of 10.3, 0.88 of the time, garment SSIM 0.765 of 0.779.
+Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.77 of the time (disturbed), garment SSIM 0.765 of
+0.779; torch_compile 2.7 MiB of 10.3, 0.88 of the time, garment SSIM 0.765 of 0.779.
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ class Judge:
         Fid(*self._features)  # a wrong choice is told before any work
         self._parts = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
         self._persons: list[dict[str, Any]] = [{} for _ in self._parts]
+        self._told: dict[str, Any] = {"pairs": len(pairs)}
 
     def look(self, runtime: Runtime) -> Quality:
         """The quality of the pictures that ``runtime`` makes. ValueError where it gives NaN, or no garment is seen."""
@@ -104,8 +105,17 @@ class Judge:
             # People stay the same from look to look, so that their features are computed once.
             persons.update({name: value for name, value in batch.features.items() if name.endswith("/person")})
         distance = fid.compute()
+        self._told |= distance.details
         (column,) = {*Fid.columns} - {*distance.missing}
         return Quality(_value(garment.compute(), "ssim_garment"), distance.values[column])
+
+    def describe(self) -> dict[str, Any]:
+        """``pairs``; once it has looked also ``fid_dimension`` and ``fid_rank_deficient``.
+
+        The latter is true where there are no more pairs than features: then FID mostly counts pairs, and a share of it
+        is no budget.
+        """
+        return dict(self._told)
 
 
 def _predict(runtime: Runtime, pair: Pair) -> Prediction:

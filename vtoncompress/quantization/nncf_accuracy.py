@@ -8,7 +8,8 @@ When to pick it: to guarantee what INT8 may lose, with as few layers in float32 
 the budget already the two are the same network, and this one took longer.
 What breaks it: losses that no single layer makes (ranking sees one at a time); few validation pairs, on which FID
 mostly counts pairs; time, for ranking compiles the network once a layer, and each trial paints all validation pairs.
-Measured (results/quantization_modes): openvino 4.1 MiB of 11.2, 0.68 of the time, garment SSIM 0.779 of 0.779.
+Measured (results/quantization_modes): openvino 4.1 MiB of 11.2, 0.68 of the time (disturbed), garment SSIM 0.779 of
+0.779.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import numpy as np
 
 from vtoncompress.data.base import Pair
 from vtoncompress.export.base import Runtime, Tensors
@@ -30,13 +32,16 @@ from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.garment import GarmentLikeness
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material, Quantization
-from vtoncompress.quantization.judge import Budget, Judge, Quality
+from vtoncompress.quantization.judge import Budget, Judge
 from vtoncompress.quantization.layers import CONVOLUTIONS, float_nodes, module_of, quantized_layers
 from vtoncompress.quantization.nncf_options import NNCFOptions, quiet
+from vtoncompress.quantization.trials import BROKEN, Trials
 from vtoncompress.try_on import to_image, to_tensors
 
 INTEGERS = ("FakeQuantize", "DequantizeLinear")
 """What gives a convolution its input where it runs in INT8, as OpenVINO and as ONNX call it."""
+WORST = -1.0
+"""The lowest SSIM."""
 
 
 class NNCFAccuracyControl(Quantization):
@@ -90,15 +95,15 @@ class NNCFAccuracyControl(Quantization):
         """Quantize the graph in ``folder``. ValueError without calibration pairs, or validation pairs with a truth."""
         if not material.calibration:
             raise ValueError("nncf_accuracy needs calibration pairs")
-        judge = Judge(material.validation, self.features)
+        trials = Trials(Judge(material.validation, self.features), self.budget)
         layers = quantized_layers(model, self.modules, self.float_layers)
         with edited_graph(folder, runtime) as graph:
-            control = _Control(runtime, tuple(model.inputs), material.validation, judge, self.budget)
+            control = _Control(runtime, tuple(model.inputs), material.validation, trials)
             self._quantize(graph.proto, float_nodes(graph.kinds, layers), material.calibration, control)
             graph.proto = control.best()
             left = _integer_layers(graph.proto, runtime)
         again = [name for name in layers if name not in left]
-        return {"quantized_layers": len(left), "float_again": again, **control.record()}
+        return {"quantized_layers": len(left), "float_again": again, **trials.record()}
 
     def _quantize(
         self, graph: Any, float_nodes: Sequence[str], calibration: Sequence[Tensors], control: _Control
@@ -110,7 +115,7 @@ class NNCFAccuracyControl(Quantization):
         restoring = nncf.AdvancedAccuracyRestorerParameters(
             max_num_iterations=self.trials, ranking_subset_size=self.ranking_pairs, num_ranking_workers=1
         )
-        with quiet(), control.watching():
+        with quiet(), control.watching(), control.trials.going_on():
             control.returned = nncf.quantize_with_accuracy_control(
                 graph,
                 nncf.Dataset(list(calibration)),
@@ -126,21 +131,12 @@ class NNCFAccuracyControl(Quantization):
 
 
 class _Control:
-    """What NNCF's loop calls to judge a network, and what it keeps of the trials.
+    """What NNCF's loop calls to judge a network. The loop returns what it tried last, which need not be the best."""
 
-    The loop returns what it tried last, which need not be the best; here the best so far is kept.
-    """
-
-    def __init__(
-        self, runtime: str, inputs: tuple[str, ...], pairs: Sequence[Pair], judge: Judge, budget: Budget
-    ) -> None:
-        self.runtime, self.inputs, self.pairs, self.judge, self.budget = runtime, inputs, pairs, judge, budget
-        self.before: Quality | None = None
-        self.trials: list[dict[str, Any]] = []
-        self.chosen = 0
+    def __init__(self, runtime: str, inputs: tuple[str, ...], pairs: Sequence[Pair], trials: Trials) -> None:
+        self.runtime, self.inputs, self.pairs, self.trials = runtime, inputs, pairs, trials
         self.returned: Any = None
         self._graph: Any = None
-        self._best: Any = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -165,38 +161,25 @@ class _Control:
         if len(chosen) < len(self.pairs):
             likeness = [_garment_ssim(pair, runtime(_inputs(pair))["image"]) for pair in chosen]
             return sum(likeness) / len(likeness), likeness
-        quality = self.judge.look(runtime)
-        likeness = [_garment_ssim(pair, image) for pair, image in zip(chosen, runtime.images, strict=True)]
-        if self.before is None:
-            self.before = quality
-            return 1.0, likeness
-        margin = self.budget.margin(self.before, quality)
-        if self._best is None or margin > self.trials[self.chosen]["margin"]:
-            self._best, self.chosen = self._graph, len(self.trials)
-        self.trials.append({**asdict(quality), "margin": margin})
-        return margin, likeness
+        if self.trials.before is None:
+            margin = self.trials.begin(runtime)
+        else:
+            margin = self.trials.add(lambda: (self._graph, runtime))
+        if margin == BROKEN:
+            return margin, [WORST] * len(chosen)
+        return margin, [_garment_ssim(pair, image) for pair, image in zip(chosen, runtime.images, strict=True)]
 
     def best(self) -> Any:
-        """The graph of the best trial, its weights stored as integers."""
-        assert self._best is not None, "no trial was made"
-        if self._best is not self.returned:  # what NNCF returns it has stored so itself
+        """The graph of the best trial, its weights stored as integers. ValueError where every one was broken."""
+        best = self.trials.best()
+        if best is not self.returned:  # what NNCF returns it has stored so itself
             if self.runtime == "openvino":
-                store_integers(self._best)
+                store_integers(best)
             else:
                 from nncf.onnx.graph.passes import compress_quantize_weights_transformation
 
-                compress_quantize_weights_transformation(self._best)
-        return self._best
-
-    def record(self) -> dict[str, Any]:
-        """``budget_met``, ``before``, ``trials`` (quality and margin of each) and which of them was ``chosen``."""
-        assert self.before is not None
-        return {
-            "budget_met": self.trials[self.chosen]["margin"] >= 0,
-            "chosen": self.chosen,
-            "before": asdict(self.before),
-            "trials": self.trials,
-        }
+                compress_quantize_weights_transformation(best)
+        return best
 
 
 class _Recorded(Runtime):
@@ -227,7 +210,9 @@ def _inputs(pair: Pair) -> Tensors:
 
 
 def _garment_ssim(pair: Pair, image: Any) -> float:
-    """0 where the garment is hidden: such a pair tells no layer from another."""
+    """0 where the garment is hidden: such a pair tells no layer from another; the worst where the picture is NaN."""
+    if np.isnan(image).any():
+        return WORST
     garment = GarmentLikeness()
     garment.update(Batch([pair], [Prediction(to_image(image))]))
     value = garment.compute().values.get("ssim_garment", 0.0)

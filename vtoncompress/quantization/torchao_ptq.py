@@ -7,8 +7,8 @@ When to pick it: INT8 is to run under PyTorch (``export=torch_compile``), or one
 Slow in eager torch (``export=torch``), which rounds in float32 and gains nothing but size: that is the reference.
 What breaks it: batch norms after a convolution whose result a residual connection uses too, which PT2E folds all the
 same (worked around in :mod:`vtoncompress.quantization.pt2e`); ``range_estimator=histogram``, which clips features.
-Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.71 of the time, garment SSIM 0.779 of 0.779;
-torch_compile 2.7 MiB of 10.3, 0.58 of the time, garment SSIM 0.779 of 0.779.
+Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.71 of the time (disturbed), garment SSIM 0.779 of
+0.779; torch_compile 2.7 MiB of 10.3, 0.58 of the time (disturbed), garment SSIM 0.779 of 0.779.
 """
 
 from __future__ import annotations

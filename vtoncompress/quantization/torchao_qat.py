@@ -7,7 +7,8 @@ result is integer convolutions, as of ``torchao_ptq``.
 When to pick it: where post-training INT8 loses more than the budget allows; it takes as long as fine-tuning, and more.
 What breaks it: a high learning rate, for the network is trained already (1e-4 here, a fifth of fine-tuning's); several
 processes, which would exchange checkpoints of a network that no checkpoint holds.
-Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.72 of the time, garment SSIM 0.815 of 0.779.
+Measured (results/quantization_modes): openvino 4.4 MiB of 11.2, 0.70 of the time (disturbed), garment SSIM 0.810 (3
+runs, 0.805 to 0.815) of 0.779.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Weights stored as 4-bit integers and computed with in float32: an eighth of the size, no faster.
+"""Weights stored as 4-bit integers and computed with in float32: an eighth of their bytes, no faster.
 
 To pick where every byte of the file counts and a visible trace is accepted. Time and memory are those of float32, as
 with weight_int8. Toolkits have none of this for convolutions: NNCF keeps them in 8 bits when asked for 4.
@@ -11,7 +11,8 @@ scaled by the largest weight, 0.52 and 0.20 as here;
 2.7 MiB instead of 17.7. A few pixels are far off (110 levels). What breaks it: very narrow networks,
 whose every convolution is small.
 
-Measured (results/quantization_modes): openvino 2.8 MiB of 11.2, 1.06 of the time, garment SSIM 0.778 of 0.779.
+Measured (results/quantization_modes): openvino 2.8 MiB of 11.2, 1.06 of the time (disturbed), garment SSIM 0.778 of
+0.779.
 """
 
 from __future__ import annotations

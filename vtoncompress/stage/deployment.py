@@ -29,7 +29,7 @@ on either side, and every layer behind magnifies that: 0.3 to 0.8 on the small n
 
 
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
-    """Write the runtime's ``files``, ``parity.json`` and ``quantization.json``.
+    """Write the runtime's ``files``, ``parity.json`` (what was found and allowed) and ``quantization.json``.
 
     ``config``: ``quantization``, ``export``, ``parity_data``, ``model`` (its name), ``seed``, and what
     :func:`vtoncompress.stage.quantization.material` reads.
@@ -48,7 +48,8 @@ def make_calibrated(config: Mapping[str, Any], tuned: Path, calibrated: Path, ou
 def make_prepared(config: Mapping[str, Any], tuned: Path, prepared: Path, out: Path) -> None:
     """As :func:`make`, of a module that is quantized already: it must come out of the runtime as it is in torch.
 
-    ``config``: ``tolerance`` and whether it was ``trained``, instead of ``quantization``.
+    ``config``: ``tolerance`` and whether it was ``trained``, instead of ``quantization``. A trained module has no
+    ``tolerance`` towards the float network, only the ``export_tolerance`` towards itself.
     """
     set_seed(config["seed"])
     model, module = checkpoint.load(tuned), checkpoint.load(prepared)
@@ -57,10 +58,15 @@ def make_prepared(config: Mapping[str, Any], tuned: Path, prepared: Path, out: P
     runtime = exporter.open(out / FILES)
     exported = check_parity(module, runtime, test, EXPORT_TOLERANCE)
     # Further training changes the picture as it should: how far it went from the float network is only told.
-    tolerance = math.inf if config["trained"] else config["tolerance"]
-    parity = {**check_parity(model, runtime, test, tolerance), "parity_export_mean": exported["parity_mean"]}
+    tolerance = None if config["trained"] else config["tolerance"]
+    parity: dict[str, float | None] = {
+        **check_parity(model, runtime, test, math.inf if tolerance is None else tolerance),
+        "parity_export_mean": exported["parity_mean"],
+        "export_tolerance": EXPORT_TOLERANCE,
+        "tolerance": tolerance,
+    }
     shutil.copy(prepared / RECORD, out / RECORD)
-    _finish(config, model, exporter, parity, config["tolerance"], len(test), out)
+    _finish(config, model, exporter, parity, len(test), out)
 
 
 def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, out: Path) -> None:
@@ -71,8 +77,8 @@ def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, ou
     told = quantization.convert(out / FILES, exporter.runtime, model, material(config, calibrated))
     (out / RECORD).write_text(json.dumps(told))
     test = _test(config)
-    parity = check_parity(model, exporter.open(out / FILES), test, quantization.tolerance)
-    _finish(config, model, exporter, parity, quantization.tolerance, len(test), out)
+    found = check_parity(model, exporter.open(out / FILES), test, quantization.tolerance)
+    _finish(config, model, exporter, {**found, "tolerance": quantization.tolerance}, len(test), out)
 
 
 def _test(config: Mapping[str, Any]) -> list[Tensors]:
@@ -83,12 +89,11 @@ def _finish(
     config: Mapping[str, Any],
     model: TryOnModel,
     exporter: Exporter,
-    parity: Mapping[str, float],
-    tolerance: float,
+    parity: Mapping[str, float | None],
     pairs: int,
     out: Path,
 ) -> None:
-    (out / PARITY).write_text(json.dumps({**parity, "tolerance": tolerance, "parity_pairs": pairs}))
+    (out / PARITY).write_text(json.dumps({**parity, "parity_pairs": pairs}))
     write_manifest(
         out / FILES,
         exporter,

@@ -24,6 +24,7 @@ from vtoncompress.export.tracing import fold_batch_norms
 from vtoncompress.metric.base import Batch, Prediction
 from vtoncompress.metric.flow_error import FlowError
 from vtoncompress.metric.garment import GarmentLikeness
+from vtoncompress.metric.ssim import Ssim
 from vtoncompress.model.integer_convolution import Grid
 from vtoncompress.quantization.min_max import input_grids, make_integer
 from vtoncompress.stage import calibration
@@ -50,7 +51,7 @@ def make_float(config: Mapping[str, Any], dense: Path, calibrated: Path, out: Pa
 
 
 def make(config: Mapping[str, Any], dense: Path, float_point: Path, out: Path) -> None:
-    """Write ``point.json``: garment SSIM and L1, flow error, and ``picture_difference``, all by column.
+    """Write ``point.json``: SSIM, garment SSIM and L1, flow error, and ``picture_difference``, all by column.
 
     The last is the mean absolute difference to the float32 network's pictures, in levels of 255.
 
@@ -67,7 +68,7 @@ def make(config: Mapping[str, Any], dense: Path, float_point: Path, out: Path) -
 
 def _look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArray[np.float32]]:
     """Metrics by column, and the pictures, (pairs, 3, H, W) in -1..1."""
-    metrics, pictures, left = (GarmentLikeness(), FlowError()), [], iter(pairs)
+    metrics, pictures, left = (GarmentLikeness(), FlowError(), Ssim()), [], iter(pairs)
     while some := list(islice(left, BATCH)):
         predictions = []
         for pair in some:
@@ -80,10 +81,10 @@ def _look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArra
         batch = Batch(some, predictions)
         for metric in metrics:
             metric.update(batch)
-    garment, flow_error = (metric.compute() for metric in metrics)
+    garment, flow_error, whole = (metric.compute() for metric in metrics)
     if garment.missing:
         raise ValueError(f"these pairs give no garment SSIM: {next(iter(garment.missing.values()))}; use others")
-    return {**garment.values, **flow_error.values}, np.stack(pictures)
+    return {**garment.values, **flow_error.values, **whole.values}, np.stack(pictures)
 
 
 @lru_cache(maxsize=1)

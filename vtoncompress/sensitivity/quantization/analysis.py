@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SSIM, DIFFERENCE = "ssim_garment", "picture_difference"
+SSIM, WHOLE, DIFFERENCE = "ssim_garment", "ssim", "picture_difference"
+BUDGETED = (SSIM, WHOLE)
+"""What may be lost within a budget: SSIM where the garment is, and of whole pictures, of which INT8 takes more."""
+
+
+def losses(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """Of each of :data:`BUDGETED`; below 0 where the pictures got better."""
+    return {name: before[name] - after[name] for name in BUDGETED}
+
+
+def spent(loss: Mapping[str, float], budget: Mapping[str, float]) -> float:
+    """The share of its budget that the measure with least left has lost; more than 1 is too much."""
+    return max(loss[name] / budget[name] for name in BUDGETED)
 
 
 @dataclass(frozen=True)
@@ -17,23 +29,26 @@ class Point:
         layers: its convolutions.
         always_float: whether every INT8 mode leaves it in float, because it makes coordinates.
         values: of the network's pictures, by column.
-        loss: of garment SSIM against float32; below 0 where the pictures got better.
+        loss: against float32, by measure; see :func:`losses`.
+        spent: share of the budget; see :func:`spent`.
     """
 
     name: str
     layers: tuple[str, ...]
     always_float: bool
     values: Mapping[str, float]
-    loss: float
+    loss: Mapping[str, float]
+    spent: float
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A network with all in INT8 but what always stays float and ``kept``, and the garment SSIM that it loses."""
+    """A network with all in INT8 but what always stays float and ``kept``, and what it loses; as of a point."""
 
     kept: tuple[str, ...]
     values: Mapping[str, float]
-    loss: float
+    loss: Mapping[str, float]
+    spent: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,8 @@ class Analysis:
         float32: of the network as it was, by column.
         attempts: by the number of names that they keep.
         chosen: the attempt that keeps fewest within the budget.
-        budget: garment SSIM that the whole network may lose.
+        held_out: nothing kept, and what was chosen, on pairs by which nothing was ranked or chosen.
+        budget: what the whole network may lose, by measure.
         protocol: lines that say what the numbers depend on.
     """
 
@@ -53,7 +69,8 @@ class Analysis:
     float32: Mapping[str, float]
     attempts: Sequence[Attempt]
     chosen: Attempt
-    budget: float
+    held_out: tuple[Attempt, Attempt]
+    budget: Mapping[str, float]
     protocol: Sequence[str]
 
     @property

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from hydra.utils import instantiate
 
 from vtoncompress.options import check_types
 from vtoncompress.record import NAME
+from vtoncompress.sensitivity.quantization.analysis import BUDGETED
 from vtoncompress.sensitivity.quantization.plan import Config
 from vtoncompress.stage.model import check_sources
 
@@ -17,17 +21,27 @@ def check(cfg: Config) -> None:
         raise ValueError(f"name={cfg['name']} can't name a folder of results: use letters, digits and . _ + = -")
     check_types(cfg)
     check_sources(cfg["model"])
-    depth, budget = cfg["depth"], cfg["budget"]
+    depth = cfg["depth"]
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ValueError(f"depth={depth}: give how many parts of a name make a group, 1 or more, or null for layers")
-    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 <= budget <= 1:
-        raise ValueError(f"budget={budget}: give the garment SSIM that the network may lose, 0 to 1")
+    _check_budget(cfg["budget"])
     with torch.device("meta"):  # no memory, no time: the names are what is checked
         network = instantiate(cfg["model"]["network"])
     names = {name for name, _ in network.named_modules()}
     if unknown := [name for name in cfg["scope"]["modules"] if name not in names]:
         raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as warp")
     instantiate(cfg["calibration"])
-    pair = instantiate(cfg["data"])[0]
-    if pair.truth is None or pair.region is None:
-        raise ValueError("data has no true pictures, without which there is no garment SSIM: use data=synthetic")
+    for name in ("data", "held_out"):
+        pair = instantiate(cfg[name])[0]
+        if pair.truth is None or pair.region is None:
+            raise ValueError(
+                f"{name} has no true pictures, without which there is no garment SSIM: use synthetic pairs"
+            )
+
+
+def _check_budget(budget: Any) -> None:
+    if not isinstance(budget, Mapping) or {*budget} != {*BUDGETED}:
+        raise ValueError(f"budget={budget}: give {' and '.join(f'budget.{name}' for name in BUDGETED)}, and no other")
+    for name, value in budget.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise ValueError(f"budget.{name}={value}: give what the network may lose of it, above 0 and up to 1")

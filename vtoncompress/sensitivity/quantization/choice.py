@@ -8,27 +8,26 @@ from vtoncompress.sensitivity.quantization.analysis import DIFFERENCE, Attempt, 
 
 
 def by_harm(points: Sequence[Point]) -> list[str]:
-    """Names of what may be INT8, the most harmful first: by loss of garment SSIM, then by the pictures' difference."""
+    """Names of what may be INT8, the most harmful first: by the budget they spend, then by the pictures' difference."""
     free = [point for point in points if not point.always_float]
-    return [point.name for point in sorted(free, key=lambda point: (-point.loss, -point.values[DIFFERENCE]))]
+    return [point.name for point in sorted(free, key=lambda point: (-point.spent, -point.values[DIFFERENCE]))]
 
 
-def choose(ranked: Sequence[str], budget: float, measure: Callable[[tuple[str, ...]], Attempt]) -> list[Attempt]:
-    """All attempts by the number of names they keep; the first of them within ``budget`` keeps fewest.
+def choose(ranked: Sequence[str], measure: Callable[[tuple[str, ...]], Attempt]) -> list[Attempt]:
+    """All attempts by the number of names they keep; the first of them within its budget keeps fewest.
 
     Losses of single layers don't add up, so every attempt is a network that is measured: none kept, 1, 2, 4 ... of
     ``ranked``, and then the half of what is left between the last that failed and the first that didn't.
 
     Args:
         ranked: of :func:`by_harm`.
-        budget: garment SSIM that may be lost.
         measure: the names that are kept in float -> the network with all others in INT8. To keep all costs nothing.
     """
     attempts: dict[int, Attempt] = {}
 
     def fits(count: int) -> bool:
         attempts[count] = measure(tuple(ranked[:count]))
-        return count == len(ranked) or attempts[count].loss <= budget
+        return count == len(ranked) or attempts[count].spent <= 1
 
     failed, count = -1, 0
     while not fits(count):

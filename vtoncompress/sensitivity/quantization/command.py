@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from vtoncompress.environment import environment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pipeline import Stage, plan_model
-from vtoncompress.sensitivity.quantization.analysis import SSIM, Analysis, Attempt, Point
+from vtoncompress.sensitivity.quantization.analysis import BUDGETED, Analysis, Attempt, Point, losses, spent
 from vtoncompress.sensitivity.quantization.check import check
 from vtoncompress.sensitivity.quantization.choice import by_harm, choose
 from vtoncompress.sensitivity.quantization.plan import Config, plan_float, plan_point
@@ -41,6 +42,7 @@ def analyse(cfg: Config) -> Analysis:
     dense, _ = model.build(store)
     network = checkpoint.load(dense.path)
     groups, coordinates = _groups(network, cfg["scope"]["modules"], cfg["depth"]), set(network.float_layers())
+    budget: Mapping[str, float] = cfg["budget"]
     float32 = plan_float(cfg, model)
     whole = _read(float32, store)
     stages = {name: plan_point(cfg, model, float32, layers) for name, layers in groups.items()}
@@ -48,19 +50,24 @@ def analyse(cfg: Config) -> Analysis:
     points = []
     for name, stage in stages.items():
         values = _read(stage, store)
-        always = coordinates.issuperset(groups[name])
-        points.append(Point(name, groups[name], always, values, whole[SSIM] - values[SSIM]))
+        always, loss = coordinates.issuperset(groups[name]), losses(whole, values)
+        points.append(Point(name, groups[name], always, values, loss, spent(loss, budget)))
 
-    def measure(kept: tuple[str, ...]) -> Attempt:
+    def measure(on: Config, kept: tuple[str, ...]) -> Attempt:
         layers = [
             layer for name, own in groups.items() if name not in kept for layer in own if layer not in coordinates
         ]
-        values = _read(plan_point(cfg, model, float32, layers), store) if layers else whole
-        return Attempt(kept, values, whole[SSIM] - values[SSIM])
+        stage = plan_float(on, model)
+        before = _read(stage, store)
+        values = _read(plan_point(on, model, stage, layers), store) if layers else before
+        loss = losses(before, values)
+        return Attempt(kept, values, loss, spent(loss, budget))
 
-    attempts = choose(by_harm(points), cfg["budget"], measure)
-    chosen = next(one for one in attempts if one.loss <= cfg["budget"])
-    analysis = Analysis(points, whole, attempts, chosen, cfg["budget"], _protocol(cfg, dense))
+    attempts = choose(by_harm(points), partial(measure, cfg))
+    chosen = next(one for one in attempts if one.spent <= 1)
+    apart = {**cfg, "data": cfg["held_out"]}
+    held_out = (measure(apart, ()), measure(apart, chosen.kept))
+    analysis = Analysis(points, whole, attempts, chosen, held_out, budget, _protocol(cfg, dense))
     folder = Path(cfg["results"]) / cfg["name"]
     write_csv(analysis, folder / "points.csv")
     write_markdown(analysis, folder / "table.md")
@@ -95,12 +102,13 @@ def _read(stage: Stage, store: Store) -> Mapping[str, float]:
 
 
 def _protocol(cfg: Config, dense: Artifact) -> list[str]:
-    data, machine = instantiate(cfg["data"]), environment()
+    data, apart, machine = instantiate(cfg["data"]), instantiate(cfg["held_out"]), environment()
     height, width = cfg["model"]["size"]
     calibration: dict[str, Any] = cfg["calibration"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in LIBRARIES)
     return [
-        f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}); "
+        f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}), "
+        f"held out {len(apart)} (list {apart.pair_list_hash()}); "
         "eager PyTorch, INT8 as every runtime rounds it: inputs to 256 levels between their extremes on "
         f"{calibration['pairs']} calibration pairs (seed {calibration['seed']}), weights for each output channel.",
         f"Network: {cfg['model']['name']}, {dense.json(WEIGHTS)['weights']}, batch norms folded; "
@@ -111,12 +119,13 @@ def _protocol(cfg: Config, dense: Artifact) -> list[str]:
 
 def describe(analysis: Analysis, folder: Path) -> str:
     """A few lines for the terminal; the last but one is for the command line of any INT8 mode."""
-    before = analysis.float32[SSIM]
     none, chosen = analysis.attempts[0], analysis.chosen
+    told = {"none": none, "chosen": chosen, "held out": analysis.held_out[1]}
+    lost = {name: ", ".join(f"{measure} {one.loss[measure]:.4f}" for measure in BUDGETED) for name, one in told.items()}
+    budget = ", ".join(f"{name} {value:g}" for name, value in analysis.budget.items())
     return (
-        f"{len(analysis.points)} points, garment SSIM in float32 {before:.4f}, with all in INT8 that may be "
-        f"{before - none.loss:.4f}\n"
-        f"{len(chosen.kept)} kept in float for a loss of {analysis.budget:g} at most: {before - chosen.loss:.4f}\n"
+        f"{len(analysis.points)} points; lost with all in INT8 that may be: {lost['none']}\n"
+        f"{len(chosen.kept)} kept in float for {budget} at most: {lost['chosen']}; held out: {lost['held out']}\n"
         f"{analysis.override}\n"
         f"points.csv, table.md: {folder}"
     )

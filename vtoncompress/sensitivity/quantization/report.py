@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vtoncompress.record import write_text
-from vtoncompress.sensitivity.quantization.analysis import DIFFERENCE, SSIM, Analysis, Point
+from vtoncompress.sensitivity.quantization.analysis import BUDGETED, DIFFERENCE, SSIM, WHOLE, Analysis, Attempt, Point
 from vtoncompress.sensitivity.quantization.choice import by_harm
 
 COLUMNS = (
-    "name", "layers", "always_float", "kept", "ssim_garment", "ssim_garment_loss", "l1_garment", "flow_error_px",
-    "picture_difference",
+    "name", "layers", "always_float", "kept", "ssim_garment", "ssim_garment_loss", "ssim", "ssim_loss", "l1_garment",
+    "flow_error_px", "picture_difference",
 )  # fmt: skip
 FLOAT = "float32"
 
@@ -24,7 +24,7 @@ def write_csv(analysis: Analysis, path: Path) -> None:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     before = {name: value for name, value in analysis.float32.items() if name in COLUMNS}
-    writer.writerow({"name": FLOAT, "ssim_garment_loss": 0, **before})
+    writer.writerow({"name": FLOAT, **{f"{name}_loss": 0 for name in BUDGETED}, **before})
     for point in analysis.points:
         writer.writerow(
             {
@@ -32,7 +32,7 @@ def write_csv(analysis: Analysis, path: Path) -> None:
                 "layers": len(point.layers),
                 "always_float": int(point.always_float),
                 "kept": int(point.always_float or point.name in analysis.chosen.kept),
-                "ssim_garment_loss": point.loss,
+                **{f"{name}_loss": loss for name, loss in point.loss.items()},
                 **{name: value for name, value in point.values.items() if name in COLUMNS},
             }
         )
@@ -46,35 +46,41 @@ def write_markdown(analysis: Analysis, path: Path) -> None:
 
 def _lines(analysis: Analysis) -> Iterator[str]:
     found = {point.name: point for point in analysis.points}
-    coordinates = sorted((point for point in analysis.points if point.always_float), key=lambda one: -one.loss)
+    coordinates = sorted((point for point in analysis.points if point.always_float), key=lambda one: -one.spent)
     yield from ("### What each layer costs in INT8, all else in float32", "")
-    yield "| rank | layer | convolutions | garment SSIM lost | flow error, px more | pictures, levels | float |"
-    yield "| ---: | --- | ---: | ---: | ---: | ---: | --- |"
+    yield "| rank | layer | layers | garment SSIM lost | SSIM lost | flow error, px more | levels of 255 | float |"
+    yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | --- |"
     for number, name in enumerate(by_harm(analysis.points), 1):
         yield _row(str(number), found[name], analysis, "yes" if name in analysis.chosen.kept else "")
     for point in coordinates:
         yield _row("", point, analysis, "always: coordinates")
     yield from ("", "### All in INT8 but the most harmful", "")
-    yield "| kept in float | garment SSIM lost | flow error, px more | pictures, levels |"
+    yield "| kept in float | garment SSIM lost | SSIM lost | levels of 255 |"
     yield "| ---: | ---: | ---: | ---: |"
     for attempt in analysis.attempts:
-        mark = " (chosen)" if attempt is analysis.chosen else ""
-        flow = _flow(attempt.values.get("flow_error_px"), analysis)
-        yield f"| {len(attempt.kept)}{mark} | {attempt.loss:.4f} | {flow} | {attempt.values[DIFFERENCE]:.3f} |"
+        yield _tried(attempt, " (chosen)" if attempt is analysis.chosen else "")
+    for attempt in analysis.held_out:
+        yield _tried(attempt, ", pairs held out")
     yield from ("", "```", analysis.override, "```", "")
     yield (
-        f"- Garment SSIM in float32 is {analysis.float32[SSIM]:.4f}; {analysis.budget:g} of it may be lost. Losses of "
-        "single layers don't add up: what is kept was chosen by measuring all others in INT8 together. A loss below 0 "
-        "is a difference that so few pairs can't tell from nothing. Pictures: mean absolute "
-        "difference to float32's, in levels of 255."
+        f"- In float32 garment SSIM is {analysis.float32[SSIM]:.4f}, of which {analysis.budget[SSIM]:g} may be lost, "
+        f"and SSIM {analysis.float32[WHOLE]:.4f}, of which {analysis.budget[WHOLE]:g}. Layers are ranked by the larger "
+        "share of a budget that they spend. Losses of single layers don't add up: what is kept was chosen by measuring "
+        "all others in INT8 together, and measured again on pairs held out. A loss below 0 is a difference that so few "
+        "pairs can't tell from nothing. Levels of 255: mean absolute difference to float32's pictures."
     )
     yield from (f"- {line}" for line in analysis.protocol)
 
 
 def _row(rank: str, point: Point, analysis: Analysis, kept: str) -> str:
-    cells = [rank, f"`{point.name}`", str(len(point.layers)), f"{point.loss:.4f}"]
+    cells = [rank, f"`{point.name}`", str(len(point.layers)), *(f"{point.loss[name]:.4f}" for name in BUDGETED)]
     cells += [_flow(point.values.get("flow_error_px"), analysis), f"{point.values[DIFFERENCE]:.3f}", kept]
     return f"| {' | '.join(cells)} |"
+
+
+def _tried(attempt: Attempt, mark: str) -> str:
+    cells = [f"{len(attempt.kept)}{mark}", *(f"{attempt.loss[name]:.4f}" for name in BUDGETED)]
+    return f"| {' | '.join(cells)} | {attempt.values[DIFFERENCE]:.3f} |"
 
 
 def _flow(error: float | None, analysis: Analysis) -> str:

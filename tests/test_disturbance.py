@@ -1,0 +1,49 @@
+"""Times are told that something else on the machine disturbed; no time is asserted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from vtoncompress.disturbance import disturbance_notes, disturbed
+from vtoncompress.record import Record, read_all
+
+
+def row(name: str, own: float, baseline: float, restless: float = 1.0, **told: Any) -> Record:
+    """Half of the samples of the baseline take ``restless`` times as long."""
+    samples = {"latency_ms": [own] * 20, "baseline_latency_ms": [baseline] * 10 + [restless * baseline] * 10}
+    return Record(
+        name, model="toy", details={"speed": samples}, trust={"cpu": "this", "runtime": {"threads": 2}}, **told
+    )
+
+
+def test_rows_that_were_not_timed_in_peace_are_named() -> None:
+    rows = [
+        row("one", 9, 25), row("two", 5, 27), row("three", 5, 23), row("slow", 9, 40), row("restless", 9, 25, 1.5),
+        Record("not_timed"),
+    ]  # fmt: skip
+    found = disturbed(rows)
+    assert found == {
+        "slow": "baseline 40.0 ms, of all rows 27.0",
+        "restless": "baseline quartiles 25.0 and 37.5 ms",
+    }
+    [line] = disturbance_notes(rows)
+    assert all(f"{variant} ({reason})" in line for variant, reason in found.items())
+    assert disturbance_notes(rows[:3]) == []
+
+
+def test_another_machine_has_another_baseline() -> None:
+    other = row("elsewhere", 9, 80)
+    other.trust["cpu"] = "that"
+    assert disturbed([row("one", 9, 25), row("two", 9, 26), other]) == {}
+
+
+@pytest.mark.parametrize("experiment", ["quantization_modes", "quantization"])
+def test_committed_tables_name_their_disturbed_rows(experiment: str) -> None:
+    """So that whoever reads a speedup knows."""
+    text = (ROOT / "results" / experiment / "table.md").read_text()
+    lines = disturbance_notes([one for one in read_all(ROOT / "results" / experiment) if one.role == "variant"])
+    assert all(line.replace("_", r"\_") in text or line in text for line in lines)
+    assert ("Disturbed while timed" in text) == bool(lines)

@@ -1,0 +1,57 @@
+"""Rows whose times something else on the machine disturbed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from vtoncompress.record import Record
+
+SPREAD = 1.25
+"""Upper by lower quartile of a row's samples beyond which they are not of one load; 1.02 to 1.16 are usual."""
+APART = 0.2
+"""Share by which a row's baseline may differ from the median of a table's: all of them time the same network."""
+
+
+def disturbed(records: Sequence[Record]) -> dict[str, str]:
+    """Variant -> why its latency or its speedup is not to be trusted; by the samples in the records' details.
+
+    ``speedup`` bears a load that lasts, which slows both networks, but not one that comes, goes or slows only one.
+    """
+    timed = [record for record in records if record.details.get("speed", {}).get("baseline_latency_ms")]
+    found = {record.variant: [*_spreads(record)] for record in timed}
+    for group in _same_baseline(timed):
+        usual = statistics.median(map(_baseline, group))
+        for record in group:
+            if abs(_baseline(record) / usual - 1) > APART:
+                found[record.variant].append(f"baseline {_baseline(record):.1f} ms, of all rows {usual:.1f}")
+    return {variant: "; ".join(reasons) for variant, reasons in found.items() if reasons}
+
+
+def _spreads(record: Record) -> Iterator[str]:
+    for name, samples in (("own", "latency_ms"), ("baseline", "baseline_latency_ms")):
+        taken = record.details["speed"][samples]
+        if len(taken) < 4:
+            continue
+        lower, _, upper = statistics.quantiles(taken, n=4)
+        if upper > SPREAD * lower:
+            yield f"{name} quartiles {lower:.1f} and {upper:.1f} ms"
+
+
+def _same_baseline(records: Sequence[Record]) -> list[list[Record]]:
+    groups: dict[tuple[object, ...], list[Record]] = {}
+    for record in records:
+        threads = record.trust.get("runtime", {}).get("threads")
+        groups.setdefault((record.model, record.trust.get("cpu"), threads), []).append(record)
+    return [*groups.values()]
+
+
+def _baseline(record: Record) -> float:
+    return float(statistics.median(record.details["speed"]["baseline_latency_ms"]))
+
+
+def disturbance_notes(records: Sequence[Record]) -> list[str]:
+    """A line for below a table; none where every row was timed in peace."""
+    found = disturbed(records)
+    told = ", ".join(f"{variant} ({reason})" for variant, reason in found.items())
+    return [f"Disturbed while timed, to be timed again: {told}."] if found else []
