@@ -30,11 +30,11 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress.dry_run import print_plan
+from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, known_end, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 
 
@@ -82,8 +82,13 @@ class VariantSweeper(Sweeper):
         if self.config.dry_run:
             print_plan(configs)
             return []
-        records: list[Record] = []
-        with tables_if_stopped(self.config), SweepProgress(configs):
+        decision = decide(configs)
+        # Without the launcher, which would compose every config once more to find the same.
+        records = [known_end(config, *decision.ends[config["variant"]]) for config in configs if decision.ends]
+        if records:
+            finish(self.config, records, begun)
+            return records
+        with tables_if_stopped(self.config), SweepProgress(configs, decision):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):

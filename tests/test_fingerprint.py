@@ -194,6 +194,7 @@ def test_what_another_process_has_parsed_is_taken_over_unless_the_file_has_chang
     known = [[source, "0" * 64, *rest] for source, _, *rest in fingerprint.parsed() if source[2] == str(package)]
     (package / "other.py").write_text("Y = 1  # longer")
     fingerprint._parse.cache_clear()
+    fingerprint._reached.cache_clear()
     fingerprint.adopt(known)
     hashes = fingerprint.module_hashes(["toy.stage", "toy.other"], package)
     assert hashes["toy.stage"] == "0" * 64

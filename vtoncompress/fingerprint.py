@@ -10,7 +10,7 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def module_hashes(modules: Iterable[str], package: Path | None = None) -> dict[s
     Raises:
         ValueError: a module does not exist, or one of them imports one that does not.
     """
-    return {name: known.digest for name, known in _reached(modules, package or PACKAGE).items()}
+    return {name: known.digest for name, known in _reached(_names(modules), package or PACKAGE).items()}
 
 
 def libraries(modules: Iterable[str], package: Path | None = None) -> dict[str, str]:
@@ -49,13 +49,19 @@ def libraries(modules: Iterable[str], package: Path | None = None) -> dict[str, 
 
     Those of :data:`vtoncompress.environment.LIBRARIES`: others change no number. Arguments and errors are the same.
     """
-    reached = _reached(modules, package or PACKAGE).values()
+    reached = _reached(_names(modules), package or PACKAGE).values()
     names = sorted({name for known in reached for name in known.libraries})
     return {name: version for name in names if (version := library_version(name))}
 
 
-def _reached(modules: Iterable[str], folder: Path) -> dict[str, _Known]:
+def _names(modules: Iterable[str]) -> tuple[str, ...]:
     assert not isinstance(modules, str), "module names come in a list"
+    return (*modules,)
+
+
+@functools.cache
+def _reached(modules: tuple[str, ...], folder: Path) -> Mapping[str, _Known]:
+    """Kept, for the stages of a sweep's variants are made of the same few sets of modules."""
     waiting = [(name, "") for name in modules]
     found: dict[str, _Known] = {}
     while waiting:

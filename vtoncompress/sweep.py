@@ -24,7 +24,7 @@ from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
-from vtoncompress.pipeline import plan, work_threads
+from vtoncompress.pipeline import Plan, plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.steps_check import check_steps
@@ -130,8 +130,17 @@ def run_variant(config: dict[str, Any]) -> Record:
 def _known(config: dict[str, Any]) -> Record | None:
     stages = plan(config)
     before = settled(config, stages)
-    if before is None:
-        return None
+    return None if before is None else known_end(config, stages, before)
+
+
+def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
+    """The record of a variant for which there is nothing to do, as it is written for the present config.
+
+    Args:
+        config: complete.
+        stages: of it.
+        before: its record of an earlier run.
+    """
     if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
