@@ -13,8 +13,6 @@ A grid beside it, ``params: {training_data.seed: '2,3'}``, gives each row so man
 is one row, with that value.
 """
 
-import itertools
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +28,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from vtoncompress import grid
 from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
@@ -77,7 +76,8 @@ class VariantSweeper(Sweeper):
         if self.config.name is None:
             raise ValueError("a sweep has one name and one experiment: run several experiments one after the other")
         begun = time.monotonic()
-        jobs = self._jobs(arguments)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        jobs = grid.jobs(parser, self.params, self.variants, arguments)
         jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
         if self.config.dry_run:
             print_plan(configs)
@@ -127,37 +127,6 @@ class VariantSweeper(Sweeper):
         workers = int(self.config.launcher.workers)
         return jobs if self.config.on_failure == "continue" and workers > 1 else workers
 
-    def _jobs(self, arguments: list[str]) -> list[list[str]]:
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        given = _keys(parser, arguments)
-        if not self.variants:
-            return _grid(parser, self.params, given, arguments)[0]
-        jobs = []
-        for name, overrides in self.variants.items():
-            points, swept = _grid(parser, self.params, given | _keys(parser, overrides), arguments)
-            jobs += [[f"variant={_name(name, point, swept)}", *overrides, *point] for point in points]
-        return jobs
-
-
-def _keys(parser: OverridesParser, overrides: Sequence[str]) -> set[str]:
-    return {override.get_key_element() for override in parser.parse_overrides([*overrides])}
-
-
-def _grid(
-    parser: OverridesParser, params: Mapping[str, str], given: set[str], arguments: Sequence[str]
-) -> tuple[list[list[str]], list[str]]:
-    """The points of ``params`` but for what is ``given`` elsewhere, times ``arguments``; and which options differ."""
-    grid = [f"{key}={choices}" for key, choices in params.items() if key not in given]
-    told = parser.parse_overrides([*grid, *arguments])
-    axes: list[list[str]] = [
-        [f"{override.get_key_element()}={choice}" for choice in override.sweep_string_iterator()]
-        if override.is_sweep_override()
-        else [f"{override.get_key_element()}={override.get_value_element_as_str()}"]
-        for override in told
-    ]
-    swept = [override.get_key_element() for override in told if override.is_sweep_override()]
-    return [[*point] for point in itertools.product(*axes)], swept
-
 
 def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
     try:
@@ -167,12 +136,6 @@ def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
     except Exception as error:
         return of_lost_job(config, error)
     return record
-
-
-def _name(variant: str, point: Sequence[str], swept: Sequence[str]) -> str:
-    """The row's name, and what of the grid it is, where there is one."""
-    told = [re.sub(r"[^A-Za-z0-9.]+", "_", part) for part in point if part.partition("=")[0] in swept]
-    return "-".join([variant, *told])
 
 
 def _distinct(jobs: list[list[str]], configs: list[dict[str, Any]]) -> tuple[list[list[str]], list[dict[str, Any]]]:

@@ -29,6 +29,7 @@ from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.steps_check import check_steps
 from vtoncompress.store import Store
+from vtoncompress.sweep_time import where_time_went
 from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
@@ -122,7 +123,9 @@ def run_variant(config: dict[str, Any]) -> Record:
     record = _known(config)
     if record is None:
         record = _run_child(config)
+        finished = time.monotonic()
         track(record, Path(config["results"]) / config["name"], choose_tracker(config["tracker"]))
+        record.details["tracker_seconds"] = time.monotonic() - finished
     record.details["total_seconds"] = time.monotonic() - begun
     return record
 
@@ -144,6 +147,8 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
     if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
+        for name in ("stage_seconds", "start_seconds"):  # of that run, not of this one
+            before.details.pop(name, None)
         return before
     record = row.fill(row.describe(config), stages, Store(Path(config["store"])))
     write(record, Path(config["results"]) / config["name"])
@@ -200,7 +205,7 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(_where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
+    print(where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         return
@@ -233,22 +238,6 @@ def write_results(folder: Path) -> list[Record]:
     write_comparisons(records, folder)
     write_report(folder, records)
     return records
-
-
-def _where_time_went(records: Sequence[Record], wall: float, written: float, workers: int) -> str:
-    """Of all that the command took; of several variants at once, of what they took one by one."""
-    variants, stages, start = (
-        sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
-    )
-    if not stages + start:
-        return f"time: {wall:.1f} s for {len(records)} variants, nothing was built"
-    total = wall if workers == 1 else variants
-    own = max(0.0, total - stages - start - (written if workers == 1 else 0.0))
-    return (
-        f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
-        f"{written:.1f} s tables and report, "
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting and records"
-    )
 
 
 def sweep_name(arguments: Sequence[str]) -> str:

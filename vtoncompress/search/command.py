@@ -105,7 +105,7 @@ def _start(settings: Settings, workers: int) -> None:
 
 def _print(settings: Settings, study: Study, best: Sequence[Found]) -> None:
     counts = ", ".join(f"{number} {end}" for end, number in count_trials(study).items())
-    print(f"{len(study.trials())} of {settings.trials} trials: {counts}")
+    print(f"{len(study.trials())} trials: {counts}")
     for row in unmeasured(study):
         print(f"trial {row['trial']} {row['end']}: {row['reason']}")
     for variant, reason in lost_rows(settings, study).items():
