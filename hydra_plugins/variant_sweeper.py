@@ -33,7 +33,7 @@ from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, known_end, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, known_end, plain, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 
 
@@ -112,8 +112,8 @@ class VariantSweeper(Sweeper):
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, [*overrides])
         OmegaConf.set_struct(cfg, True)
         try:
-            check(cfg)
-            return complete(cfg, cfg.hydra.runtime.choices, number)
+            check(config := plain(cfg))
+            return complete(config, cfg.hydra.runtime.choices, number)
         except Exception as error:
             if (line := explain(error)) is None:
                 raise

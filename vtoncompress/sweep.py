@@ -39,13 +39,13 @@ NAMING = ("name", "variant", "order", *row.RUN_OPTIONS)
 RUN_ARGUMENTS = tuple(f"{option}=" for option in row.RUN_OPTIONS) + ("launcher.",)
 
 
-def check(cfg: DictConfig) -> None:
-    """Refuse, before any work, a config that can't work. ValueError says what to change."""
+def check(cfg: DictConfig | dict[str, Any]) -> None:
+    """Refuse, before any work, a config that can't work, :func:`plain` or not. ValueError says what to change."""
     import torch
 
     from vtoncompress.stage.model import check_sources
 
-    config = _plain(cfg)
+    config = plain(cfg)
     _check_name(config["name"], config["variant"])
     check_types(config)
     check_budget(config)
@@ -85,19 +85,19 @@ def check(cfg: DictConfig) -> None:
     plan(config)
 
 
-def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[str, Any]:
+def complete(cfg: DictConfig | dict[str, Any], choices: Mapping[str, str], order: int) -> dict[str, Any]:
     """The resolved config with the names of its choices, the variant's name, and what identifies its pairs.
 
     Args:
-        cfg: of a variant, as Hydra composed it.
+        cfg: of a variant, as Hydra composed it, :func:`plain` or not.
         choices: config group -> name, as Hydra's ``runtime.choices``.
         order: place in the experiment.
     """
-    plain = _plain(cfg)
-    config = effective(plain)
+    resolved = plain(cfg)
+    config = effective(resolved)
     config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(config)}
     if "modules" in config["quantization"]:
-        config["choices"]["quantization_scope"] = plain["quantization"]["scope"]
+        config["choices"]["quantization_scope"] = resolved["quantization"]["scope"]
     config["order"] = order
     if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
         config["threads"] = max(1, (os.cpu_count() or 1) // workers)
@@ -247,7 +247,10 @@ def sweep_name(arguments: Sequence[str]) -> str:
     return f"adhoc/{slug}-{hashlib.sha256(' '.join(told).encode()).hexdigest()[:6]}"
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
+def plain(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
+    """Without Hydra's own part, resolved. ValueError where a value is missing."""
+    if not isinstance(cfg, DictConfig):
+        return cfg
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
