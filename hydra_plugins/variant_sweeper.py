@@ -13,8 +13,6 @@ A grid beside it, ``params: {training_data.seed: '2,3'}``, gives each row so man
 is one row, with that value.
 """
 
-import itertools
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -30,11 +28,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress.dry_run import print_plan
+from vtoncompress import grid
+from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, known_end, plain, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 
 
@@ -77,13 +76,19 @@ class VariantSweeper(Sweeper):
         if self.config.name is None:
             raise ValueError("a sweep has one name and one experiment: run several experiments one after the other")
         begun = time.monotonic()
-        jobs = self._jobs(arguments)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        jobs = grid.jobs(parser, self.params, self.variants, arguments)
         jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
         if self.config.dry_run:
             print_plan(configs)
             return []
-        records: list[Record] = []
-        with tables_if_stopped(self.config), SweepProgress(configs):
+        decision = decide(configs)
+        # Without the launcher, which would compose every config once more to find the same.
+        records = [known_end(config, *decision.ends[config["variant"]]) for config in configs if decision.ends]
+        if records:
+            finish(self.config, records, begun)
+            return records
+        with tables_if_stopped(self.config), SweepProgress(configs, decision):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
@@ -107,8 +112,8 @@ class VariantSweeper(Sweeper):
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, [*overrides])
         OmegaConf.set_struct(cfg, True)
         try:
-            check(cfg)
-            return complete(cfg, cfg.hydra.runtime.choices, number)
+            check(config := plain(cfg))
+            return complete(config, cfg.hydra.runtime.choices, number)
         except Exception as error:
             if (line := explain(error)) is None:
                 raise
@@ -122,37 +127,6 @@ class VariantSweeper(Sweeper):
         workers = int(self.config.launcher.workers)
         return jobs if self.config.on_failure == "continue" and workers > 1 else workers
 
-    def _jobs(self, arguments: list[str]) -> list[list[str]]:
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        given = _keys(parser, arguments)
-        if not self.variants:
-            return _grid(parser, self.params, given, arguments)[0]
-        jobs = []
-        for name, overrides in self.variants.items():
-            points, swept = _grid(parser, self.params, given | _keys(parser, overrides), arguments)
-            jobs += [[f"variant={_name(name, point, swept)}", *overrides, *point] for point in points]
-        return jobs
-
-
-def _keys(parser: OverridesParser, overrides: Sequence[str]) -> set[str]:
-    return {override.get_key_element() for override in parser.parse_overrides([*overrides])}
-
-
-def _grid(
-    parser: OverridesParser, params: Mapping[str, str], given: set[str], arguments: Sequence[str]
-) -> tuple[list[list[str]], list[str]]:
-    """The points of ``params`` but for what is ``given`` elsewhere, times ``arguments``; and which options differ."""
-    grid = [f"{key}={choices}" for key, choices in params.items() if key not in given]
-    told = parser.parse_overrides([*grid, *arguments])
-    axes: list[list[str]] = [
-        [f"{override.get_key_element()}={choice}" for choice in override.sweep_string_iterator()]
-        if override.is_sweep_override()
-        else [f"{override.get_key_element()}={override.get_value_element_as_str()}"]
-        for override in told
-    ]
-    swept = [override.get_key_element() for override in told if override.is_sweep_override()]
-    return [[*point] for point in itertools.product(*axes)], swept
-
 
 def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
     try:
@@ -162,12 +136,6 @@ def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
     except Exception as error:
         return of_lost_job(config, error)
     return record
-
-
-def _name(variant: str, point: Sequence[str], swept: Sequence[str]) -> str:
-    """The row's name, and what of the grid it is, where there is one."""
-    told = [re.sub(r"[^A-Za-z0-9.]+", "_", part) for part in point if part.partition("=")[0] in swept]
-    return "-".join([variant, *told])
 
 
 def _distinct(jobs: list[list[str]], configs: list[dict[str, Any]]) -> tuple[list[list[str]], list[dict[str, Any]]]:

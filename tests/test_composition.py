@@ -25,6 +25,13 @@ def test_the_rows_of_an_experiment() -> None:
     assert not GlobalHydra.instance().is_initialized()
 
 
+def test_the_rows_of_a_list_times_a_grid() -> None:
+    names = {"dense", "dense_tuned-training_data.seed_3", "pruned40_tuned-training_data.seed_4"}
+    composed = compose_variants(CONF, "distillation", names)
+    assert composed.keys() == names
+    assert composed["dense_tuned-training_data.seed_3"]["training_data"]["seed"] == 3
+
+
 def test_what_has_no_list_of_rows(tmp_path: Path) -> None:
     assert compose_variants(CONF, "adhoc/something", {"a"}) == {}
     conf = tmp_path / "conf"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from importlib import metadata
 from itertools import count
 from pathlib import Path
 
@@ -127,6 +128,23 @@ def test_imports(write: Write, line: str, expected: set[str]) -> None:
     assert modules(package) == expected | {"toy.stage"}
 
 
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("import torch", {"torch"}),
+        ("def f():\n    import torch_pruning.utils as tp", {"torch-pruning"}),
+        ("from PIL.Image import open", {"pillow"}),
+        ("from toy import helper", {"scipy"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch", set()),
+        ("import filelock, json, torchish\nfrom .torch import X", set()),
+    ],
+)
+def test_libraries_of_the_modules_and_of_those_that_they_import(write: Write, line: str, expected: set[str]) -> None:
+    package = write(stage=line, helper="from scipy import linalg", torch="X = 1")
+    found = fingerprint.libraries(["toy.stage"], package)
+    assert found == {name: metadata.version(name) for name in expected}
+
+
 @pytest.mark.parametrize("name", ["toy.nothing", "toy.stage.nothing", "torch", "toy..stage", "toy.stage.Class", ""])
 def test_a_module_that_does_not_exist(write: Write, name: str) -> None:
     with pytest.raises(ValueError, match=f"no module {name} in toy"):
@@ -173,9 +191,10 @@ def test_what_another_process_has_parsed_is_taken_over_unless_the_file_has_chang
 ) -> None:
     package = write(stage="X = 1", other="Y = 1")
     fingerprint.code_hash(["toy.stage", "toy.other"], package)
-    known = [[source, "0" * 64, imports] for source, _, imports in fingerprint.parsed() if source[2] == str(package)]
+    known = [[source, "0" * 64, *rest] for source, _, *rest in fingerprint.parsed() if source[2] == str(package)]
     (package / "other.py").write_text("Y = 1  # longer")
     fingerprint._parse.cache_clear()
+    fingerprint._reached.cache_clear()
     fingerprint.adopt(known)
     hashes = fingerprint.module_hashes(["toy.stage", "toy.other"], package)
     assert hashes["toy.stage"] == "0" * 64

@@ -131,6 +131,25 @@ def test_changed_code(store: Store, package: Package, weights: Path) -> None:
     assert reasons(store, chain(weights), recorded)["model"] is None
 
 
+def test_another_version_of_a_library(
+    store: Store, package: Package, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It rebuilds what imports the library, and nothing else."""
+    versions = {"nncf": "3.4.0", "torch": "2.13.0"}
+    monkeypatch.setattr(fingerprint, "library_version", versions.get)
+    package(stage="import torch", quantizing="def f():\n    import nncf, onnx", other="import torch")
+    stages = lambda: [Stage(name, f"toy.{name}:make", {}) for name in ("quantizing", "stage", "other")]  # noqa: E731
+    recorded = build(store, (*stages(),))
+    assert reasons(store, (*stages(),), recorded) == dict.fromkeys(("quantizing", "stage", "other"))
+    versions |= {"nncf": "3.5.0", "onnx": "1.0"}
+    assert reasons(store, (*stages(),), recorded) == {
+        "quantizing": ["library: nncf 3.4.0 -> 3.5.0", "library: onnx not recorded -> 1.0"],
+        "stage": None, "other": None,
+    }  # fmt: skip
+    del versions["torch"]
+    assert reasons(store, (*stages(),), recorded)["stage"] == ["library: torch 2.13.0 -> not used any more"]
+
+
 def test_a_changed_file(store: Store, package: Package, weights: Path, tmp_path: Path) -> None:
     recorded = build(store, chain(weights))
     before = chain(weights)[0].key

@@ -342,4 +342,5 @@ def test_a_store_that_may_only_be_read(store: Store) -> None:
 def test_a_key_can_be_computed_from_the_manifest(store: Store) -> None:
     artifact = build(store)
     manifest = artifact.manifest()
-    assert key_of(*(manifest[name] for name in ("stage", "config", "inputs", "code"))) == artifact.key
+    parts = ("stage", "config", "inputs", "code", "libraries")
+    assert key_of(*(manifest[name] for name in parts)) == artifact.key

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vtoncompress import sweep_progress
+from vtoncompress.dry_run import Decision
 from vtoncompress.record import Record, write
 from vtoncompress.sweep_progress import State, SweepProgress
 
@@ -22,9 +23,9 @@ def progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepProgress:
         "a": {"model": "cached"}, "b": {"model": "cached", "speed": "build"},
         "c": {"model": "shared", "speed": "build"}, "d": {"model": "build"},
     }  # fmt: skip
-    monkeypatch.setattr(sweep_progress, "decide", lambda _: (fates, 100.0, 0))
     monkeypatch.setattr(sweep_progress, "POLL_SECONDS", 0.02)
-    return SweepProgress([{"results": str(tmp_path), "name": "mine", "variant": name} for name in NAMES])
+    configs = [{"results": str(tmp_path), "name": "mine", "variant": name} for name in NAMES]
+    return SweepProgress(configs, Decision(fates, 100.0, 0, {}))
 
 
 def log(folder: Path, name: str) -> None:
@@ -70,10 +71,8 @@ def test_a_line_for_each_change_while_others_work(
     assert [line.partition(",")[0] for line in lines] == ["sweep: 1 of 4 variants done"]
 
 
-def test_nothing_is_said_where_nothing_is_to_be_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sweep_progress, "decide", lambda _: ({"a": {"model": "cached"}}, 0.0, 0))
-    with SweepProgress([{"results": str(tmp_path), "name": "mine", "variant": "a"}]):
+def test_nothing_is_said_where_nothing_is_to_be_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    decision = Decision({"a": {"model": "cached"}}, 0.0, 0, {})
+    with SweepProgress([{"results": str(tmp_path), "name": "mine", "variant": "a"}], decision):
         pass
     assert capsys.readouterr().err == ""

@@ -8,8 +8,10 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from vtoncompress import grid
 from vtoncompress.errors import explain
 
 
@@ -24,7 +26,7 @@ def compose_variants(conf: Path, experiment: str, variants: Collection[str]) -> 
         variants: names of rows.
 
     Returns:
-        Empty where there is no such file, or where its rows come from a grid and not from a list.
+        Empty where there is no such file, or where its rows come from a grid without a list, so that none has a name.
 
     Raises:
         ValueError: it does not compose.
@@ -36,10 +38,14 @@ def compose_variants(conf: Path, experiment: str, variants: Collection[str]) -> 
     try:
         with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
             base = compose("config", [f"experiment={experiment}"], return_hydra_config=True)
-            if base.hydra.sweeper.get("params"):
+            sweeper = base.hydra.sweeper
+            if not sweeper.get("variants"):
                 return {}
-            rows = {name: row for name, row in base.hydra.sweeper.get("variants", {}).items() if name in variants}
-            return {name: _compose([f"experiment={experiment}", f"variant={name}", *row]) for name, row in rows.items()}
+            rows = grid.jobs(OverridesParser.create(), sweeper.get("params", {}), sweeper.variants, [])
+            named = {row[0].removeprefix(grid.VARIANT): row for row in rows}
+            return {
+                name: _compose([f"experiment={experiment}", *row]) for name, row in named.items() if name in variants
+            }
     except Exception as error:
         reason = explain(error)
         if reason is None:

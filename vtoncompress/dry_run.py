@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vtoncompress import row
 from vtoncompress.outcome import settled
-from vtoncompress.pipeline import Config, Stage, plan
+from vtoncompress.pipeline import Config, Plan, Stage, plan
+from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
 from vtoncompress.variant import reference_stages
 
@@ -26,7 +28,8 @@ def print_plan(configs: Sequence[Config]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    fates, seconds, unknown = decide(configs)
+    decision = decide(configs)
+    fates, seconds, unknown = decision.fates, decision.seconds, decision.unknown
     columns = list(dict.fromkeys(name for stages in fates.values() for name in stages))
     table = Table("variant", *columns, title="dry run: nothing is built")
     for variant, stages in fates.items():
@@ -43,21 +46,39 @@ def print_plan(configs: Sequence[Config]) -> None:
     print(f"time: about {duration(seconds)}{hint}, as like stages took on this machine")
 
 
-def decide(configs: Sequence[Config]) -> tuple[dict[str, dict[str, str]], float, int]:
-    """Row -> stage -> its fate; seconds of what is to be built; how many stages nothing is known of."""
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a sweep.
+
+    Attributes:
+        fates: row -> stage -> its fate.
+        seconds: of what is to be built, as far as that is known.
+        unknown: how many stages nothing is known of.
+        ends: variant -> its stages and the record of an earlier run, where there is nothing to do for any variant.
+    """
+
+    fates: dict[str, dict[str, str]]
+    seconds: float
+    unknown: int
+    ends: Mapping[str, tuple[Plan, Record]]
+
+
+def decide(configs: Sequence[Config]) -> Decision:
+    """Look up every stage of the variants of the complete ``configs``. Builds nothing."""
     store = Store(Path(configs[0]["store"]))
     fates: dict[str, dict[str, str]] = {}
+    ends: dict[str, tuple[Plan, Record]] = {}
     planned: set[str] = set()
     seconds, unknown = 0.0, 0
     known: dict[str, list[dict[str, Any]]] = {}
-    for name, stages, skipped in _rows(configs):
+    for name, stages, before in _rows(configs, ends):
         fates[name] = {}
         for stage in stages:
-            if stage.find(store) is not None:
+            if (before is not None and before.status == "done") or stage.find(store) is not None:
                 fate = CACHED
             elif stage.address in planned:
                 fate = SHARED
-            elif skipped:
+            elif before is not None:
                 fate = FAILED
             else:
                 fate = BUILD
@@ -67,11 +88,14 @@ def decide(configs: Sequence[Config]) -> tuple[dict[str, dict[str, str]], float,
                 taken = _estimate(stage, known[stage.name])
                 seconds, unknown = seconds + (taken or 0.0), unknown + (taken is None)
             fates[name][_title(stage)] = fate
-    return fates, seconds, unknown
+    # Not kept beside work: the plans of hundreds of variants are large.
+    return Decision(fates, seconds, unknown, ends if len(ends) == len(configs) else {})
 
 
-def _rows(configs: Sequence[Config]) -> Iterator[tuple[str, Sequence[Stage], bool]]:
-    """Every row with its stages, and whether it is skipped because it failed before.
+def _rows(
+    configs: Sequence[Config], ends: dict[str, tuple[Plan, Record]]
+) -> Iterator[tuple[str, Sequence[Stage], Record | None]]:
+    """Every row with its stages, and the record after which there is nothing to do; adds to ``ends``.
 
     The rows that frame the table come last, though the first variant that is run makes them.
     """
@@ -79,12 +103,14 @@ def _rows(configs: Sequence[Config]) -> Iterator[tuple[str, Sequence[Stage], boo
     for config in configs:
         stages = plan(config)
         before = settled(config, stages)
-        yield config["variant"], stages.stages, before is not None and before.status == "failed"
-        if before is None:
+        if before is not None:
+            ends[config["variant"]] = stages, before
+        else:
             described = row.describe(config)
             framing |= {row.as_reference(described, one).variant: stage for one, stage in reference_stages(config)}
+        yield config["variant"], stages.stages, before
     for name, stage in framing.items():
-        yield name, [stage], False
+        yield name, [stage], None
 
 
 def _title(stage: Stage) -> str:

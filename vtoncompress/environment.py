@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from importlib import metadata
@@ -14,6 +15,8 @@ LIBRARIES = (
     "torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "neural-compressor", "torchao",
     "diffusers", "numba", "numpy", "scipy", "pillow",
 )  # fmt: skip
+# Packages that are imported by another name than theirs with underscores.
+IMPORTED_AS = {"pillow": "PIL"}
 # What decides which kernels a runtime picks; names as in Linux's /proc/cpuinfo.
 INSTRUCTION_SETS = (
     "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8",
@@ -37,7 +40,7 @@ def environment() -> dict[str, Any]:
         "os": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {"vtoncompress": __version__}
-        | {name: version for name in LIBRARIES if (version := _version(name))},
+        | {name: version for name in LIBRARIES if (version := library_version(name))},
     }
 
 
@@ -46,7 +49,19 @@ def cpu_name() -> str:
     return _cpu_info().get("model name") or platform.processor() or platform.machine()
 
 
-def _version(library: str) -> str | None:
+def library_of(module: str) -> str | None:
+    """The package of :data:`LIBRARIES` that an imported module, such as ``torch_pruning.importance``, belongs to."""
+    return _imported().get(module.partition(".")[0])
+
+
+@functools.cache
+def _imported() -> dict[str, str]:
+    return {IMPORTED_AS.get(name, name.replace("-", "_")): name for name in LIBRARIES}
+
+
+@functools.cache
+def library_version(library: str) -> str | None:
+    """Of the installed package; None where it is not installed."""
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Hashes of what a stage is made of: the code that runs it and the files it reads.
+"""Hashes of what a stage is made of: the code that runs it, the libraries under it and the files it reads.
 
 A module's hash is that of its syntax tree, so that comments, docstrings and layout may change without a stage being
 built again. It is found by reading files, never by importing: hashing a stage of torch code needs no torch.
@@ -10,10 +10,12 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
+
+from vtoncompress.environment import library_of, library_version
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -39,16 +41,35 @@ def module_hashes(modules: Iterable[str], package: Path | None = None) -> dict[s
     Raises:
         ValueError: a module does not exist, or one of them imports one that does not.
     """
+    return {name: known.digest for name, known in _reached(_names(modules), package or PACKAGE).items()}
+
+
+def libraries(modules: Iterable[str], package: Path | None = None) -> dict[str, str]:
+    """The installed libraries that the modules of :func:`module_hashes` import themselves, each with its version.
+
+    Those of :data:`vtoncompress.environment.LIBRARIES`: others change no number. Arguments and errors are the same.
+    """
+    reached = _reached(_names(modules), package or PACKAGE).values()
+    names = sorted({name for known in reached for name in known.libraries})
+    return {name: version for name in names if (version := library_version(name))}
+
+
+def _names(modules: Iterable[str]) -> tuple[str, ...]:
     assert not isinstance(modules, str), "module names come in a list"
-    folder = package or PACKAGE
+    return (*modules,)
+
+
+@functools.cache
+def _reached(modules: tuple[str, ...], folder: Path) -> Mapping[str, _Known]:
+    """Kept, for the stages of a sweep's variants are made of the same few sets of modules."""
     waiting = [(name, "") for name in modules]
-    hashes: dict[str, str] = {}
+    found: dict[str, _Known] = {}
     while waiting:
         name, importer = waiting.pop()
-        if name not in hashes:
-            hashes[name], imports = _read(name, importer, folder)
-            waiting.extend((imported, name) for imported in imports)
-    return dict(sorted(hashes.items()))
+        if name not in found:
+            found[name] = _read(name, importer, folder)
+            waiting.extend((imported, name) for imported in found[name].imports)
+    return dict(sorted(found.items()))
 
 
 def changed(modules: Iterable[str], package: Path | None = None) -> list[str]:
@@ -60,7 +81,7 @@ def changed(modules: Iterable[str], package: Path | None = None) -> list[str]:
 
 def _is_still(name: str, digest: str, package: Path) -> bool:
     path = _find(name, package)
-    return path is not None and _parse_now(name, path, package)[0] == digest
+    return path is not None and _parse_now(name, path, package).digest == digest
 
 
 def file_hash(path: Path) -> str:
@@ -81,7 +102,7 @@ def _known_hash(path: Path, size: int, changed: int) -> str:
     return file_hash(path)
 
 
-def _read(name: str, importer: str, package: Path) -> tuple[str, frozenset[str]]:
+def _read(name: str, importer: str, package: Path) -> _Known:
     path = _find(name, package)
     if path is None:
         reason = f"{importer} imports it" if importer else f"looked in {package}"
@@ -108,18 +129,33 @@ class _Source:
     changed: int
 
 
-_PARSED: dict[_Source, tuple[str, frozenset[str]]] = {}
-"""What is known of sources, kept because every variant of a sweep asks for the same modules."""
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a source: the hash of what it does, modules of its package and libraries that it imports."""
+
+    digest: str
+    imports: frozenset[str]
+    libraries: frozenset[str]
+
+
+_PARSED: dict[_Source, _Known] = {}
+"""Kept because every variant of a sweep asks for the same modules."""
 
 
 def parsed() -> list[Any]:
     """What this process knows of sources, as JSON, for :func:`adopt`."""
-    return [[[*astuple(source)], digest, sorted(imports)] for source, (digest, imports) in _PARSED.items()]
+    return [
+        [[*astuple(source)], known.digest, sorted(known.imports), sorted(known.libraries)]
+        for source, known in _PARSED.items()
+    ]
 
 
 def adopt(known: Iterable[Any]) -> None:
     """Take over what another process has :func:`parsed`; a file that has changed since is parsed again."""
-    _PARSED.update((_Source(*source), (digest, frozenset(imports))) for source, digest, imports in known)
+    _PARSED.update(
+        (_Source(*source), _Known(digest, frozenset(imports), frozenset(used)))
+        for source, digest, imports, used in known
+    )
 
 
 def _source(name: str, path: Path, package: Path) -> _Source:
@@ -127,8 +163,8 @@ def _source(name: str, path: Path, package: Path) -> _Source:
     return _Source(name, str(path), str(package), found.st_size, found.st_mtime_ns)
 
 
-def _parse_now(name: str, path: Path, package: Path) -> tuple[str, frozenset[str]]:
-    """The hash of a module as its file is now, and the modules of its package that it imports itself."""
+def _parse_now(name: str, path: Path, package: Path) -> _Known:
+    """Of a module as its file is now."""
     source = _source(name, path, package)
     if source not in _PARSED:
         # A folder without __init__.py can be imported too, and then has no code.
@@ -139,7 +175,8 @@ def _parse_now(name: str, path: Path, package: Path) -> tuple[str, frozenset[str
         imports = set(_imports(tree, inside, package))
         if parent:
             imports.add(parent)  # Python runs a package's __init__ before any of its modules
-        _PARSED[source] = digest, frozenset(imports)
+        used = {library for module in _imported(tree) if (library := library_of(module))}
+        _PARSED[source] = _Known(digest, frozenset(imports), frozenset(used))
     return _PARSED[source]
 
 
@@ -162,6 +199,16 @@ def _imports(tree: ast.AST, inside: str, package: Path) -> Iterator[str]:
                     # A name may be a submodule or something that the module defines; only files tell.
                     submodules = (f"{base}.{alias.name}" for alias in names)
                     yield from (name for name in submodules if _find(name, package) is not None)
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Full names of what is imported, but for relative imports."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module
 
 
 def _belongs(name: str, package: Path) -> bool:

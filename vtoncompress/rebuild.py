@@ -1,4 +1,4 @@
-"""Why a stage would be built again: what its config, inputs, code and machine were, and what they are now."""
+"""Why a stage would be built again: what its config, inputs, code, libraries and machine were, and what they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 
 from vtoncompress import errors
-from vtoncompress.fingerprint import module_hashes
+from vtoncompress.fingerprint import libraries, module_hashes
 from vtoncompress.inventory import Item, items
 from vtoncompress.pipeline import Config, Stage, plan, plan_reference
 from vtoncompress.record import Record
@@ -134,6 +134,7 @@ def differences(manifest: Mapping[str, Any], stage: Stage) -> list[str]:
     return [
         *_config_differences(manifest["config"], stage.config),
         *_code_differences(manifest["code"], module_hashes(stage.code)),
+        *_library_differences(manifest.get("libraries", {}), libraries(stage.code)),
         *_input_differences(manifest["inputs"], stage),
     ]
 
@@ -162,6 +163,12 @@ def _code_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
             yield f"code: {module} is no longer imported"
         elif old[module] != new[module]:
             yield f"code: {module} changed"
+
+
+def _library_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"library: {name} {old.get(name, 'not recorded')} -> {new.get(name, 'not used any more')}"
 
 
 def _input_differences(old: Sequence[str], stage: Stage) -> Iterator[str]:

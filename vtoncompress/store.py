@@ -1,4 +1,4 @@
-"""Artifacts of finished stages, each under a key that hashes the stage's config, inputs and code.
+"""Artifacts of finished stages, each under a key that hashes the stage's config, inputs, code and libraries.
 
     root/<stage>/<key>/          an artifact: its files and manifest.json, never half-built
     root/<stage>/.<key>.building what is being built, or what a killed process left of it
@@ -86,7 +86,7 @@ class Store:
             stage: such as ``pruning``.
             config: everything that the result depends on and that is neither input nor code; plain JSON.
             inputs: keys of the artifacts, or hashes of the files (``fingerprint.file_hash``), that the stage reads.
-            code: the modules that do the work; what they import counts as well.
+            code: the modules that do the work; what they import counts as well, with the versions of libraries.
 
         Raises:
             ValueError: a module in ``code`` does not exist, or ``config`` holds a number that is not finite.
@@ -94,7 +94,7 @@ class Store:
         assert stage.isidentifier(), stage
         assert stage not in RESERVED, stage
         assert not isinstance(inputs, str), "inputs come in a list"
-        return key_of(stage, config, inputs, fingerprint.module_hashes(code))
+        return key_of(stage, config, inputs, fingerprint.module_hashes(code), fingerprint.libraries(code))
 
     def find(self, stage: str, key: str) -> Artifact | None:
         """The finished artifact; None where there is none, or where a file of it is missing or was cut short.
@@ -152,7 +152,10 @@ class Store:
             with self._locked(stage, key):
                 artifact = self.find(stage, key)  # another process may have built it meanwhile
                 if artifact is None:
-                    source = {"config": dict(config), "inputs": list(inputs), "code": fingerprint.module_hashes(code)}
+                    source = {
+                        "config": dict(config), "inputs": list(inputs), "code": fingerprint.module_hashes(code),
+                        "libraries": fingerprint.libraries(code),
+                    }  # fmt: skip
                     artifact = self._build(stage, key, source, make)
                 # Within the lock: without it the folder may be that of a process that builds it again.
                 shutil.rmtree(self.work_path(stage, key), ignore_errors=True)
@@ -275,9 +278,13 @@ class Store:
             ) from error
 
 
-def key_of(stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Mapping[str, str]) -> str:
-    """As :meth:`Store.key`, but from a manifest's fields: ``code`` holds the modules' hashes."""
+def key_of(
+    stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Mapping[str, str], libraries: Mapping[str, str]
+) -> str:
+    """As :meth:`Store.key`, but from a manifest's fields: ``code`` holds the modules' hashes, libraries versions."""
     code_hash = hashlib.sha256(json.dumps(dict(code), sort_keys=True).encode()).hexdigest()
     content = {"stage": stage, "config": dict(config), "inputs": list(inputs), "code": code_hash}
+    if libraries:
+        content["libraries"] = dict(libraries)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]

@@ -24,11 +24,12 @@ from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
-from vtoncompress.pipeline import plan, work_threads
+from vtoncompress.pipeline import Plan, plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.steps_check import check_steps
 from vtoncompress.store import Store
+from vtoncompress.sweep_time import where_time_went
 from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
@@ -38,13 +39,13 @@ NAMING = ("name", "variant", "order", *row.RUN_OPTIONS)
 RUN_ARGUMENTS = tuple(f"{option}=" for option in row.RUN_OPTIONS) + ("launcher.",)
 
 
-def check(cfg: DictConfig) -> None:
-    """Refuse, before any work, a config that can't work. ValueError says what to change."""
+def check(cfg: DictConfig | dict[str, Any]) -> None:
+    """Refuse, before any work, a config that can't work, :func:`plain` or not. ValueError says what to change."""
     import torch
 
     from vtoncompress.stage.model import check_sources
 
-    config = _plain(cfg)
+    config = plain(cfg)
     _check_name(config["name"], config["variant"])
     check_types(config)
     check_budget(config)
@@ -84,19 +85,19 @@ def check(cfg: DictConfig) -> None:
     plan(config)
 
 
-def complete(cfg: DictConfig, choices: Mapping[str, str], order: int) -> dict[str, Any]:
+def complete(cfg: DictConfig | dict[str, Any], choices: Mapping[str, str], order: int) -> dict[str, Any]:
     """The resolved config with the names of its choices, the variant's name, and what identifies its pairs.
 
     Args:
-        cfg: of a variant, as Hydra composed it.
+        cfg: of a variant, as Hydra composed it, :func:`plain` or not.
         choices: config group -> name, as Hydra's ``runtime.choices``.
         order: place in the experiment.
     """
-    plain = _plain(cfg)
-    config = effective(plain)
+    resolved = plain(cfg)
+    config = effective(resolved)
     config["choices"] = {group: choices[group] for group in GROUPS} | {"runtime": _runtime(config)}
     if "modules" in config["quantization"]:
-        config["choices"]["quantization_scope"] = plain["quantization"]["scope"]
+        config["choices"]["quantization_scope"] = resolved["quantization"]["scope"]
     config["order"] = order
     if config["threads"] is None and (workers := config["launcher"]["workers"]) > 1:
         config["threads"] = max(1, (os.cpu_count() or 1) // workers)
@@ -122,7 +123,9 @@ def run_variant(config: dict[str, Any]) -> Record:
     record = _known(config)
     if record is None:
         record = _run_child(config)
+        finished = time.monotonic()
         track(record, Path(config["results"]) / config["name"], choose_tracker(config["tracker"]))
+        record.details["tracker_seconds"] = time.monotonic() - finished
     record.details["total_seconds"] = time.monotonic() - begun
     return record
 
@@ -130,11 +133,22 @@ def run_variant(config: dict[str, Any]) -> Record:
 def _known(config: dict[str, Any]) -> Record | None:
     stages = plan(config)
     before = settled(config, stages)
-    if before is None:
-        return None
+    return None if before is None else known_end(config, stages, before)
+
+
+def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
+    """The record of a variant for which there is nothing to do, as it is written for the present config.
+
+    Args:
+        config: complete.
+        stages: of it.
+        before: its record of an earlier run.
+    """
     if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
+        for name in ("stage_seconds", "start_seconds"):  # of that run, not of this one
+            before.details.pop(name, None)
         return before
     record = row.fill(row.describe(config), stages, Store(Path(config["store"])))
     write(record, Path(config["results"]) / config["name"])
@@ -191,7 +205,7 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(_where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
+    print(where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         return
@@ -226,22 +240,6 @@ def write_results(folder: Path) -> list[Record]:
     return records
 
 
-def _where_time_went(records: Sequence[Record], wall: float, written: float, workers: int) -> str:
-    """Of all that the command took; of several variants at once, of what they took one by one."""
-    variants, stages, start = (
-        sum(record.details.get(f"{name}_seconds", 0.0) for record in records) for name in ("total", "stage", "start")
-    )
-    if not stages + start:
-        return f"time: {wall:.1f} s for {len(records)} variants, nothing was built"
-    total = wall if workers == 1 else variants
-    own = max(0.0, total - stages - start - (written if workers == 1 else 0.0))
-    return (
-        f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
-        f"{written:.1f} s tables and report, "
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting and records"
-    )
-
-
 def sweep_name(arguments: Sequence[str]) -> str:
     """The folder of a run without ``experiment=``: the same command gives the same one, another never does."""
     told = sorted(argument for argument in arguments if not argument.startswith(("-", "hydra", *RUN_ARGUMENTS)))
@@ -249,7 +247,10 @@ def sweep_name(arguments: Sequence[str]) -> str:
     return f"adhoc/{slug}-{hashlib.sha256(' '.join(told).encode()).hexdigest()[:6]}"
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
+def plain(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
+    """Without Hydra's own part, resolved. ValueError where a value is missing."""
+    if not isinstance(cfg, DictConfig):
+        return cfg
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)

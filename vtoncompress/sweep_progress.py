@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from vtoncompress.dry_run import SHARED, decide, duration
+from vtoncompress.dry_run import SHARED, Decision, duration
 from vtoncompress.outcome import left
 from vtoncompress.pipeline import Config
 from vtoncompress.record import FOLDER
@@ -46,11 +46,12 @@ class SweepProgress:
 
     Args:
         configs: complete configs of the variants.
+        decision: what becomes of them.
     """
 
-    def __init__(self, configs: Sequence[Config]) -> None:
+    def __init__(self, configs: Sequence[Config], decision: Decision) -> None:
         self.configs, self.begun = configs, time.time()
-        fates, seconds, unknown = decide(configs)
+        fates, seconds, unknown = decision.fates, decision.seconds, decision.unknown
         rows = [fates[config["variant"]].values() for config in configs]
         self.found = sum(all(fate not in ("build", SHARED) for fate in row) for row in rows)
         self.shared = sum(fate == SHARED for row in fates.values() for fate in row.values())

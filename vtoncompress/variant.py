@@ -57,7 +57,11 @@ def run(cfg: Config) -> Record:
         LOG.exception("failed")
         record.status, record.reason, record.traceback = "failed", reason(root(error)), traceback.format_exc()
         record.values = {}
-        record.details = {"stopped": isinstance(root(error), Stopped), "stage_seconds": round(seconds, 3)}
+        record.details = {
+            "stopped": isinstance(root(error), Stopped),
+            "error": type(root(error)).__name__,
+            "stage_seconds": round(seconds, 3),
+        }
         _write_failure(record, folder)
     return record
 

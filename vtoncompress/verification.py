@@ -65,7 +65,8 @@ def find_faults(artifact: Artifact) -> list[str]:
     try:
         manifest = artifact.manifest()
         files = {name: (file["bytes"], file["sha256"]) for name, file in manifest["files"].items()}
-        key = key_of(manifest["stage"], manifest["config"], manifest["inputs"], manifest["code"])
+        stage, config, inputs, code = (manifest[name] for name in ("stage", "config", "inputs", "code"))
+        key = key_of(stage, config, inputs, code, manifest.get("libraries", {}))  # none before versions counted
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"{MANIFEST} can't be read ({type(error).__name__}: {error})"]
     faults = []

@@ -33,6 +33,7 @@ SEARCH: dict[str, Any] = {
     "sampler": {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 4, "seed": 0},
     "start": [],
     "start_from": None,
+    "final": None,
 }
 LOOK = {
     "overrides": ["data.pairs=2"],

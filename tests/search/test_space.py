@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
+from vtoncompress.pruning.ratio import flatten
 from vtoncompress.record import NAME
+from vtoncompress.search.row import compose_row
 from vtoncompress.search.space import Space
 
 SPACE = Space.parse(
@@ -93,3 +97,23 @@ def test_every_choice_and_both_ends_of_a_range_are_probed() -> None:
     ]  # fmt: skip
     assert [point["+pruning.ratios.warp"] for point in probes["quantization=none"]] == [0.0, 0.5]
     assert [point["quantization"] for point in probes["quantization.samples=64"]] == ["none", "nncf_ptq"]
+
+
+def test_a_share_of_what_can_be_saved_is_written_as_a_ratio_for_every_layer(tmp_path: Path) -> None:
+    table = tmp_path / "sensitivity.csv"
+    head = "group,members,ratio,ssim_garment_loss,gmacs_saved,params_m_saved\n"
+    table.write_text(f"{head}warp.a.0,warp.a.0 warp.b,0.25,0.0,1,1\nwarp.c,warp.c,0.5,0.1,1,1\n")
+    options = {"sensitivity": str(table), "low": 0.0, "high": 1.0, "step": 0.5}
+    space = Space.parse({"+pruning.ratios.warp": options})
+    half = {"+pruning.ratios.warp": 0.5}
+    assert space.overrides(half) == ["+pruning.ratios.warp={a.0:0.25,b:0.25,c:0.0}"]
+    assert space.describe(half) == "+pruning.ratios.warp=0.5"
+    cfg = compose_row(ROOT / "conf", ["pruning=one_shot", *space.overrides(half)])
+    assert flatten(cfg.pruning.ratios) == {"warp.a.0": 0.25, "warp.b": 0.25, "warp.c": 0.0}
+    before = space.name(half)
+    table.write_text(table.read_text().replace("0.25", "0.125"))
+    assert Space.parse({"+pruning.ratios.warp": options}).name(half) != before
+    with pytest.raises(ValueError, match=r"search\.space\.quantization: sensitivities say something of a \+pruning"):
+        Space.parse({"quantization": options})
+    with pytest.raises(ValueError, match="it is a share of what can be saved: use 0 to 1"):
+        Space.parse({"+pruning.ratios.warp": {**options, "high": 1.5}})

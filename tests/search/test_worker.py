@@ -21,7 +21,7 @@ from vtoncompress.search import row
 from vtoncompress.search.settings import Settings
 from vtoncompress.search.study import LOOK as SEEN
 from vtoncompress.search.study import REASON, Study
-from vtoncompress.search.worker import work
+from vtoncompress.search.worker import PARITY, work
 
 STARTS = [
     {"+pruning.ratios.warp": warp, "+pruning.ratios.generator": generator}
@@ -130,8 +130,50 @@ def test_a_point_that_can_not_work_fails_without_ending_the_search(
     monkeypatch.setattr(row, "row_config", refuse)
     work(settings(), fake)
     trials = Study(settings()).trials()
-    assert [trial.state for trial in trials] == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 2
+    assert [trial.state for trial in trials] == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 6
     assert trials[0].user_attrs[REASON] == "these two don't go together"
+
+
+class Gate(FakeRun):
+    """The deployed network paints something else, in the rows of these folders, but for the dense one."""
+
+    def __init__(self, *folders: str) -> None:
+        super().__init__()
+        self.folders = folders
+
+    def __call__(self, config: dict[str, Any]) -> Record:
+        record = super().__call__(config)
+        if config["name"] in self.folders and config["variant"] != "dense":
+            record.status, record.reason, record.details["error"] = "failed", "4.25 levels, 3 are allowed", PARITY
+        return record
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_point_that_the_parity_gate_refuses_takes_nothing_from_the_budget(settings: MakeSettings) -> None:
+    """Nor are three of them in a row a reason to end: they say nothing of the machine. But twice the budget is."""
+    mine, run = settings(trials=4), Gate("found")
+    work(mine, run)
+    trials = Study(mine).trials()
+    assert [trial.state for trial in trials] == [TrialState.FAIL] * 8
+    assert trials[0].user_attrs[REASON] == "4.25 levels, 3 are allowed"
+    assert len(set(run.rows)) == 9
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_look_that_the_parity_gate_refuses_says_nothing_of_the_whole_row(settings: MakeSettings) -> None:
+    mine = settings(trials=3, start=STARTS, early_stop=LOOK)
+    work(mine, Gate("found/looks"))
+    assert [trial.state for trial in Study(mine).trials()] == [TrialState.COMPLETE] * 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_points_that_are_one_row_are_measured_once(settings: MakeSettings, fake: FakeRun) -> None:
+    """An option that no choice uses gives a point another name and the same row."""
+    space = {"+pruning.ratios.warp": {"choices": [0.0, 0.1]}, "unused": {"choices": [1, 2, 3]}}
+    mine = settings(trials=6, space=space)
+    work(mine, fake)
+    assert sorted(config["pruning"]["ratios"].get("warp", -1) for config in fake.configs) == [-1, 0.0, 0.1]
+    assert [trial.state for trial in Study(mine).trials()] == [TrialState.COMPLETE] * 2
 
 
 def _start(folder: Path, request: Path, base: Path, seconds: float, log: str) -> subprocess.Popen[bytes]:

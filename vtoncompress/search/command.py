@@ -19,7 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from vtoncompress.record import write_text
 from vtoncompress.report import origin
 from vtoncompress.search.comparison import compare, describe, read_variants
-from vtoncompress.search.result import PARETO, Found, count_trials, found_rows, unmeasured, write_result
+from vtoncompress.search.final import final_rows, lost_rows
+from vtoncompress.search.found import Found
+from vtoncompress.search.result import PARETO, count_trials, unmeasured, write_result
 from vtoncompress.search.row import check_rows
 from vtoncompress.search.settings import Settings
 from vtoncompress.search.study import Study
@@ -50,10 +52,12 @@ def search(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> None:
         if cfg.workers > 1:
             _start(settings, cfg.workers)
         work(settings)  # also takes over from a worker that was killed
-    rows = found_rows(settings, study)
+    rows = final_rows(settings, study)
     best = write_result(settings, study)
-    write_text(settings.folder / origin.COMMAND, f"python experiments/search.py {shlex.join(arguments)}\n")
-    print_table(write_results(settings.folder))
+    for folder in dict.fromkeys((settings.trials_folder, settings.folder)):
+        write_text(folder / origin.COMMAND, f"python experiments/search.py {shlex.join(arguments)}\n")
+        records = write_results(folder)
+    print_table(records)
     _print(settings, study, best)
     if others is not None:
         print(describe(compare(settings, [row.record for row in rows], others, rows[0].record), cfg.compare))
@@ -101,9 +105,11 @@ def _start(settings: Settings, workers: int) -> None:
 
 def _print(settings: Settings, study: Study, best: Sequence[Found]) -> None:
     counts = ", ".join(f"{number} {end}" for end, number in count_trials(study).items())
-    print(f"{len(study.trials())} of {settings.trials} trials: {counts}")
+    print(f"{len(study.trials())} trials: {counts}")
     for row in unmeasured(study):
         print(f"trial {row['trial']} {row['end']}: {row['reason']}")
+    for variant, reason in lost_rows(settings, study).items():
+        print(f"{variant} was chosen and has no final row: {reason}")
     print(f"{len(best)} recipes that no other row beats ({settings.folder}/{PARETO}.md):")
     for found in best:
         figures = ", ".join(f"{name} {found.record.values[name]:.4g}" for name in settings.objectives)

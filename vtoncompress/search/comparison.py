@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vtoncompress.record import Record, check_comparable, read_all
+from vtoncompress.search.found import feasible
 from vtoncompress.search.frontier import hypervolume, non_dominated
 from vtoncompress.search.objective import losses
-from vtoncompress.search.result import feasible
 from vtoncompress.search.settings import Settings
 
 CLOCK = ("latency", "fps", "speedup")

@@ -5,86 +5,39 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from vtoncompress.record import FOLDER, Record, read, write_text
-from vtoncompress.search.frontier import non_dominated
-from vtoncompress.search.objective import losses
+from vtoncompress.record import write_text
+from vtoncompress.search.final import config_of, final_rows, lost_rows
+from vtoncompress.search.found import Found, found_rows, pareto_set
 from vtoncompress.search.recipe import remove_others, write_recipe
-from vtoncompress.search.row import DENSE_ROW, dense_config, trial_config
 from vtoncompress.search.settings import Settings
-from vtoncompress.search.study import REASON, VARIANT, Study
+from vtoncompress.search.study import REASON, Study
 
 PARETO = "pareto"
 ENDS = {TrialState.COMPLETE: "measured", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
 
 
-@dataclass(frozen=True)
-class Found:
-    """A row that a search measured; ``trial`` is None for the dense one."""
-
-    record: Record
-    trial: FrozenTrial | None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {} if self.trial is None else self.trial.params
-
-
-def found_rows(settings: Settings, study: Study) -> list[Found]:
-    """The dense row and those of finished trials, feasible or not."""
-    trials = [trial for trial in study.trials() if trial.state == TrialState.COMPLETE]
-    records = settings.folder / FOLDER
-    rows = [Found(read(records / f"{DENSE_ROW}.json"), None)]
-    return rows + [Found(read(records / f"{trial.user_attrs[VARIANT]}.json"), trial) for trial in trials]
-
-
-def feasible(settings: Settings, records: Sequence[Record], dense: Record) -> list[int]:
-    """Indices of the records that have every objective and break no constraint."""
-
-    def holds(record: Record) -> bool:
-        try:
-            losses(record, settings.objectives)
-            return all(bound.violation(name, record, dense) <= 0 for name, bound in settings.constraints.items())
-        except ValueError:
-            return False
-
-    return [index for index, record in enumerate(records) if holds(record)]
-
-
-def pareto_set(settings: Settings, rows: Sequence[Found]) -> list[Found]:
-    """The feasible rows that no other one beats, best in the first objective first."""
-    dense = rows[0].record
-    candidates = [rows[index] for index in feasible(settings, [row.record for row in rows], dense)]
-    points = [losses(row.record, settings.objectives) for row in candidates]
-    chosen = [candidates[index] for index in non_dominated(points)]
-    return sorted(chosen, key=lambda row: losses(row.record, settings.objectives))
-
-
 def write_result(settings: Settings, study: Study) -> list[Found]:
     """Write ``pareto.json``, ``pareto.md`` and ``recipes/``, and return the Pareto set."""
-    best = pareto_set(settings, found_rows(settings, study))
+    best = pareto_set(settings, final_rows(settings, study))
     columns = [*settings.objectives, *settings.constraints]
-    described = []
+    chosen_by = {row.record.variant: row.record.values for row in found_rows(settings, study)}
+    described: list[dict[str, Any]] = []
     for row in best:
         figures = {column: row.record.values[column] for column in columns}
-        config = (
-            dense_config(settings)
-            if row.trial is None
-            else trial_config(settings, settings.space.clean(row.parameters), row.trial.number)
-        )
-        recipe = write_recipe(config, settings.folder, figures)
-        described.append(
-            {
-                "variant": row.record.variant,
-                "parameters": settings.space.clean(row.parameters) if row.trial else {},
-                "figures": figures,
-                "recipe": recipe.relative_to(settings.folder).as_posix(),
-            }
-        )
+        recipe = write_recipe(config_of(settings, row), settings.folder, figures)
+        entry = {
+            "variant": row.record.variant,
+            "parameters": settings.space.clean(row.parameters) if row.trial else {},
+            "figures": figures,
+            "recipe": recipe.relative_to(settings.folder).as_posix(),
+        }
+        if settings.final is not None:
+            entry["chosen_by"] = {column: chosen_by[row.record.variant][column] for column in columns}
+        described.append(entry)
     remove_others(settings.folder, [row.record.variant for row in best])
     content = {
         "objectives": dict(settings.objectives),
@@ -92,6 +45,8 @@ def write_result(settings: Settings, study: Study) -> list[Found]:
         "pareto": described,
         "unmeasured": unmeasured(study),
     }
+    if settings.final is not None:
+        content["final"] = {"overrides": [*settings.final], "lost": lost_rows(settings, study)}
     write_text(settings.folder / f"{PARETO}.json", json.dumps(content, indent=1) + "\n")
     write_text(settings.folder / f"{PARETO}.md", "\n".join(_table(described, columns)) + "\n")
     return best

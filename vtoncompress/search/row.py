@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from omegaconf import DictConfig
 
 from vtoncompress.errors import explain
 from vtoncompress.search.settings import Settings
-from vtoncompress.sweep import check, complete
+from vtoncompress.sweep import NAMING, check, complete
 
 DENSE_ROW = "dense"
 LOOKS = "looks"
@@ -46,6 +48,12 @@ def row_config(settings: Settings, name: str, order: int, *overrides: Iterable[s
     return complete(cfg, cfg.hydra.runtime.choices, order)
 
 
+def identity(config: dict[str, Any]) -> str:
+    """Of a complete config; rows that differ in their names alone have the same."""
+    content = {key: value for key, value in config.items() if key not in NAMING}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def dense_config(settings: Settings) -> dict[str, Any]:
     """Of the row that bounds may be relative to."""
     return row_config(settings, DENSE_ROW, 0, settings.baseline)
@@ -54,6 +62,15 @@ def dense_config(settings: Settings) -> dict[str, Any]:
 def trial_config(settings: Settings, point: dict[str, Any], number: int) -> dict[str, Any]:
     """Of the row of a point of the space."""
     return row_config(settings, settings.space.name(point), number + 1, settings.space.overrides(point))
+
+
+def final_config(settings: Settings, point: dict[str, Any] | None, number: int) -> dict[str, Any]:
+    """Of the row that the result is judged by: of a point, or the dense one where that is None."""
+    assert settings.final is not None
+    own = (settings.final, [f"name={settings.source['name']}"])
+    if point is None:
+        return row_config(settings, DENSE_ROW, 0, settings.baseline, *own)
+    return row_config(settings, settings.space.name(point), number + 1, settings.space.overrides(point), *own)
 
 
 def look_config(settings: Settings, point: dict[str, Any], number: int) -> dict[str, Any]:
@@ -67,6 +84,8 @@ def look_config(settings: Settings, point: dict[str, Any], number: int) -> dict[
 def check_rows(settings: Settings) -> None:
     """ValueError unless the dense row and every choice, with some of the others, can work. Runs nothing."""
     dense_config(settings)
+    if settings.final is not None:
+        final_config(settings, None, 0)
     if settings.early_stop is not None:
         look_config(settings, next(settings.space.probes())[1][0], 0)
     for override, points in settings.space.probes():

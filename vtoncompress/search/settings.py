@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vtoncompress import fingerprint
 from vtoncompress.row import RUN_OPTIONS
 from vtoncompress.search.early_stop import EarlyStop
 from vtoncompress.search.objective import Constraint, Objectives, parse_objectives
-from vtoncompress.search.space import Space
+from vtoncompress.search.space import SENSITIVITY, Space
 
 OPTIONS = (
     "name", "trials", "overrides", "baseline", "space", "objectives", "constraints", "early_stop", "sampler", "start",
-    "start_from",
+    "start_from", "final",
 )  # fmt: skip
 # What a study can't change under way: its trials could not be compared.
 FIXED = ("space", "objectives", "constraints", "early_stop", "baseline", "overrides")
+TRIALS = "trials"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Settings:
         sampler: config of an Optuna sampler; its ``seed`` is moved on with every trial.
         trials: in all, by all workers.
         start: points to begin with.
+        final: overrides by which the rows that no other one beats are measured again, such as other pairs than those
+            that they were chosen on; None where they stand as they are.
         retry_failed: whether what failed before is tried again.
     """
 
@@ -51,6 +55,7 @@ class Settings:
     trials: int
     start: tuple[Mapping[str, Any], ...]
     retry_failed: bool
+    final: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, source: Mapping[str, Any]) -> Settings:
@@ -69,8 +74,9 @@ class Settings:
         start = [*search["start"], *_read_points(search["start_from"], space)]
         for point in start:
             space.check(point)
-        places = [f"{option}={source[option]}" for option in ("results", "store", "name")]
-        early_stop = search["early_stop"]
+        early_stop, final = search["early_stop"], search.get("final")
+        name = source["name"] if final is None else f"{source['name']}/{TRIALS}"
+        places = [f"results={source['results']}", f"store={source['store']}", f"name={name}"]
         return cls(
             source=source,
             conf=Path(source["conf"]),
@@ -85,13 +91,21 @@ class Settings:
             trials=search["trials"],
             start=tuple(start),
             retry_failed=source["retry_failed"],
+            final=None if final is None else tuple(final),
         )
+
+    @property
+    def trials_folder(self) -> Path:
+        """Of the rows that are chosen from."""
+        return self.folder if self.final is None else self.folder / TRIALS
 
     def fixed(self) -> dict[str, Any]:
         """What must be the same for all who work on one study: its trials are compared with each other."""
         search = self.source["search"]
         arguments = [argument for argument in self.source["arguments"] if argument.partition("=")[0] not in RUN_OPTIONS]
-        return {name: search[name] for name in FIXED} | {"command line": sorted(arguments)}
+        tables = {options[SENSITIVITY] for options in search["space"].values() if SENSITIVITY in options}
+        told = {SENSITIVITY: fingerprint.files_hash(Path(path) for path in sorted(tables))} if tables else {}
+        return {name: search[name] for name in FIXED} | told | {"command line": sorted(arguments)}
 
 
 def _read_points(file: str | None, space: Space) -> Sequence[Mapping[str, Any]]:

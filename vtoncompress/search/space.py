@@ -1,4 +1,7 @@
-"""What a trial may choose: overrides of the command line, each with its choices or its range."""
+"""What a trial may choose: overrides of the command line, each with its choices or its range.
+
+A range may also be of savings, which a sensitivity analysis turns into a ratio for every layer of a part.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,54 @@ import hashlib
 import random
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from vtoncompress.sensitivity.allocation import Allocation
+
 Point = Mapping[str, Any]
 DIGITS = 10
-NAME_LENGTH = 100
+RATIOS, SENSITIVITY = "pruning.ratios.", "sensitivity"
+NAME_LENGTH = 140
 DRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Space:
-    """Parameters by the name that they have on the command line, such as ``+pruning.ratios.warp``."""
+    """Parameters by the name that they have on the command line, such as ``+pruning.ratios.warp``.
+
+    Attributes:
+        distributions: of their values.
+        allocations: of those whose value is no ratio but the share of what there is to save in a part.
+    """
 
     distributions: Mapping[str, BaseDistribution]
+    allocations: Mapping[str, Allocation] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, space: Mapping[str, Mapping[str, Any]]) -> Space:
         """From a config: name -> ``{choices: [...]}``, or ``{low, high}`` with optional ``step`` or ``log``.
+
+        ``sensitivity: FILE`` beside them makes the value of a ``pruning.ratios.PART`` the share of all that the
+        file's ratios can save in that part.
 
         Raises:
             ValueError: a parameter is written otherwise, or there is none.
         """
         if not space:
             raise ValueError("search.space is empty: give some parameter its choices")
-        return cls({name: _distribution(name, dict(options)) for name, options in space.items()})
+        distributions, allocations = {}, {}
+        for name, options in space.items():
+            own = {key: value for key, value in options.items() if key != SENSITIVITY}
+            distributions[name] = _distribution(name, own)
+            if SENSITIVITY in options:
+                allocations[name] = _allocation(name, options[SENSITIVITY], distributions[name])
+        return cls(distributions, allocations)
 
     def clean(self, point: Point) -> dict[str, Any]:
         """The point without what counting in steps leaves behind the decimal point, parameters in order."""
@@ -42,7 +64,18 @@ class Space:
 
     def overrides(self, point: Point) -> list[str]:
         """The point as Hydra takes it."""
-        return [f"{name}={_text(value)}" for name, value in self.clean(point).items()]
+        return [f"{name}={self._written(name, value)}" for name, value in self.clean(point).items()]
+
+    def describe(self, point: Point) -> str:
+        """The point in a line to read."""
+        return ", ".join(f"{name}={_text(value)}" for name, value in self.clean(point).items())
+
+    def _written(self, name: str, value: Any) -> str:
+        if name not in self.allocations:
+            return _text(value)
+        part = name.partition(RATIOS)[2]
+        ratios = self.allocations[name].ratios(value)
+        return f"{{{','.join(f'{layer.removeprefix(part)[1:]}:{ratio}' for layer, ratio in ratios.items())}}}"
 
     def name(self, point: Point) -> str:
         """Of the row: equal for equal points only, fit for a file."""
@@ -105,6 +138,15 @@ def _distribution(name: str, options: dict[str, Any]) -> BaseDistribution:
         raise ValueError(
             f"search.space.{name}: {error}: write {{choices: [...]}}, or {{low: ..., high: ...}} with step or log"
         ) from error
+
+
+def _allocation(name: str, path: str, distribution: BaseDistribution) -> Allocation:
+    part = name.partition(RATIOS)[2]
+    if not part:
+        raise ValueError(f"search.space.{name}: sensitivities say something of a +{RATIOS}PART only: leave it out")
+    if any(isinstance(end, str) or not 0 <= end <= 1 for end in _ends(distribution)):
+        raise ValueError(f"search.space.{name}: with sensitivities it is a share of what can be saved: use 0 to 1")
+    return Allocation.read(Path(path), part)
 
 
 def _holds(distribution: BaseDistribution, value: Any) -> bool:

@@ -21,8 +21,8 @@ from vtoncompress.search.settings import Settings
 
 NAME, FOLDER, JOURNAL = "search", "study", "journal.log"
 # Attributes of trials and of the study.
-REPLACES, SAME_AS, VARIANT, LOOK, REASON, IMPOSSIBLE, SETTINGS = (
-    "replaces", "same_as", "variant", "look", "reason", "impossible", "settings",
+REPLACES, SAME_AS, VARIANT, ROW, LOOK, REASON, IMPOSSIBLE, SETTINGS = (
+    "replaces", "same_as", "variant", "row", "look", "reason", "impossible", "settings",
 )  # fmt: skip
 FAILURES = 3
 OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -51,14 +51,13 @@ class Study:
                 self._put_back(trial for trial in self.trials() if trial.state == TrialState.FAIL)
 
     def trials(self) -> list[FrozenTrial]:
-        """Those that count, by number: without those that were put back, or found to repeat another."""
+        """By number: without those that were put back, or found to repeat another."""
+        return [trial for trial in self._begun() if SAME_AS not in trial.user_attrs]
+
+    def _begun(self) -> list[FrozenTrial]:
         everything = self._study.get_trials(deepcopy=False)
         replaced = {trial.user_attrs.get(REPLACES) for trial in everything}
-        return [
-            trial
-            for trial in everything
-            if trial.number not in replaced and SAME_AS not in trial.user_attrs and trial.state != TrialState.WAITING
-        ]
+        return [trial for trial in everything if trial.number not in replaced and trial.state != TrialState.WAITING]
 
     @contextmanager
     def ask(self) -> Iterator[optuna.Trial | None]:
@@ -72,7 +71,7 @@ class Study:
             self._put_back(self._orphans())
             trials = self.trials()
             _check_failures(trials)
-            trial = self._next(trials) if len(trials) < self.settings.trials else None
+            trial = self._next(trials) if self._is_any_left(trials) else None
             if trial is not None:
                 lock = self._trial_lock(trial.number)
                 lock.acquire()
@@ -81,6 +80,36 @@ class Study:
         finally:
             if lock is not None:
                 lock.release()
+
+    def _is_any_left(self, trials: Sequence[FrozenTrial]) -> bool:
+        """A point that can have no row takes nothing from the budget, up to as many of them as the budget has."""
+        without_row = sum(IMPOSSIBLE in trial.user_attrs for trial in trials)
+        return len(trials) - min(without_row, self.settings.trials) < self.settings.trials
+
+    def wait(self) -> bool:
+        """Until no other worker works on a trial. Whether there was one, after which there may be more to do."""
+        running = [trial for trial in self.trials() if trial.state == TrialState.RUNNING]
+        for trial in running:
+            with self._trial_lock(trial.number):
+                pass
+        return bool(running)
+
+    def repeats(self, trial: optuna.Trial, row: str) -> bool:
+        """Whether another trial has the same row, though other names: an option that its choices don't use, say.
+
+        Then it is over.
+
+        Args:
+            row: equal for equal rows only.
+        """
+        with self._lock:
+            same = [one.number for one in self.trials() if one.user_attrs.get(ROW) == row]
+            if same:
+                trial.set_user_attr(SAME_AS, same[0])
+                self._study.tell(trial, state=TrialState.FAIL)
+            else:
+                trial.set_user_attr(ROW, row)
+        return bool(same)
 
     def looks(self) -> dict[int, Look]:
         """Figures of the cheap rows, by trial, of those that another trial may be held against."""
@@ -103,8 +132,10 @@ class Study:
         """It was not worth its whole row."""
         self._end(trial, TrialState.PRUNED, reason)
 
-    def fail(self, trial: optuna.Trial, reason: str) -> None:
-        """Its row failed, or could not be run."""
+    def fail(self, trial: optuna.Trial, reason: str, impossible: bool = False) -> None:
+        """It has no row: that failed or, where it is ``impossible``, this point can have none."""
+        if impossible:
+            trial.set_user_attr(IMPOSSIBLE, True)
         self._end(trial, TrialState.FAIL, reason)
 
     def _end(self, trial: optuna.Trial, state: TrialState, reason: str) -> None:
@@ -117,7 +148,7 @@ class Study:
         # Moved on with every trial, so that no two workers draw alike and a killed search goes on as if it were not.
         seed = self.settings.sampler.get("seed", 0) + len(trials)
         self._study.sampler = instantiate({**self.settings.sampler, "seed": seed})
-        seen = {space.name(trial.params): trial.number for trial in trials}
+        seen = {space.name(trial.params): trial.number for trial in reversed(self._begun())}
         trial = self._study.ask(dict(space.distributions))
         if space.name(trial.params) not in seen:
             return trial

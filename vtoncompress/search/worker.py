@@ -18,14 +18,21 @@ from filelock import FileLock
 
 from vtoncompress.errors import explain
 from vtoncompress.record import Record
+from vtoncompress.search.final import measure_final
 from vtoncompress.search.objective import measured
-from vtoncompress.search.row import dense_config, look_config, trial_config
+from vtoncompress.search.row import dense_config, identity, look_config, trial_config
 from vtoncompress.search.settings import Settings
-from vtoncompress.search.study import IMPOSSIBLE, LOOK, VARIANT, Study
+from vtoncompress.search.study import LOOK, VARIANT, Study
 from vtoncompress.sweep import run_variant
 
 Run = Callable[[dict[str, Any]], Record]
 MODULE = "vtoncompress.search.worker"
+# What a variant's record says where the deployed network paints something else: the recipe's fault.
+PARITY = "ParityError"
+
+
+class _NoRow(ValueError):
+    """The point can have no row, whatever the machine."""
 
 
 def work(settings: Settings, run: Run = run_variant, may_go_on: Callable[[], bool] = lambda: True) -> None:
@@ -43,11 +50,14 @@ def work(settings: Settings, run: Run = run_variant, may_go_on: Callable[[], boo
     dense = measure_dense(settings, run)
     while may_go_on():
         with study.ask() as trial:
-            if trial is None:
-                return
-            told = ", ".join(settings.space.overrides(trial.params))
-            print(f"trial {trial.number + 1}: {told}", file=sys.stderr)
-            _evaluate(settings, study, trial, dense, run)
+            if trial is not None:
+                print(f"trial {trial.number + 1}: {settings.space.describe(trial.params)}", file=sys.stderr)
+                _evaluate(settings, study, trial, dense, run)
+                continue
+        if not study.wait():
+            break
+    if may_go_on():
+        measure_final(settings, study, run, may_go_on)
 
 
 def measure_dense(settings: Settings, run: Run = run_variant) -> Record:
@@ -69,9 +79,10 @@ def _evaluate(settings: Settings, study: Study, trial: optuna.Trial, dense: Reco
     except Exception as error:
         if (line := explain(error)) is None:
             raise
-        trial.set_user_attr(IMPOSSIBLE, True)
-        return study.fail(trial, line)
+        return study.fail(trial, line, impossible=True)
     trial.set_user_attr(VARIANT, config["variant"])
+    if study.repeats(trial, identity(config)):
+        return None
     try:
         if (better := _look(settings, study, trial, point, run)) is not None:
             return study.stop(trial, f"trial {better + 1} is better in all of {', '.join(study.looks()[better])}")
@@ -79,7 +90,7 @@ def _evaluate(settings: Settings, study: Study, trial: optuna.Trial, dense: Reco
         values = [measured(record, column) for column in settings.objectives]
         violations = {name: bound.violation(name, record, dense) for name, bound in settings.constraints.items()}
     except ValueError as error:
-        return study.fail(trial, str(error))
+        return study.fail(trial, str(error), impossible=isinstance(error, _NoRow))
     return study.tell(trial, values, violations)
 
 
@@ -87,7 +98,10 @@ def _look(settings: Settings, study: Study, trial: optuna.Trial, point: dict[str
     """The trial that makes the whole row of this one not worth while; None where there is none."""
     if settings.early_stop is None:
         return None
-    look = settings.early_stop.look(_run(look_config(settings, point, trial.number), run))
+    try:
+        look = settings.early_stop.look(_run(look_config(settings, point, trial.number), run))
+    except _NoRow:
+        return None  # a network that is hardly trained may not survive what the trained one does
     others = study.looks()
     trial.set_user_attr(LOOK, look)
     return settings.early_stop.beaten_by(look, others)
@@ -98,7 +112,7 @@ def _run(config: dict[str, Any], run: Run) -> Record:
     if record.details.get("stopped"):
         raise KeyboardInterrupt  # whoever stopped the row did not judge it: the trial is put back
     if record.status == "failed":
-        raise ValueError(record.reason)
+        raise (_NoRow if record.details.get("error") == PARITY else ValueError)(record.reason)
     return record
 
 

@@ -75,10 +75,12 @@ def write_search(analysis: Analysis, cfg: Config, choices: Mapping[str, str], co
     start = {_override(group): analysis.chosen[group.name] for group in largest}
     free = {_override(group) for group in searched}
     options = {f"{group}.{key}": value for group, found in _options(cfg).items() for key, value in found.items()}
+    seed = cfg["data"].get("seed")  # of generated pairs; those of 0 are the tables', to judge by and not to choose on
     overrides = [
         *(f"{group}={choices[group]}" for group in ("model", *GROUPS)),
         *(f"{name}={json.dumps(value)}" for name, value in options.items()),
         f"pruning.ratio={max(analysis.ratios)}", "finetuning=supervised", "data.pairs=256",
+        *([f"data.seed={seed}"] if seed else []),
         *(f"{name}={ratio}" for name, ratio in start.items() if name not in free),
     ]  # fmt: skip
     name = str(cfg["name"]).rpartition("/")[2]
@@ -88,6 +90,7 @@ def write_search(analysis: Analysis, cfg: Config, choices: Mapping[str, str], co
         "overrides": overrides,
         "space": {_override(group): {"choices": [0.0, *analysis.ratios]} for group in searched},
         "start": [{parameter: start[parameter] for parameter in map(_override, searched)}],
+        "final": ["data.seed=0"] if seed else None,
     }
     command = f"# python experiments/search.py --config-dir {_shown(cfg['results'])}/{cfg['name']} search={name}\n"
     told = (
