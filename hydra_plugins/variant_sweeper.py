@@ -34,7 +34,7 @@ from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, note_unused, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 
 
@@ -79,6 +79,7 @@ class VariantSweeper(Sweeper):
         begun = time.monotonic()
         jobs = self._jobs(arguments)
         jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
+        note_unused(arguments, configs)
         if self.config.dry_run:
             print_plan(configs)
             return []
