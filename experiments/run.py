@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import run_main
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, run_variant, sweep_name, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, note_unused, run_variant, sweep_name, tables_if_stopped
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -30,6 +30,7 @@ def main(cfg: DictConfig) -> Record | None:
     begun = time.monotonic()
     check(cfg)
     config = complete(cfg, choices, 0)
+    note_unused(hydra_config.overrides.task, [config])
     if cfg.dry_run:
         print_plan([config])
         return None

@@ -33,7 +33,7 @@ from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, known_end, plain, tables_if_stopped
+from vtoncompress.sweep import check, complete, finish, known_end, note_unused, plain, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 
 
@@ -79,6 +79,7 @@ class VariantSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         jobs = grid.jobs(parser, self.params, self.variants, arguments)
         jobs, configs = _distinct(jobs, [self._checked(n, overrides, len(jobs)) for n, overrides in enumerate(jobs)])
+        note_unused(arguments, configs)
         if self.config.dry_run:
             print_plan(configs)
             return []

@@ -236,13 +236,15 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
         (["pruning=one_shot", "pruning.ratio=0"], "pruning.ratio=0: give the share of channels to remove, more than 0"),
         (["pruning=one_shot", "pruning.ratio=1"], "pruning.ratio=1: give the share of channels to remove"),
         (["pruning=iterative", "pruning.ratio=-0.1"], "pruning.ratio=-0.1: give the share of channels to remove"),
-        (["pruning=one_shot", "pruning.ratio=abc"], "pruning.ratio=abc: a number is needed"),
+        (["pruning=one_shot", "pruning.ratio=abc"], "pruning.ratio=abc: give the share of channels to remove, more"),
+        (["pruning=one_shot", "pruning.round_to=512"], "pruning.round_to=512 with pruning.ratio=0.2 removes"),
+        (["pruning=one_shot", "scope.modules=[warp.image_FPN.smooth.4]"], "warp.image_FPN.smooth.4) has no channels"),
         (["pruning=one_shot", "pruning.ranking=best"], "pruning.ranking=best: choose one of uniform, global"),
         (["pruning=one_shot", "scope.modules=[]"], "the scope is empty: name submodules of PFAFN"),
         (["pruning=one_shot", "scope.modules=[head]"], "scope names 'head', which PFAFN lacks: it has warp, generator"),
         (["pruning=one_shot", "scope=head"], "unknown scope=head: choose one of cond_encoder, encoders"),
         (["pruning=one_shot", "criterion=best"], "unknown criterion=best: choose one of bn_scale, fpgm"),
-        (["pruning=one_shot", "criterion=taylor", "training_data=null"], "training_data=null: training, gradients"),
+        (["pruning=one_shot", "criterion=taylor", "training_data=null"], "criterion=taylor computes gradients and"),
         (["pruning=one_shot", "criterion=hessian", "criterion.pairs=0"], "criterion.pairs=0: criterion=hessian ranks"),
         (["pruning=iterative", "pruning.recovery_samples=16"], "say how with finetuning=supervised"),
         (["-m", "pruning=one_shot", "pruning.ratio=0.2,1.5"], "pruning.ratio=1.5: give the share"),
@@ -289,6 +291,12 @@ def test_a_mistake_gives_one_line_and_nothing_is_run_or_written(
     assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1, done.err
     assert {path.name for path in tmp_path.iterdir()} == {"a_file"}
+
+
+@pytest.mark.parametrize("arguments", [["pruning.ratio=abc"], ["-m", "pruning.ratio=0.2,0.4"]])
+def test_a_ratio_that_no_variant_uses_is_told_of(command: Command, tmp_path: Path, arguments: list[str]) -> None:
+    done = command("run", *arguments, *CHEAP, "dry_run=true", f"results={tmp_path}", f"store={tmp_path / 'store'}")
+    assert (done.code, done.err) == (0, "pruning=none takes no ratio: add pruning=one_shot\n")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -48,6 +48,8 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     config = plain(cfg)
     _check_name(config["name"], config["variant"])
     check_types(config)
+    if (criterion := effective(config)["criterion"]) is not None:
+        built(criterion).check(built(config["training_data"]))
     check_budget(config)
     check_sources(config["model"])
     mode = built(used(config["quantization"]))
@@ -65,8 +67,6 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
-    if (criterion := effective(config)["criterion"]) is not None:
-        built(criterion).check(built(config["training_data"]))
     if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:
         raise ValueError(NO_DENSE)
     if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
@@ -83,6 +83,18 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     for option in ("results", "store"):
         _check_folder(option, Path(config[option]))
     plan(config)
+
+
+def note_unused(arguments: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> None:
+    """Say on stderr where the command gives pruning an option and no variant is pruned.
+
+    Args:
+        arguments: of the command.
+        configs: of its variants, from :func:`complete`.
+    """
+    told = [match[1] for argument in arguments if (match := re.match(r"\+*pruning\.(\w+)", argument))]
+    if told and all(config["choices"]["pruning"] == "none" for config in configs):
+        print(f"pruning=none takes no {told[0]}: add pruning=one_shot", file=sys.stderr)
 
 
 def complete(cfg: DictConfig | dict[str, Any], choices: Mapping[str, str], order: int) -> dict[str, Any]:

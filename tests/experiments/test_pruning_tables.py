@@ -21,14 +21,14 @@ ROWS = {
     "image_generation_module_pruning": {
         *DENSE, *(f"pruned{ratio}{step}" for ratio in (20, 25, 30, 35, 40) for step in STEPS),
     },
-    "best_pruning": {*DENSE, *(f"{name}{step}" for name in ("best", "best_whole") for step in STEPS)},
+    "best_pruning": {*DENSE, *(f"{name}{step}" for name in ("best", "best_whole", "whole20", "whole50") for step in STEPS)},
     "full_size_pruning": {
         "dense", *(f"encoders{ratio}" for ratio in (20, 30, 40, 50)), "encoders_and_pyramids40",
         *(f"generator{ratio}" for ratio in (20, 25, 30, 35, 40)), "best", "best_whole",
     },
 }  # fmt: skip
 COUNTS = {
-    "cloth_warp_module_pruning": 15, "image_generation_module_pruning": 18, "best_pruning": 9, "full_size_pruning": 13,
+    "cloth_warp_module_pruning": 15, "image_generation_module_pruning": 18, "best_pruning": 15, "full_size_pruning": 13,
 }  # fmt: skip
 TRAINED = [name for name in ROWS if name != "full_size_pruning"]
 
@@ -54,7 +54,7 @@ def test_rows_differ_in_pruning_and_training_alone(experiment: str) -> None:
     for name, row in rows.items():
         tuned, again = name.endswith("_tuned"), name.endswith("_batch_norm")
         assert row["finetuning"]["_target_"].endswith("Supervised" if tuned else "NoFinetuning"), name
-        assert row["finetuning"]["batch_norm_pairs"] == (256 if tuned or again else 0), name
+        assert row["finetuning"]["batch_norm_pairs"] == (512 if tuned or again else 0), name
         assert row["pruning"]["_target_"].endswith("NoPruning" if name.startswith("dense") else "Iterative"), name
         if found := re.match(r"pruned(\d+)", name):
             assert row["pruning"]["ratio"] == int(found[1]) / 100
@@ -75,6 +75,9 @@ def test_the_scopes_are_the_published_ones() -> None:
         pruned = dict.fromkeys(("image_features", "cond_features"), 0.4)
         assert (best["ratio"], best["ratios"]) == (0.4, {"generator": 0.25, "warp": kept | pruned})
         assert configs(experiment)["best_whole"]["pruning"]["ratios"] == {"generator": 0.25}
+    for name, ratio in {"whole20": 0.2, "whole50": 0.5}.items():
+        pruning = configs("best_pruning")[name]["pruning"]
+        assert (pruning["ratio"], pruning["ratios"]) == (ratio, {"generator": ratio})
 
 
 def test_the_full_size_networks_say_how_their_fid_is_filled() -> None:

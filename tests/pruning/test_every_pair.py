@@ -25,7 +25,7 @@ PAIRS = [
     pytest.param(scope, criterion, _exporters, id=f"{scope}-{criterion}")
     for row, scope in enumerate(SCOPES)
     for column, criterion in enumerate(CRITERIA)
-    # A graph's structure is the scope's alone: each scope and each criterion meets the slow exporters once.
+    # A graph's structure is the scope's alone: each scope meets each slow exporter once, with another criterion.
     for _exporters in [
         [
             "torch",

@@ -42,10 +42,19 @@ def test_states_follow_from_what_was_measured(published: Path, make: MakeRecord)
     dense, tuned = make("dense", 8.02, size_mib=100.0), make("tuned", 3.0, size_mib=70.0)
     found = states(published, [dense, make("pruned", 3.0, size_mib=70.0), tuned])
     assert found["original", "gflops"] == RECOMPUTED  # 0.25 % off
-    assert found["half", "gflops"] == INCONSISTENT  # 25 % off, and an erratum says why
+    assert found["half", "gflops"] == MEASURED  # 25 % off, and an erratum explains what is printed
     assert found["half", "ratio_pct"] == MEASURED  # 70 beside 60, no erratum
     assert found["half", "fid"] == WAITING
     assert found["half", "users"] == OPEN  # nobody was asked
+
+
+def test_only_an_erratum_that_contradicts_a_figure_makes_it_inconsistent(published: Path, make: MakeRecord) -> None:
+    path = published / "comparisons" / "pruning.yaml"
+    told = yaml.safe_load(path.read_text())
+    told["columns"]["gflops"]["contradicts"] = True
+    path.write_text(yaml.safe_dump(told, sort_keys=False))
+    found = states(published, [make("dense", 8.02), make("pruned", 3.0), make("tuned", 3.0)])
+    assert (found["original", "gflops"], found["half", "gflops"]) == (RECOMPUTED, INCONSISTENT)
 
 
 def test_the_account_is_written_with_a_line_a_cell(published: Path, tmp_path: Path) -> None:

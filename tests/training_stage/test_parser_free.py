@@ -11,12 +11,15 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from tests.training_stage.conftest import NETWORK, StageOf, begin
+from vtoncompress import checkpoint
+from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.data.viton_training import VitonTraining
 from vtoncompress.finetuning.lessons import feature_lesson, flow_lesson
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.parser_based import ParserBased
 from vtoncompress.model.pf_afn.representation import represent
 from vtoncompress.model.trace import Trace
+from vtoncompress.pruning.one_shot import OneShot
 
 LESSONS = {"teacher_flow", "teacher_features"}
 
@@ -66,9 +69,38 @@ def test_it_listens_to_what_the_teacher_does_better(
         better.append(float(errors[1] < errors[0]))
     listens = torch.tensor(better)
     assert float(losses["teacher_better"]) == listens.mean()
-    flows, features = flow_lesson(trace.flows, lesson.flows), feature_lesson(trace.features, lesson.features)
+    flows = flow_lesson(trace.flows, lesson.flows)
     torch.testing.assert_close(losses["teacher_flow"], 0.05 * (listens * flows).mean())
-    torch.testing.assert_close(losses["teacher_features"], 0.1 * (listens * features).mean())
+    heard = listens.bool()
+    features = feature_lesson([x[heard] for x in trace.features], [y[heard] for y in lesson.features])
+    expected = features.sum() / 4 if heard.any() else torch.zeros(())
+    torch.testing.assert_close(losses["teacher_features"], 0.1 * expected)
+
+
+@pytest.mark.parametrize("name", ["parser_free_warp", "parser_free"])
+def test_a_pruned_student_is_trained_further(
+    stage_of: StageOf,
+    student: PFAFN,
+    teacher: ParserBased,
+    stage_batch: dict[str, Tensor],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """It is opened with its own widths, and its features are compared with the teacher's through the best map."""
+    OneShot(0.5).prune(student, ["warp", "generator"], MagnitudeL2())
+    checkpoint.save(student, tmp_path / "pruned")
+    stage = stage_of(name, f"stages.{name}.start={tmp_path / 'pruned'}")
+    pruned = stage.begin(**NETWORK)
+    assert sum(p.numel() for p in pruned.parameters()) == sum(p.numel() for p in student.parameters())
+    objective = stage.objective(pruned, teacher)
+    objective.call(stage_batch)
+    stage_batch = {**stage_batch, "person": _teacher_says(teacher, stage_batch).image}  # so that the gate opens
+    stage_batch["kept"] = torch.zeros_like(stage_batch["kept"])
+    losses = objective(stage_batch)
+    assert losses["teacher_better"] > 0
+    assert losses["teacher_features"] > 0
+    losses["teacher_features"].backward()
+    assert pruned.warp.image_FPN.adaptive[0].weight.grad.abs().sum() > 0
 
 
 def test_a_sample_that_the_student_does_better_teaches_nothing(

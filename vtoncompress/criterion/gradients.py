@@ -28,7 +28,10 @@ def check_pairs(criterion: str, option: str, pairs: int, data: TryOnData | None)
             "them on: use 1 or more"
         )
     if data is None:
-        raise ValueError(f"criterion={criterion} computes gradients and needs training_data, which is null")
+        raise ValueError(
+            f"criterion={criterion} computes gradients and needs training_data, which is null: leave training_data "
+            "out, name a data set, or take a criterion of the weights alone (magnitude_l2)"
+        )
     if len(data) < pairs:
         raise ValueError(f"criterion.{option}={pairs}, but the training data has {len(data)}: use {len(data)} or fewer")
     if data[0].truth is None:

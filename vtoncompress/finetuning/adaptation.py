@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from vtoncompress.finetuning.lessons import feature_lesson
 
 RIDGE = 1e-3
 """Of the mean variance of the student's channels; a batch may have fewer pixels on a coarse level than channels."""
@@ -31,6 +35,11 @@ def adapt(student: Tensor, teacher: Tensor) -> Tensor:
     with torch.autocast(student.device.type, enabled=False):
         adapted = torch.einsum("dc,nchw->ndhw", weight.float(), student) + bias.float().view(1, -1, 1, 1)
     return adapted
+
+
+def adapted_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+    """(N,): :func:`vtoncompress.finetuning.lessons.feature_lesson` of a student of any widths."""
+    return feature_lesson([adapt(x, y) for x, y in zip(student, teacher, strict=True)], teacher)
 
 
 def _columns(features: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from vtoncompress import checkpoint
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
-from vtoncompress.finetuning.adaptation import adapt
+from vtoncompress.finetuning.adaptation import adapted_lesson
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.first_phase import FirstPhase
@@ -178,7 +178,7 @@ class Lessons(Objective):
         if weight := self.weights.get("flow"):
             found["flow"] = weight * lessons.taught(lessons.flow_lesson, student.flows, teacher.flows, gate)
         if weight := self.weights.get("features"):
-            found["features"] = weight * lessons.taught(_adapted_lesson, student.features, teacher.features, gate)
+            found["features"] = weight * lessons.taught(adapted_lesson, student.features, teacher.features, gate)
         if weight := self.weights.get("image"):
             found["image"] = weight * lessons.taught(lessons.picture_lesson, [student.image], [teacher.image], gate)
         return {f"teacher_{name}": lesson for name, lesson in found.items()}
@@ -187,7 +187,3 @@ class Lessons(Objective):
     def _trace(model: TryOnModel, batch: Mapping[str, Tensor]) -> Trace:
         assert isinstance(model, TracedModel), "checked before"
         return model.trace(batch["person"], batch["garment"], batch["garment_mask"])
-
-
-def _adapted_lesson(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
-    return lessons.feature_lesson([adapt(x, y) for x, y in zip(student, teacher, strict=True)], teacher)

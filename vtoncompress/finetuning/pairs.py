@@ -35,7 +35,10 @@ def training_tensors(pair: Pair, place: int = 0) -> dict[str, Tensor]:
         ValueError: the pair has no truth to learn from.
     """
     if pair.truth is None or pair.region is None or pair.flow is None:
-        raise ValueError(f"pair {pair.name} has no truth: supervised training needs generated data (data=synthetic)")
+        raise ValueError(
+            f"pair {pair.name} has no truth: supervised training needs generated pairs (data=synthetic); on photos a "
+            "network is trained with experiments/train_stages.py stages.parser_free_warp.start=CHECKPOINT"
+        )
     inputs = {name: array[0] for name, array in pair_tensors(pair).items()}
     truth = np.transpose(pair.truth, (2, 0, 1)).astype(np.float32) / 127.5 - 1
     region = pair.region[None].astype(np.float32) / 255

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -63,6 +63,21 @@ class Budget:
             )
         if self.round_to is not None and self.round_to < 1:
             raise ValueError(f"pruning.round_to={self.round_to}: use 1 or more, such as 8, or null")
+
+    def check(self, groups: Iterable[tuple[Sequence[str], int]]) -> None:
+        """ValueError where no channel of groups, given by their layers and width, could go for all the rounding."""
+        entries = [Entry((*layers,), width, torch.zeros(width)) for layers, width in groups]
+        shares = [self.ratios.least(entry.layers) for entry in entries]
+        most = [share if self.ranking == "uniform" else self.max_ratio for share in shares]
+        left = [
+            self._rounded(_kept(entry.width, one), entry, share)
+            for entry, one, share in zip(entries, most, shares, strict=True)
+        ]
+        if any(shares) and left == [entry.width for entry in entries]:
+            raise ValueError(
+                f"pruning.round_to={self.round_to} with pruning.ratio={self.ratios.common} removes nothing of layers "
+                f"of up to {max(left)} channels: use a smaller multiple, such as {max(1, max(left) // 8)}, or null"
+            )
 
     def removed(self, entries: Sequence[Entry], progress: float = 1.0) -> list[list[int]]:
         """For each entry the channels to remove, in order, so that ``progress`` (0..1) of every share is gone."""

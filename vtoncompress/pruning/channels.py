@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -14,6 +15,37 @@ from vtoncompress.pruning.budget import Budget, Entry
 from vtoncompress.pruning.groups import find_groups, trace
 
 Recover = Callable[[int], None]
+
+
+def check_channels(model: TryOnModel, scope: Sequence[str], budget: Budget) -> None:
+    """Refuse what would remove nothing, and what :meth:`vtoncompress.pruning.ratio.Ratios.check` refuses.
+
+    Args:
+        model: its tied layers are looked for only on the meta device, where that is quick; pruning checks others.
+        scope, budget: see :func:`prune_channels`.
+
+    Raises:
+        ValueError: also where all layers of the scope are tied to others, or widths are rounded to the dense ones.
+    """
+    budget.ratios.check(model, scope)
+    if next(model.parameters()).is_meta:
+        groups = _groups(model, (*scope,))
+        _check_any(scope, groups)
+        budget.check(groups)
+
+
+@cache
+def _groups(model: TryOnModel, scope: Sequence[str]) -> list[tuple[Sequence[str], int]]:
+    """Layers and width of each group. A sweep has many variants of one network, and none changes it on that device."""
+    return [(group.members, group.channels) for group in find_groups(model, scope)]
+
+
+def _check_any(scope: Sequence[str], groups: Sequence[object]) -> None:
+    if not groups:
+        raise ValueError(
+            f"scope ({', '.join(scope)}) has no channels that may go: its layers give the result or are tied to others "
+            "outside; choose a larger scope"
+        )
 
 
 def prune_channels(
@@ -46,11 +78,7 @@ def prune_channels(
     model.eval()
     graph = trace(model)
     groups = find_groups(model, scope, graph)
-    if not groups:
-        raise ValueError(
-            f"scope ({', '.join(scope)}) has no channels that may go: its layers give the result or are tied to others "
-            "outside; choose a larger scope"
-        )
+    _check_any(scope, groups)
     widths = {group.name: group.channels for group in groups}
     criterion.prepare(model, groups, data, folder)
     for step in range(steps):

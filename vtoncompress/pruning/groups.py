@@ -35,9 +35,11 @@ class Group:
 def trace(model: TryOnModel) -> tp.DependencyGraph:
     """torch-pruning's graph of which channels are tied, from :meth:`TryOnModel.dependency_outputs`."""
     training = model.training
+    with next(model.parameters()).device:
+        inputs = tuple(model.example_inputs())
     graph = tp.DependencyGraph().build_dependency(
         model,
-        example_inputs=tuple(model.example_inputs()),
+        example_inputs=inputs,
         forward_fn=lambda network, inputs: network.dependency_outputs(*inputs),
     )
     model.train(training)

@@ -12,8 +12,8 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import Budget
-from vtoncompress.pruning.channels import prune_channels
-from vtoncompress.pruning.ratio import Ratios, flatten
+from vtoncompress.pruning.channels import check_channels, prune_channels
+from vtoncompress.pruning.ratio import Ratios, Share, flatten
 
 
 class Iterative(Pruning):
@@ -27,7 +27,7 @@ class Iterative(Pruning):
 
     def __init__(
         self,
-        ratio: float,
+        ratio: Share,
         steps: int,
         recovery_samples: int = 0,
         ratios: Mapping[str, Any] | None = None,
@@ -44,7 +44,7 @@ class Iterative(Pruning):
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
-        self.budget.ratios.check(model, scope)
+        check_channels(model, scope, self.budget)
 
     def prune(
         self,

@@ -11,8 +11,8 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import Budget
-from vtoncompress.pruning.channels import prune_channels
-from vtoncompress.pruning.ratio import Ratios, flatten
+from vtoncompress.pruning.channels import check_channels, prune_channels
+from vtoncompress.pruning.ratio import Ratios, Share, flatten
 
 
 class OneShot(Pruning):
@@ -24,7 +24,7 @@ class OneShot(Pruning):
 
     def __init__(
         self,
-        ratio: float,
+        ratio: Share,
         ratios: Mapping[str, Any] | None = None,
         ranking: str = "uniform",
         max_ratio: float = 1.0,
@@ -35,7 +35,7 @@ class OneShot(Pruning):
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
-        self.budget.ratios.check(model, scope)
+        check_channels(model, scope, self.budget)
 
     def prune(
         self,

@@ -10,6 +10,9 @@ from torch import nn
 
 from vtoncompress.model.base import TryOnModel
 
+Share = float
+"""Of channels, 0..1. By this name its range is told with its type: an option's type alone would be checked first."""
+
 
 @dataclass(frozen=True)
 class Ratios:

@@ -90,7 +90,7 @@ def _of_cell(
     waits = any(two.columns[column].waits for two, _ in candidates)
     if cell.difference_pct is not None and abs(cell.difference_pct) <= AGREES_PCT:
         state = RECOMPUTED
-    elif cell.errata and cell.ours is not None:
+    elif _contradicted(one, row, column) and cell.ours is not None:
         state = INCONSISTENT
     elif cell.difference_pct is None and waits:
         state = WAITING
@@ -99,9 +99,14 @@ def _of_cell(
     note = f"results/{one.experiment.name}" if cell.ours is not None else ""
     if state == WAITING:
         note = " ".join(dict.fromkeys(two.columns[column].waits for two, _ in candidates))
-    elif cell.reason:
-        note = f"{note}: {cell.reason}" if note else cell.reason
+    elif told := cell.reason or (cell.why if state == MEASURED else ""):
+        note = f"{note}: {told}" if note else told
     return Accounted(table, row, column, published, state, cell.ours, cell.difference_pct, note)
+
+
+def _contradicted(comparison: Comparison, row: str, column: str) -> bool:
+    told = comparison.columns[column]
+    return (bool(told.errata) and told.contradicts) or column in comparison.experiment.rows[row].errata
 
 
 def write_account(accounted: Sequence[Accounted], folder: Path) -> Table:

@@ -26,7 +26,8 @@ class Column:
         where: dotted path -> what a record must say there, for a difference to be drawn: figures of two protocols,
             networks or sizes have none.
         apart: why no difference is drawn, whatever a record says; without ``ours`` why we have no such number.
-        errata: of the table's, by number.
+        errata: of the table's, by number: what to know of the printed figures.
+        contradicts: whether these say that the figures can't be right as printed.
         why: what explains a difference of a row that was compressed.
         waits: where no difference is drawn, what of the user's it waits for and the command; empty for what doesn't.
     """
@@ -37,6 +38,7 @@ class Column:
     where: dict[str, Any] = field(default_factory=dict)
     apart: str = ""
     errata: tuple[str, ...] = ()
+    contradicts: bool = False
     why: str = ""
     waits: str = ""
 
@@ -48,7 +50,7 @@ class Row:
     Attributes:
         steps: in the order of the work: compressed alone first; the last is the published row's counterpart.
         part: of the network that the row is about, where the rows of a table differ in that.
-        errata: column -> further errata of this row.
+        errata: column -> further errata, which contradict this one figure of the row.
     """
 
     steps: tuple[str, ...]

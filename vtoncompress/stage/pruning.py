@@ -36,8 +36,14 @@ def make(config: Mapping[str, Any], dense: Path, out: Path, work: Path) -> None:
     modules = list(dict.fromkeys([*config["scope"], *sorted(parts)]))
     before = count(model, modules)
     pruning.prune(model, config["scope"], criterion, data, work, _recovery(config, dense, data))
+    after = count(model, modules)
+    if config["pruning"].get("round_to") and after == before:
+        raise ValueError(
+            f"pruning.round_to={config['pruning']['round_to']} has brought back every channel that was to go: use a "
+            "smaller multiple or a larger ratio"
+        )
     checkpoint.save(model, out)
-    (out / REACHED).write_text(json.dumps(compare(before, count(model, modules))))
+    (out / REACHED).write_text(json.dumps(compare(before, after)))
 
 
 def _recovery(config: Mapping[str, Any], dense: Path, data: TryOnData | None) -> Recovery | None:

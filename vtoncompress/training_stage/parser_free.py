@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from vtoncompress.finetuning.lessons import feature_lesson, flow_lesson, gate
+from vtoncompress.finetuning.adaptation import adapted_lesson
+from vtoncompress.finetuning.lessons import flow_lesson, gate, taught
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.parser_based import ParserBased
@@ -50,13 +51,12 @@ class _Student(StageObjective):
             return terms
         lesson = self.tutor.lesson(batch)
         better = gate(*self._results(trace, lesson, batch))
-        distances = {
-            "flow": flow_lesson(trace.flows, lesson.flows),
-            "features": feature_lesson(trace.features, lesson.features),
+        lessons = {
+            "flow": taught(flow_lesson, trace.flows, lesson.flows, better),
+            "features": taught(adapted_lesson, trace.features, lesson.features, better),
         }
-        for name, distance in distances.items():
-            factor = self.distillation["weight"] * self.distillation[name]
-            terms[f"teacher_{name}"] = factor * (better * distance).mean()
+        for name, distance in lessons.items():
+            terms[f"teacher_{name}"] = self.distillation["weight"] * self.distillation[name] * distance
         return {**terms, "teacher_better": better.mean()}
 
     def _results(self, student: Trace, teacher: Trace, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
