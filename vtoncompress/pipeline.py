@@ -67,8 +67,8 @@ def plan(cfg: Config) -> Plan:
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
-            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])},
-            (deployment,), files=_feature_files(metrics),
+            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"]), **_sampling(cfg)},
+            (deployment, model), files=_feature_files(metrics),
         )
         for metrics in [_metrics(cfg, "pictures")]
         if metrics

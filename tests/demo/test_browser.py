@@ -16,6 +16,7 @@ from tests.demo.conftest import LIMITS
 from vtoncompress.demo import fitting
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving
+from vtoncompress.masking.plain_background import PlainBackground
 
 pytest.importorskip("gradio")
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -31,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(recipes: list[Recipe], browser: Any) -> Iterator[str]:
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+    with serving(recipes, LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         yield address
 
 
@@ -76,7 +77,7 @@ def test_a_painted_mask_changes_the_result(page: Any, photos: tuple[Path, Path])
     send(page, photos)
     page.click("#start")
     found = results(page, 2)
-    page.click("#mask button")
+    page.click("#garment-mask button")
     canvas = page.locator("#painted canvas").first
     canvas.wait_for()
     canvas.scroll_into_view_if_needed()

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from tests.demo.conftest import LIMITS
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving, warn
+from vtoncompress.masking.plain_background import PlainBackground
 
 pytest.importorskip("gradio")
 
@@ -23,7 +24,7 @@ pytest.importorskip("gradio")
 def client(recipes: list[Recipe]) -> Iterator[Any]:
     from gradio_client import Client
 
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+    with serving(recipes, LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         yield Client(address, verbose=False)
 
 
@@ -105,7 +106,7 @@ def test_files_of_this_machine_are_not_served(client: Any) -> None:
 def test_nothing_is_left_when_it_ends(recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
     from gradio_client import Client
 
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+    with serving(recipes, LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         call(Client(address, verbose=False), *photos, ["dense"])
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         assert folder.is_dir()
