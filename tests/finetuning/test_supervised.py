@@ -77,7 +77,7 @@ def test_the_budget_is_a_number_of_new_pairs(undisturbed: tuple[PFAFN, dict[str,
     assert summary["steps"] == 6
     terms = {"flow", "roughness", "warped", "image", "structure", "weight"}
     assert summary["processes"] == 1
-    assert set(summary) == {"steps", "processes", *(f"loss_{name}" for name in terms)}
+    assert set(summary) == {"steps", "processes", "curve", *(f"loss_{name}" for name in terms)}
     assert all(np.isfinite(value) for value in summary.values())
     assert not model.training
 

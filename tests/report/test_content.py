@@ -12,6 +12,7 @@ from vtoncompress.report.published import draw_published
 from vtoncompress.report.ratio import _lines, draw_ratios
 from vtoncompress.report.sensitivity import read_sensitivity
 from vtoncompress.report.time_spent import BUILT, draw_parts, draw_stages, seconds_by_stage
+from vtoncompress.report.training import draw_training
 
 
 def test_a_curve_begins_at_the_dense_network_and_is_told_by_what_differs(records: list[Record]) -> None:
@@ -39,6 +40,24 @@ def test_a_stage_that_rows_share_counts_once() -> None:
     assert drawing is not None
     assert "90.0 s" in drawing.svg
     assert draw_stages([row("c")], "") is None
+
+
+def test_a_training_that_rows_share_is_one_line_and_other_losses_have_a_figure_of_their_own() -> None:
+    flow = {"step": [1, 2], "loss_flow": [2.0, 1.0], "loss_picture": [3.0, 1.0], "rate": [9.0, 9.0]}
+    rows = [
+        row("a", details={"training": {"curve": flow}}, stages=["finetuning/1"]),
+        row("a_int8", details={"training": {"curve": flow}}, stages=["finetuning/1"]),
+        row("b", details={"training": {"curve": flow}}, stages=["finetuning/2"]),
+        row("c", details={"quantization": {"training": {"curve": {"step": [1, 2], "loss_noise": [2.0, 1.0]}}}}),
+        row("untrained", details={"training": {"steps": 0}}),
+    ]
+    found = draw_training(rows, "")
+    assert [(one.name, one.title) for one in found] == [
+        ("training", "Training loss (flow, picture)"), ("training1", "Training loss (noise)")
+    ]  # fmt: skip
+    assert [name for name in ("a", "a_int8", "b", "c") if f">{name}<" in found[0].svg] == ["a", "b"]
+    assert ">c<" in found[1].svg
+    assert draw_training(rows[-1:], "") == []
 
 
 def test_the_whole_is_no_part() -> None:

@@ -18,6 +18,7 @@ from vtoncompress.report.ratio import draw_ratios
 from vtoncompress.report.sensitivity import Sensitivity, read_sensitivity
 from vtoncompress.report.table import Sortable, to_sortable
 from vtoncompress.report.time_spent import draw_parts, draw_stages
+from vtoncompress.report.training import draw_training
 from vtoncompress.summary import find_dense, summarise
 from vtoncompress.table import Table, to_tables
 
@@ -50,20 +51,22 @@ class Section:
     choices: list[Choice]
     frontiers: list[tuple[Drawing, Published | None]]
     ratios: list[Drawing]
+    trainings: list[Drawing]
     times: list[Drawing]
     galleries: list[Gallery]
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
         yield from (drawing for drawing, _ in self.frontiers)
-        yield from (*self.ratios, *self.times)
+        yield from (*self.ratios, *self.trainings, *self.times)
 
 
 @dataclass(frozen=True)
 class Content:
-    """A page; ``pairs`` are of a comparison alone."""
+    """A page; ``pairs`` are of a comparison alone, where ``records`` bear their experiment's name."""
 
     title: str
+    records: list[Record]
     summary: list[str]
     sections: list[Section]
     sensitivity: list[Sensitivity]
@@ -102,6 +105,7 @@ def gather(experiments: Sequence[Experiment]) -> Content:
     sections = [_section(table, home, published, len(tables) > 1) for table in tables]
     return Content(
         " and ".join(names),
+        records,
         [] if len(experiments) > 1 else summarise(records),
         sections,
         read_sensitivity(experiments[0].folder.parent, records),
@@ -133,6 +137,7 @@ def _section(
             for one in found
         ],
         draw_ratios(group, prefix),
+        draw_training(group, prefix),
         [one for one in (draw_stages(group, prefix), draw_parts(best or group, prefix)) if one is not None],
         [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
     )
