@@ -59,7 +59,7 @@ def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[
         shown, outputs = results()
 
         event = start.click(
-            Visit(room, limits, masker), [person, garment, painted, chosen, *further], [status, shown, *outputs],
+            Visit(room, limits, masker).run, [person, garment, painted, chosen, *further], [status, shown, *outputs],
             api_name="try_on", concurrency_id="networks", concurrency_limit=limits.concurrency,
         )  # fmt: skip
         cancel.click(lambda: "<p>Cancelled.</p>", None, status, cancels=[event], api_name=False)

@@ -16,8 +16,10 @@ from vtoncompress.masking.base import Masker
 CANVAS = 512
 """Longest side of the picture to paint on, in pixels."""
 PAINTED = 128
-NO_PERSON = "No place for the garment is found on this person: paint the person's mask, or send a whole person on a plain \
+NO_PERSON = (
+    "No place for the garment is found on this person: paint the person's mask, or send a whole person on a plain \
 background."
+)
 
 Painted = Mapping[str, Any] | None
 """A visitor's editor: ``layers`` of (h, w, 4) uint8 over the canvas; all clear where nothing was painted."""

@@ -1,7 +1,7 @@
 """Shipped networks, deployed dense and in INT8: ``python -m vtoncompress.demo.prepare STORE``.
 
-In a process of its own, so that the one that serves stays free of torch. Prints a line a recipe: name, tab, ``dense`` or
-``compressed``, tab, folder.
+In a process of its own, so that the one that serves stays free of torch. Prints a line a recipe: name, ``dense`` or
+``compressed``, and folder, with tabs between.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(store: Path) -> None:
 
 
 def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(model, precision, complete config) of every model whose weights are shipped, in every precision that it can have.
+    """(model, precision, complete config) of every model whose weights are shipped, in the precisions that it can have.
 
     Within Hydra's ``initialize``.
     """

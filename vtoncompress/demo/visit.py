@@ -35,7 +35,7 @@ def told() -> Iterator[None]:
 
 
 class Visit:
-    """Serves visits, one call each.
+    """Serves visits, one run each.
 
     Args:
         room: opens and runs the networks.
@@ -46,7 +46,7 @@ class Visit:
     def __init__(self, room: FittingRoom, limits: Limits, masker: Masker) -> None:
         self.room, self.limits, self.masker = room, limits, masker
 
-    def __call__(
+    def run(
         self,
         person: Image | None,
         garment: Image | None,

@@ -54,7 +54,9 @@ class Runtime(ABC):
         """What each layer takes, a mean over calls with these inputs; None where this runtime doesn't count it."""
         return None
 
-    def sampled(self, options: Mapping[str, Any], told: Callable[[int, int], None]) -> Callable[[Tensors], Tensors] | None:
+    def sampled(
+        self, options: Mapping[str, Any], told: Callable[[int, int], None]
+    ) -> Callable[[Tensors], Tensors] | None:
         """A call that makes its picture in steps by other options of its sampler, of those that it was exported with.
 
         Args:

@@ -42,7 +42,9 @@ class TorchRuntime(Runtime):
         outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def sampled(self, options: Mapping[str, Any], told: Callable[[int, int], None]) -> Callable[[Tensors], Tensors] | None:
+    def sampled(
+        self, options: Mapping[str, Any], told: Callable[[int, int], None]
+    ) -> Callable[[Tensors], Tensors] | None:
         if not isinstance(self._model, StepwiseModel):
             return None
         model = copy.copy(self._model)  # with the same weights

@@ -44,6 +44,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """A sentence on which recipe to take; it begins with the name of ``variant``, where it is about one."""
+
+    variant: str | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Section:
     """One protocol; ``frontiers`` are (figure, published figure of the same cost or None)."""
 
@@ -52,13 +60,15 @@ class Section:
     frontiers: list[tuple[Drawing, Published | None]]
     ratios: list[Drawing]
     trainings: list[Drawing]
-    times: list[Drawing]
+    stages: Drawing | None
+    parts: Drawing | None
     galleries: list[Gallery]
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
         yield from (drawing for drawing, _ in self.frontiers)
-        yield from (*self.ratios, *self.trainings, *self.times)
+        yield from (*self.ratios, *self.trainings)
+        yield from (one for one in (self.stages, self.parts) if one is not None)
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,9 @@ class Content:
     """A page; ``pairs`` are of a comparison alone, where ``records`` bear their experiment's name."""
 
     title: str
+    lead: str
     records: list[Record]
-    summary: list[str]
+    summary: list[Advice]
     sections: list[Section]
     sensitivity: list[Sensitivity]
     machines: list[tuple[str, list[str]]]
@@ -105,8 +116,9 @@ def gather(experiments: Sequence[Experiment]) -> Content:
     sections = [_section(table, home, published, len(tables) > 1) for table in tables]
     return Content(
         " and ".join(names),
+        _lead(records),
         records,
-        [] if len(experiments) > 1 else summarise(records),
+        [] if len(experiments) > 1 else _advice(records),
         sections,
         read_sensitivity(experiments[0].folder.parent, records),
         machines(records),
@@ -114,6 +126,19 @@ def gather(experiments: Sequence[Experiment]) -> Content:
         pair_up(*(one.records for one in experiments)) if len(experiments) == 2 else [],
         names,
     )
+
+
+def _lead(records: Sequence[Record]) -> str:
+    """What the page is about, for who has never seen one."""
+    variants = [one for one in records if one.role == "variant"]
+    models = dict.fromkeys(one.model for one in variants if one.model)
+    return f"{len(variants)} variants of {', '.join(models) or 'a network'}: what each costs, and what it still paints."
+
+
+def _advice(records: Sequence[Record]) -> list[Advice]:
+    names = {one.variant for one in records}
+    told = [(line.partition(":"), line) for line in summarise(records)]
+    return [Advice(name, rest.strip()) if name in names else Advice(None, line) for (name, _, rest), line in told]
 
 
 def _named(record: Record, experiment: str) -> Record:
@@ -138,7 +163,8 @@ def _section(
         ],
         draw_ratios(group, prefix),
         draw_training(group, prefix),
-        [one for one in (draw_stages(group, prefix), draw_parts(best or group, prefix)) if one is not None],
+        draw_stages(group, prefix),
+        draw_parts(best or group, prefix),
         [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
     )
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.published.figures import Figures, read_figures
 from vtoncompress.published.mapping import FOLDER
 from vtoncompress.report.axes import COSTS, Axis
-from vtoncompress.report.drawing import COLOURS, HEIGHT, MARKERS, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, SMALL, Drawing, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILE = "plots.yaml"
-LINE = 0.17
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _draw(cost: Axis, tables: list[tuple[dict[str, Any], Figures]]) -> Published
                 edgecolors=colour, s=28, zorder=3,
             )  # fmt: skip
             for x, y, name in points:
-                axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=6.5, color="#444444")
+                axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=SMALL, color="#444444")
             label = f"{figures.name.rpartition('.')[2]}: {column} as printed, {told['protocol']}"
             handles.append(
                 Line2D([], [], color=colour, marker=marker, markerfacecolor="none", linestyle="", label=label)

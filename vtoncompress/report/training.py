@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.record import Record
-from vtoncompress.report.drawing import COLOURS, HEIGHT, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, Drawing, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STAGES = {"finetuning": ("training",), "quantization": ("quantization", "training")}
 """Stages that train, and where in a record's details they tell of it."""
-LINES, LINE = 14, 0.17
+LINES = 14
 STYLES = ("-", "--")
 
 

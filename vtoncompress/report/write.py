@@ -27,7 +27,7 @@ def write_report(folder: Path, records: Sequence[Record]) -> Path:
 
 
 def write_comparison(results: Path, names: Sequence[str]) -> Path:
-    """Write a page on two experiments of ``results``, and their tables, to ``results``/compared/A+B and return the page.
+    """Write a page on two experiments of ``results``, and their tables, to ``results``/compared/A+B; return the page.
 
     Raises:
         ValueError: not two names, or one that has no records.
