@@ -13,8 +13,10 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.demo.conftest import LIMITS
+from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving, warn
+from vtoncompress.image import read_image
 from vtoncompress.masking.plain_background import PlainBackground
 
 pytest.importorskip("gradio")
@@ -37,7 +39,6 @@ def call(client: Any, person: Path | None, garment: Path | None, names: list[str
 
 def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
     from vtoncompress.deployment import open_deployment
-    from vtoncompress.image import read_image
 
     _, results, figures, differences, *_ = call(client, *photos, ["dense", "other"])
     assert [one["caption"] for one in results] == ["dense", "other"]
@@ -50,6 +51,26 @@ def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tu
     assert cells[3] == "0.00"
     assert float(cells[8]) > 1
     assert cells[4] == "0.500 on the test pairs"
+
+
+def test_a_network_in_steps_beside_one_without(
+    recipes: list[Recipe], painters: list[Recipe], photos: tuple[Path, Path]
+) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    with serving([*recipes, *painters], LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
+        client = Client(address, verbose=False)
+        sent = [handle_file(str(path)) for path in photos]
+        told, results, *_ = client.predict(*sent, None, ["other", "painter"], None, 2, 1.0, 5, api_name="/try_on")
+        with pytest.raises(AppError, match="51 steps are too many: choose at most 50"):
+            client.predict(*sent, None, ["painter"], None, 51, 1.0, 5, api_name="/try_on")
+    assert "2 of 2 recipes. Done." in told
+    assert [one["caption"] for one in results] == ["painter", "other"]
+    person, garment = map(read_image, photos)
+    wish = Wish(person, garment, None, PlainBackground()(person), {"steps": 2, "guidance": 1.0, "seed": 5})
+    [expected] = FittingRoom(painters).fit(["painter"], wish)
+    np.testing.assert_array_equal(np.asarray(Pillow.open(results[0]["image"]).convert("RGB")), expected.picture)
 
 
 @pytest.mark.parametrize(

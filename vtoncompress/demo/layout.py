@@ -87,11 +87,10 @@ def photo(limits: Limits, label: str, name: str) -> gr.Image:
 def editor(what: str, of: gr.Image) -> gr.ImageEditor:
     """Where a mask is painted over a photo."""
     wanted = {"garment": "Paint over the garment", "person": "Paint over what the new garment may cover"}[what]
-    name = "painted" if what == "garment" else f"painted-{what}"
     with gr.Accordion(f"Paint the {what}'s mask (otherwise it is found)", open=False, elem_id=f"{what}-mask"):
         painted = gr.ImageEditor(
             label=wanted, type="numpy", sources=(), transforms=(), layers=False,
-            brush=gr.Brush(default_size=24, colors=["#ff0080"], color_mode="fixed"), elem_id=name,
+            brush=gr.Brush(default_size=24, colors=["#ff0080"], color_mode="fixed"), elem_id=f"painted-{what}",
         )  # fmt: skip
     of.change(_canvas, of, painted, api_name=False, show_progress="hidden")
     return painted
