@@ -13,7 +13,7 @@ from vtoncompress.demo.fitting import FittingRoom
 from vtoncompress.demo.mask import canvas_of
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.upload import Limits, read_photo
-from vtoncompress.demo.visit import Visit, slide, told
+from vtoncompress.demo.visit import Visit, refusing, slide
 from vtoncompress.masking.base import Masker
 from vtoncompress.sampling.noise import LARGEST_SEED
 
@@ -72,7 +72,7 @@ def photo(limits: Limits, label: str, name: str) -> gr.Image:
     def read(payload: Any) -> Image | None:
         if payload is None or payload.path is None:
             return None
-        with told():
+        with refusing():
             return read_photo(Path(payload.path), limits)
 
     component = gr.Image(

@@ -26,7 +26,7 @@ OUTPUTS = 9
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """A visitor's mistake becomes a line on the page."""
     try:
         yield
@@ -62,7 +62,7 @@ class Visit:
             raise gr.Error("Send a photo of a person and one of a garment first.", print_exception=False)
         if not names:
             raise gr.Error("Choose at least one recipe.", print_exception=False)
-        with told(), TemporaryDirectory() as folder:
+        with refusing(), TemporaryDirectory() as folder:
             sampling = _sampling(steps, guidance, seed, self.limits)
             looked_at = {name for one in names for name in self.room.recipes[one].inputs}
             wish = Wish(
