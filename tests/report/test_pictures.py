@@ -50,6 +50,8 @@ class Grey(TryOnData):
         return self.count
 
     def __getitem__(self, place: Any) -> Any:
+        if place >= self.count:
+            raise IndexError
         truth = None if self.truth is None else grey(self.truth)
         return Pair(str(place), grey(place), grey(place + 100), grey(255)[..., 0], truth)
 
