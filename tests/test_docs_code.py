@@ -46,7 +46,7 @@ def deploying(toy: PFAFN, pairs: list[Pair]) -> dict[str, Any]:
 
 def speed(toy: PFAFN, pairs: list[Pair]) -> dict[str, Any]:
     people = [pair.person for pair in pairs[:2]]
-    return {"garment": pairs[0].garment, "mask": pairs[0].garment_mask, "people": people}
+    return {"garment": pairs[0].garment, "mask": pairs[0].garment_mask, "people": people, "person": people[0]}
 
 
 def pruning(toy: PFAFN, pairs: list[Pair]) -> dict[str, Any]:
