@@ -53,11 +53,12 @@ class Advice:
 
 @dataclass(frozen=True)
 class Section:
-    """One protocol; ``frontiers`` are (figure, published figure of the same cost or None)."""
+    """One protocol; ``published`` are figures of others, over the same costs."""
 
     table: Sortable
     choices: list[Choice]
-    frontiers: list[tuple[Drawing, Published | None]]
+    frontiers: list[Drawing]
+    published: list[Published]
     ratios: list[Drawing]
     trainings: list[Drawing]
     stages: Drawing | None
@@ -66,8 +67,7 @@ class Section:
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
-        yield from (drawing for drawing, _ in self.frontiers)
-        yield from (*self.ratios, *self.trainings)
+        yield from (*self.frontiers, *(one.drawing for one in self.published), *self.ratios, *self.trainings)
         yield from (one for one in (self.stages, self.parts) if one is not None)
 
 
@@ -91,7 +91,6 @@ class Content:
         found: dict[str, Drawing] = {}
         for section in self.sections:
             found |= {one.name: one for one in section.drawings()}
-            found |= {beside.drawing.name: beside.drawing for _, beside in section.frontiers if beside is not None}
         yield from found.values()
 
 
@@ -111,9 +110,8 @@ def gather(experiments: Sequence[Experiment]) -> Content:
             shown = one if len(experiments) == 1 else _named(one, experiment.folder.name)
             home[shown.variant] = (experiment, one)
             records.append(shown)
-    published = {one.cost: one for one in draw_published()}
     tables = [table for table in to_tables(records) if any(one.role == "variant" for one in table.records)]
-    sections = [_section(table, home, published, len(tables) > 1) for table in tables]
+    sections = [_section(table, home, len(tables) > 1) for table in tables]
     return Content(
         " and ".join(names),
         _lead(records),
@@ -146,9 +144,7 @@ def _named(record: Record, experiment: str) -> Record:
     return replace(record, variant=name, details={**record.details, "experiment": experiment})
 
 
-def _section(
-    table: Table, home: dict[str, tuple[Experiment, Record]], published: dict[str, Published], several: bool
-) -> Section:
+def _section(table: Table, home: dict[str, tuple[Experiment, Record]], several: bool) -> Section:
     group = table.records
     prefix = f"{group[0].protocol}_{_place(group)}_" if several else ""
     found = frontiers(group)
@@ -157,10 +153,8 @@ def _section(
     return Section(
         to_sortable(table, best),
         [Choice(one, marks[one.variant], _figures(one)) for one in best],
-        [
-            (draw_frontier(one, group, marks, f"{prefix}pareto_{one.cost.key}"), published.get(one.cost.key))
-            for one in found
-        ],
+        [draw_frontier(one, group, marks, f"{prefix}pareto_{one.cost.key}") for one in found],
+        [one for one in draw_published() if one.cost in {frontier.cost.key for frontier in found}],
         draw_ratios(group, prefix),
         draw_training(group, prefix),
         draw_stages(group, prefix),
