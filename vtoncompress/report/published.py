@@ -30,7 +30,7 @@ class Published:
 
 @cache  # they are the same for every page
 def draw_published(folder: Path = FOLDER) -> list[Published]:
-    """A figure for each protocol of the tables in ``folder``/plots.yaml and each of our costs; none without that file."""
+    """A figure for each protocol of the tables in ``folder``/plots.yaml and each cost; none without that file."""
     tables = _read(folder)
     protocols = dict.fromkeys(str(told["protocol"]) for told, _ in tables)
     return [
