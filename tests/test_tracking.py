@@ -92,12 +92,13 @@ def wandb_records(log: Path) -> Iterator[Any]:
 def test_wandb_without_a_network(
     runs: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("wandb")
-    for name, value in {"MODE": "offline", "DIR": str(tmp_path), "SILENT": "true", "CONSOLE": "off"}.items():
+    wandb = pytest.importorskip("wandb")
+    for name, value in {"MODE": "offline", "DIR": str(tmp_path), "SILENT": "true", "CONSOLE": "off", "CACHE_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     folder, records = runs
     for one in records:
         track(one, folder, "wandb")
+    wandb.teardown()  # as the end of the process does: until then the log is not whole
     logs = [*tmp_path.glob("wandb/offline-run-*/run-*.wandb")]
     assert len(logs) == 2
     found = {}
