@@ -93,7 +93,13 @@ def test_wandb_without_a_network(
     runs: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wandb = pytest.importorskip("wandb")
-    for name, value in {"MODE": "offline", "DIR": str(tmp_path), "SILENT": "true", "CONSOLE": "off", "CACHE_DIR": str(tmp_path)}.items():
+    for name, value in {
+        "MODE": "offline",
+        "DIR": str(tmp_path),
+        "SILENT": "true",
+        "CONSOLE": "off",
+        "CACHE_DIR": str(tmp_path),
+    }.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     folder, records = runs
     for one in records:

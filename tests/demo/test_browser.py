@@ -135,8 +135,8 @@ def test_both_kinds_side_by_side_with_steps_of_the_visitor_s_choice(
         page.keyboard.press("Tab")
     page.evaluate(
         "() => { window.told = []; const status = document.querySelector('#status');"
-        "new MutationObserver(() => window.told.push(status.innerText)).observe(status, {childList: true, subtree: true,"
-        "characterData: true}); }"
+        "const observer = new MutationObserver(() => window.told.push(status.innerText));"
+        "observer.observe(status, {childList: true, subtree: true, characterData: true}); }"
     )
     page.click("#start")
     _, painted = results(page, 2)

@@ -119,13 +119,13 @@ def test_work_that_is_followed_ends_when_nobody_looks() -> None:
 
     def work(told: Told) -> Iterator[int]:
         for step in range(1000):
-            told("step", step)
+            told("step", step, 1000)
             done.append(step)
             time.sleep(0.01)
             yield step
 
     watched = follow(work)
-    assert [next(watched) for _ in range(3)] == [("step", 0), 0, ("step", 1)]
+    assert [next(watched) for _ in range(3)] == [("step", 0, 1000), 0, ("step", 1, 1000)]
     watched.close()
     time.sleep(0.2)
     assert len(done) < 20

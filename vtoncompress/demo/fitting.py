@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from vtoncompress.data.base import Image
+from vtoncompress.demo.follow import Told
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.deployment import open_deployment
 from vtoncompress.export.base import Tensors
@@ -23,9 +24,6 @@ TIMED = 3
 PATIENCE = 1.0
 OPEN = 4
 """Networks that stay in memory."""
-
-Told = Callable[[str, int, int], None]
-"""Name of the recipe that is running, steps of it that are done, of how many."""
 
 
 @dataclass(frozen=True)

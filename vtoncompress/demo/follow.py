@@ -5,29 +5,31 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-Told = Callable[..., None]
+Step = tuple[str, int, int]
+"""What is running, steps of it that are done, of how many."""
+Told = Callable[[str, int, int], None]
 
 
 class Stopped(Exception):
     """Nobody waits for this work any more."""
 
 
-def follow(work: Callable[[Told], Iterable[Result]]) -> Iterator[Result | tuple[object, ...]]:
-    """What ``work`` gives, and between that a tuple of whatever it tells the function that it is given.
+def follow(work: Callable[[Told], Iterable[Result]]) -> Iterator[Result | Step]:
+    """What ``work`` gives, and between that the steps that it tells the function that it is given.
 
     Closing the iterator ends the work when it next tells or gives something: its function raises :class:`Stopped` then.
     What the work raises is raised here.
     """
-    events: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
+    events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     stopped = threading.Event()
 
-    def told(*step: object) -> None:
+    def told(what: str, done: int, steps: int) -> None:
         if stopped.is_set():
             raise Stopped
-        events.put(("told", step))
+        events.put(("told", (what, done, steps)))
 
     def run() -> None:
         try:
@@ -48,8 +50,7 @@ def follow(work: Callable[[Told], Iterable[Result]]) -> Iterator[Result | tuple[
             if kind == "ended":
                 return
             if kind == "raised":
-                assert isinstance(event, BaseException)
                 raise event
-            yield event  # type: ignore[misc]
+            yield event
     finally:
         stopped.set()

@@ -87,10 +87,10 @@ class Visit:
         """As ``told``, but it ends a visit that takes too long."""
         deadline = time.monotonic() + self.limits.seconds
 
-        def tell(*step: object) -> None:
+        def tell(recipe: str, done: int, steps: int) -> None:
             if time.monotonic() > deadline:
                 raise ValueError(f"This took longer than {self.limits.seconds:g} s: choose fewer recipes or steps.")
-            told(*step)
+            told(recipe, done, steps)
 
         return tell
 
@@ -157,4 +157,5 @@ def table(done: Sequence[Fitting]) -> str:
 
 def slide(kept: Mapping[str, Image], left: str | None, right: str | None) -> tuple[Image, Image] | None:
     """The two results that the slider shows; None where they are forgotten by now."""
-    return (kept[left], kept[right]) if left in kept and right in kept else None
+    first, second = kept.get(left or ""), kept.get(right or "")
+    return None if first is None or second is None else (first, second)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vtoncompress.record import Record
 from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, Drawing, draw, legend
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STAGES = {"finetuning": ("training",), "quantization": ("quantization", "training")}
 """Stages that train, and where in a record's details they tell of it."""
 LINES = 14
-STYLES = ("-", "--")
+STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
 
 
 def draw_training(group: Sequence[Record], prefix: str) -> list[Drawing]:
