@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.report.conftest import row
 from vtoncompress.record import Record
 from vtoncompress.report.origin import command_of
+from vtoncompress.report.pareto import _look
 from vtoncompress.report.published import draw_published
 from vtoncompress.report.ratio import _lines, draw_ratios
 from vtoncompress.report.sensitivity import read_sensitivity
@@ -95,6 +96,10 @@ def test_published_points_stand_in_figures_of_their_own_a_protocol_each() -> Non
         assert f"another protocol ({protocol}): not comparable" in one.drawing.svg
         assert (">DM-VTON<" in one.drawing.svg) == (protocol == "dm_vton_clean")
     assert any("leaves out the flow network" in note for note in found["published_pf_afn_viton_size_mib"].errata)
+
+
+def test_no_two_kinds_of_points_look_alike() -> None:
+    assert len({_look(index) for index in range(49)}) == 49
 
 
 def test_the_command_that_makes_it_again(tmp_path: Path) -> None:

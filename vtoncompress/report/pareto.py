@@ -35,7 +35,7 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
             rows = [one for one in frontier.records if _kind(one) == kind]
             axes.scatter(
                 [frontier.cost.value(one) for one in rows], [frontier.quality.value(one) for one in rows],
-                c=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], s=34,
+                c=_look(index)[0], marker=_look(index)[1], s=34,
                 urls=[f"#row-{one.variant}" for one in rows], zorder=3,
             )  # fmt: skip
         axes.plot(
@@ -48,13 +48,18 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
         axes.set(xlabel=frontier.cost.label, ylabel=frontier.quality.label)
         axes.margins(x=0.12)
         shapes = [
-            Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], linestyle="", label=kind)
-            for i, kind in enumerate(kinds)
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=kind)
+            for (colour, marker), kind in zip(map(_look, range(len(kinds))), kinds, strict=True)
         ]
         names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
         legend(axes, [*shapes, *names])
 
     return draw(name, title, paint, HEIGHT + LINE * (len(named) + len(set(map(_kind, frontier.records)))))
+
+
+def _look(index: int) -> tuple[str, str]:
+    """Colour and marker; both together come again after 49."""
+    return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
 def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:
