@@ -15,11 +15,11 @@ from vtoncompress.errors import run_main
 @hydra.main(version_base="1.3", config_path="../conf", config_name="demo")
 def main(cfg: DictConfig) -> None:
     """Serve until Ctrl-C."""
-    limits = instantiate(cfg.limits)
+    limits, masker = instantiate(cfg.limits), instantiate(cfg.masking)
     recipes = offered(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if (warning := warn(cfg.host)) is not None:
         print(warning, file=sys.stderr)
-    with serving(recipes, limits, cfg.host, cfg.port, cfg.threads) as address:
+    with serving(recipes, limits, masker, cfg.host, cfg.port, cfg.threads) as address:
         print(f"{len(recipes)} recipes at {address} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
 

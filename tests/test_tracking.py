@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +67,60 @@ def test_mlflow(runs: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: py
         assert {file.path for file in client.list_artifacts(run.info.run_id)} == {
             f"{one.variant}.json", f"{one.variant}.png"
         }  # fmt: skip
+
+
+def wandb_records(log: Path) -> Iterator[Any]:
+    """What a run's log holds, in wandb's own messages; framed as LevelDB's logs are, after 7 bytes of its own."""
+    from wandb.proto.wandb_internal_pb2 import Record as Message
+
+    content, place, whole = log.read_bytes(), 7, b""
+    while place + 7 <= len(content):
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        if kind == 0:  # no room for another header in this block of 32 KiB
+            place += -place % 2**15
+            continue
+        whole += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if -place % 2**15 < 7:
+            place += -place % 2**15
+        if kind in (1, 4):  # complete, or its last part
+            yield Message.FromString(whole)
+            whole = b""
+
+
+@pytest.mark.slow  # it starts a server for each run
+def test_wandb_without_a_network(
+    runs: tuple[Path, list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    for name, value in {
+        "MODE": "offline",
+        "DIR": str(tmp_path),
+        "SILENT": "true",
+        "CONSOLE": "off",
+        "CACHE_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    folder, records = runs
+    for one in records:
+        track(one, folder, "wandb")
+    wandb.teardown()  # as the end of the process does: until then the log is not whole
+    logs = [*tmp_path.glob("wandb/offline-run-*/run-*.wandb")]
+    assert len(logs) == 2
+    found = {}
+    for log in logs:
+        told = [*wandb_records(log)]
+        [run] = [message.run for message in told if message.HasField("run")]
+        assert run.run_group == "mine"
+        history = [item for message in told for item in message.history.item]
+        found[run.display_name] = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in history}
+        settings = {item.key or ".".join(item.nested_key) for message in told for item in message.config.update}
+        assert {"experiment", "status", "pruning.ratio"} <= settings
+        kept = {path.relative_to(log.parent / "files").as_posix() for path in log.parent.rglob("files/*/*")}
+        assert {f"records/{run.display_name}.json", f"pictures/{run.display_name}.png"} <= kept
+    assert {*found} == {"one", "two"}
+    for one in records:
+        assert {name: found[one.variant][name] for name in one.values} == pytest.approx(one.values)
 
 
 def test_one_that_fails_costs_a_line(

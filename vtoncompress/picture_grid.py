@@ -13,7 +13,7 @@ from PIL import ImageDraw, ImageFont
 from vtoncompress.data.base import Image
 from vtoncompress.image import write_image
 
-FOLDER = "pictures"
+FOLDER, CHOSEN = "pictures", "chosen"
 GAP = 4
 HEADER = 18
 FONT_SIZES = (12, 11, 10, 9, 8)
@@ -22,6 +22,11 @@ FONT_SIZES = (12, 11, 10, 9, 8)
 def grid_path(folder: Path, variant: str) -> Path:
     """Where the page looks for a variant's grid in an experiment's results folder."""
     return folder / FOLDER / f"{variant}.png"
+
+
+def chosen_path(folder: Path, variant: str) -> Path:
+    """As :func:`grid_path`, for the grid of :mod:`vtoncompress.stage.chosen_pairs`."""
+    return folder / FOLDER / CHOSEN / f"{variant}.png"
 
 
 def write_grid(path: Path, rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> None:

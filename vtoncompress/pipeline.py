@@ -72,8 +72,8 @@ def plan(cfg: Config) -> Plan:
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
-            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])},
-            (deployment, *known), files=_feature_files(metrics),
+            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"]), **_sampling(cfg)},
+            (deployment, model, *known), files=_feature_files(metrics),
         )
     ] if metrics else []  # fmt: skip
     subject = [

@@ -15,7 +15,7 @@ from vtoncompress.store import Artifact, Store
 
 # How and where a variant is run and why cells are left empty, which changes no number of it.
 RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure", "missing", "tracker")
-MEASUREMENTS, PICTURES = "measurements.json", "pictures.png"
+MEASUREMENTS, PICTURES, CHOSEN = "measurements.json", "pictures.png", "chosen.png"
 UNENCODED = "none"
 """Results are scored as they are painted; no file format comes between."""
 

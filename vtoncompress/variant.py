@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress import fingerprint, row
 from vtoncompress.failure import Stopped, reason, root, stop_on_signals
 from vtoncompress.outcome import left
+from vtoncompress.picture_grid import chosen_path, grid_path
 from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_reference
 from vtoncompress.record import Record, write
 from vtoncompress.store import Store
@@ -89,7 +90,7 @@ def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -
         framed.values = {name: value for name, value in framed.values.items() if name not in reference.missing}
         framed.missing |= reference.missing
         framed.stages = [stage.address]
-        _copy(artifact.path / row.PICTURES, folder / "pictures" / f"{framed.variant}.png")
+        _copy(artifact.path / row.PICTURES, grid_path(folder, framed.variant))
         write(framed, folder)
     return total
 
@@ -107,7 +108,8 @@ def reference_stages(cfg: Config) -> Iterator[tuple[Reference, Stage]]:
 def _copy_pictures(stages: Plan, store: Store, record: Record, folder: Path) -> None:
     grid = row.pictures(stages, store)
     if grid is not None:
-        _copy(grid, folder / "pictures" / f"{record.variant}.png")
+        _copy(grid, grid_path(folder, record.variant))
+        _copy(grid.with_name(row.CHOSEN), chosen_path(folder, record.variant))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +16,12 @@ from PIL import Image as Pillow
 from tests.browser import axe_findings, chromium
 from tests.demo.conftest import LIMITS
 from vtoncompress.demo import fitting
+from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving
+from vtoncompress.export.stepwise import StepwiseRuntime
+from vtoncompress.image import read_image
+from vtoncompress.masking.plain_background import PlainBackground
 
 pytest.importorskip("gradio")
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -30,8 +36,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def address(recipes: list[Recipe], browser: Any) -> Iterator[str]:
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+def address(recipes: list[Recipe], painters: list[Recipe], browser: Any) -> Iterator[str]:
+    with serving([*recipes, *painters], LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         yield address
 
 
@@ -54,6 +60,25 @@ def send(page: Any, photos: tuple[Path, Path]) -> None:
         page.wait_for_selector(f"{place} img")
 
 
+def choose(page: Any, *names: str) -> None:
+    """These recipes and no others."""
+    for box in page.locator("#recipes label").all():
+        box.locator("input").set_checked(box.inner_text().strip() in names)
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
+    """Each step takes that much longer; what is returned grows by one a step."""
+    predict, calls = StepwiseRuntime.predict, list[int]()
+
+    def slow(self: StepwiseRuntime, latents: Any, timestep: int) -> Any:
+        calls.append(timestep)
+        time.sleep(seconds)
+        return predict(self, latents, timestep)
+
+    monkeypatch.setattr(StepwiseRuntime, "predict", slow)
+    return calls
+
+
 def results(page: Any, count: int) -> list[bytes]:
     page.wait_for_function(f"document.querySelectorAll('#figures tbody tr').length === {count}")
     page.wait_for_function(f"document.querySelectorAll('#results img').length >= {count}")
@@ -72,12 +97,14 @@ def test_two_recipes_compared_and_nobody_else_asked(page: Any, address: str, pho
     page.screenshot(path=str(photos[0].parent / "demo.png"), full_page=True)
 
 
-def test_a_painted_mask_changes_the_result(page: Any, photos: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("what, recipe", [("garment", "dense"), ("person", "painter")])
+def test_a_painted_mask_changes_the_result(page: Any, photos: tuple[Path, Path], what: str, recipe: str) -> None:
     send(page, photos)
+    choose(page, recipe)
     page.click("#start")
-    found = results(page, 2)
-    page.click("#mask button")
-    canvas = page.locator("#painted canvas").first
+    found = results(page, 1)
+    page.click(f"#{what}-mask button")
+    canvas = page.locator(f"#painted-{what} canvas").first
     canvas.wait_for()
     canvas.scroll_into_view_if_needed()
     page.wait_for_timeout(1500)  # the editor lays its picture out after it is shown
@@ -93,19 +120,77 @@ def test_a_painted_mask_changes_the_result(page: Any, photos: tuple[Path, Path])
         "known => [...document.querySelectorAll('#results img')].some(image => !known.includes(image.src))",
         arg=page.eval_on_selector_all("#results img", "images => images.map(image => image.src)"),
     )
-    assert results(page, 2) != found
+    assert results(page, 1) != found
+
+
+def test_both_kinds_side_by_side_with_steps_of_the_visitor_s_choice(
+    page: Any, photos: tuple[Path, Path], painters: list[Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_down(monkeypatch, 0.3)
+    send(page, photos)
+    choose(page, "dense", "painter")
+    page.click("#sampling button")
+    for name, value in {"steps": 5, "guidance": 1.5, "seed": 11}.items():
+        page.locator(f"#{name} input[type=number]").fill(str(value))
+        page.keyboard.press("Tab")
+    page.evaluate(
+        "() => { window.told = []; const status = document.querySelector('#status');"
+        "const observer = new MutationObserver(() => window.told.push(status.innerText));"
+        "observer.observe(status, {childList: true, subtree: true, characterData: true}); }"
+    )
+    page.click("#start")
+    _, painted = results(page, 2)
+    told = page.evaluate("window.told")
+    # What follows within a frame is drawn once.
+    assert sum(any(f"1 of 2 recipes. painter: step {step} of 5" in line for line in told) for step in range(6)) >= 2
+    person, garment = map(read_image, photos)
+    wish = Wish(person, garment, None, PlainBackground()(person), {"steps": 5, "guidance": 1.5, "seed": 11})
+    [expected] = FittingRoom(painters).fit(["painter"], wish)
+    np.testing.assert_array_equal(np.asarray(Pillow.open(io.BytesIO(painted)).convert("RGB")), expected.picture)
+    page.get_by_text("2 of 2 recipes. Done.").wait_for()
+
+
+def test_cancel_ends_a_visit_between_two_steps(
+    page: Any, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = slow_down(monkeypatch, 0.2)
+    send(page, photos)
+    choose(page, "painter")
+    page.click("#sampling button")
+    page.locator("#steps input[type=number]").fill("50")
+    page.keyboard.press("Tab")
+    page.click("#start")
+    page.get_by_text("painter: step 3 of 50").wait_for()
+    page.click("#cancel")
+    page.get_by_text("Cancelled.").wait_for()
+    page.wait_for_timeout(1000)
+    ended = len(calls)
+    page.wait_for_timeout(1500)
+    assert len(calls) == ended < 40
+    assert not page.locator("#figures").is_visible()
+
+
+def test_a_result_is_downloaded(page: Any, photos: tuple[Path, Path]) -> None:
+    send(page, photos)
+    choose(page, "dense")
+    page.click("#start")
+    [picture] = results(page, 1)
+    page.locator("#results img").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").first.click()
+    assert Path(download.value.path()).read_bytes() == picture
 
 
 def test_cancel_ends_a_visit_between_two_recipes(
     page: Any, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = fitting._call
+    timed = fitting._timed
 
     def slow(*arguments: Any) -> Any:
-        time.sleep(3)
-        return call(*arguments)
+        time.sleep(1)
+        return timed(*arguments)
 
-    monkeypatch.setattr(fitting, "_call", slow)
+    monkeypatch.setattr(fitting, "_timed", slow)
     send(page, photos)
     page.click("#start")
     assert len(results(page, 1)) == 1
@@ -125,15 +210,22 @@ def test_a_broken_file_is_refused_in_a_line(page: Any, photos: tuple[Path, Path]
     page.get_by_text("This file is no picture that can be read").first.wait_for()
 
 
-def test_twenty_visitors_at_once_are_queued_and_served(page: Any, address: str, photos: tuple[Path, Path]) -> None:
+def test_twenty_visitors_at_once_are_queued_and_served(
+    page: Any, address: str, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from gradio_client import Client, handle_file
 
+    gate, timed = threading.Event(), fitting._timed
+    monkeypatch.setattr(fitting, "_timed", lambda *arguments: gate.wait(300) and timed(*arguments))
     send(page, photos)
     clients = [Client(address, verbose=False, httpx_kwargs={"timeout": 300}) for _ in range(VISITORS - 1)]
     sent = [handle_file(str(path)) for path in photos]
-    jobs = [client.submit(*sent, None, ["dense", "other"], api_name="/try_on") for client in clients]
+    options = {"painted_person": None, "steps": 3, "guidance": 2.5, "seed": 0}
+    names = ["dense", "other"]
+    jobs = [client.submit(*sent, None, names, *options.values(), api_name="/try_on") for client in clients]
     page.click("#start")
     page.get_by_text("queue:").first.wait_for()
+    gate.set()
     assert all(len(job.result(timeout=300)[1]) == 2 for job in jobs)
     assert len(results(page, 2)) == 2
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,23 +15,32 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.conftest import ROOT
-from tests.demo.conftest import LIMITS, layer
+from tests.demo.conftest import LIMITS, layer, painter
 from vtoncompress.data.base import Pair
-from vtoncompress.demo.fitting import FittingRoom
-from vtoncompress.demo.garment import CANVAS, canvas_of, mask_of
+from vtoncompress.demo.fitting import FittingRoom, Wish
+from vtoncompress.demo.follow import Told, follow
+from vtoncompress.demo.mask import CANVAS, canvas_of, garment_mask, person_mask
 from vtoncompress.demo.recipe import Recipe, from_results
 from vtoncompress.demo.upload import Limits, read_photo
 from vtoncompress.deployment import FILES, open_deployment
+from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.fingerprint import module_hashes
 from vtoncompress.garment_mask import find_garment
+from vtoncompress.masking.plain_background import PlainBackground
 from vtoncompress.picture_grid import difference
 from vtoncompress.record import Record, write
+from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.store import Store
+from vtoncompress.try_on import TryOn
+
+
+def wish_of(pair: Pair) -> Wish:
+    return Wish(pair.person, pair.garment, pair.garment_mask)
 
 
 def test_every_recipe_beside_the_dense_one(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
     pair = pairs[0]
-    dense, other = FittingRoom(recipes).fit(["other", "dense"], pair.person, pair.garment, pair.garment_mask)
+    dense, other = FittingRoom(recipes).fit(["other", "dense"], wish_of(pair))
     assert [dense.recipe.name, other.recipe.name] == ["dense", "other"]
     aim = open_deployment(recipes[0].folder)(pair.person, pair.garment, pair.garment_mask)
     mine = open_deployment(recipes[1].folder)(pair.person, pair.garment, pair.garment_mask)
@@ -45,31 +55,83 @@ def test_every_recipe_beside_the_dense_one(recipes: list[Recipe], pairs: Sequenc
 
 def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
     pair = pairs[0]
-    [alone] = FittingRoom(recipes).fit(["other"], pair.person, pair.garment, pair.garment_mask)
-    [both] = [
-        one
-        for one in FittingRoom(recipes).fit(["dense", "other"], pair.person, pair.garment, pair.garment_mask)
-        if one.recipe.name == "other"
-    ]
+    [alone] = FittingRoom(recipes).fit(["other"], wish_of(pair))
+    [_, both] = FittingRoom(recipes).fit(["dense", "other"], wish_of(pair))
     assert alone.apart == both.apart
 
 
 def test_another_model_has_nothing_to_be_compared_with(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
     pair, stranger = pairs[0], replace(recipes[1], model="another")
-    [shown] = FittingRoom([recipes[0], stranger]).fit(["other"], pair.person, pair.garment, pair.garment_mask)
+    [shown] = FittingRoom([recipes[0], stranger]).fit(["other"], wish_of(pair))
     assert (shown.apart, shown.difference) == (None, None)
 
 
 def test_what_is_painted_is_the_mask_and_otherwise_the_garment_is_found(pairs: Sequence[Pair]) -> None:
     garment = pairs[0].garment
-    np.testing.assert_array_equal(mask_of(garment, None), find_garment(garment))
+    np.testing.assert_array_equal(garment_mask(garment, None), find_garment(garment))
     clear = {"layers": [np.zeros((*garment.shape[:2], 4), np.uint8)]}
-    np.testing.assert_array_equal(mask_of(garment, clear), find_garment(garment))
+    np.testing.assert_array_equal(garment_mask(garment, clear), find_garment(garment))
     half = {"layers": [layer((64, 48), slice(0, 32), slice(0, 48)), layer((64, 48), slice(0, 64), slice(0, 24))]}
-    mask = mask_of(garment, half)
+    mask = garment_mask(garment, half)
     assert mask.shape == garment.shape[:2]
     assert set(np.unique(mask[:60, :40])) | set(np.unique(mask[68:, :44])) == {255}
     assert not mask[68:, 52:].any()
+
+
+def test_a_person_is_painted_anew_where_that_was_painted_or_where_the_masker_says(pairs: Sequence[Pair]) -> None:
+    person, masker = pairs[0].person, PlainBackground()
+    np.testing.assert_array_equal(person_mask(person, None, masker), masker(person))
+    painted = {"layers": [layer(person.shape[:2], slice(10, 20), slice(10, 20))]}
+    assert np.argwhere(person_mask(person, painted, masker)).tolist() == [
+        [row, column] for row in range(10, 20) for column in range(10, 20)
+    ]
+    everything = {"layers": [layer(person.shape[:2], slice(None), slice(None))]}
+    with pytest.raises(ValueError, match="covers the whole photo"):
+        person_mask(person, everything, masker)
+    with pytest.raises(ValueError, match="paint the person's mask"):
+        person_mask(np.full_like(person, 255), None, masker)
+
+
+def test_a_network_in_steps_does_as_the_visitor_chose(painters: list[Recipe], pairs: Sequence[Pair]) -> None:
+    pair = pairs[0]
+    mask = PlainBackground()(pair.person)
+    assert [one.sampling for one in painters] == [{"steps": 3, "guidance": 2.5, "seed": 7}] * 2
+    steps: list[tuple[str, int, int]] = []
+    room = FittingRoom(painters)
+    options: list[dict[str, float]] = [{}, {"steps": 2, "guidance": 1.0, "seed": 5}]
+    for sampling in options:
+        wish = Wish(pair.person, pair.garment, None, mask, sampling)
+        names = [one.name for one in painters]
+        for number, found in enumerate(room.fit(names, wish, lambda *step: steps.append(step))):
+            model = painter(number)
+            model.set_sampling(DDIM(**{"steps": 3, "guidance": 2.5, "seed": 7, **sampling}))
+            expected = TryOn(TorchRuntime(model), model.size)(pair.person, pair.garment, None, mask)
+            assert np.abs(found.picture.astype(int) - expected).max() <= 1
+            count = int(sampling.get("steps", 3))
+            assert steps[: count + 1] == [(names[number], step, count) for step in range(count + 1)]
+            steps.clear()
+    with pytest.raises(ValueError, match="sampling.steps=0"):
+        next(room.fit(names, Wish(pair.person, pair.garment, None, mask, {"steps": 0})))
+
+
+def test_work_that_is_followed_ends_when_nobody_looks() -> None:
+    done = []
+
+    def work(told: Told) -> Iterator[int]:
+        for step in range(1000):
+            told("step", step, 1000)
+            done.append(step)
+            time.sleep(0.01)
+            yield step
+
+    watched = follow(work)
+    assert [next(watched) for _ in range(3)] == [("step", 0, 1000), 0, ("step", 1, 1000)]
+    watched.close()
+    time.sleep(0.2)
+    assert len(done) < 20
+    with pytest.raises(ZeroDivisionError):
+        list(follow(lambda told: [1 / 0]))
+    assert list(follow(lambda told: iter([1, 2]))) == [1, 2]
 
 
 def test_the_canvas_is_small_and_of_the_same_form() -> None:
@@ -129,7 +191,8 @@ def test_what_serves_imports_no_torch() -> None:
     served.remove("vtoncompress.demo.prepare")
     reached = module_hashes([*served, "vtoncompress.export.openvino", "vtoncompress.export.onnx"])
     assert "vtoncompress.data.synthetic.pair" in reached
-    imports = "; ".join(f"import {name}" for name in served if "layout" not in name)
+    # Those two need Gradio, which may not be there; what they import of ours is imported by the others.
+    imports = "; ".join(f"import {name}" for name in served if not name.endswith((".layout", ".visit")))
     code = f"import sys; {imports}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert json.loads(done.stdout.lower()) is False

@@ -13,30 +13,33 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.demo.conftest import LIMITS
+from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving, warn
+from vtoncompress.image import read_image
+from vtoncompress.masking.plain_background import PlainBackground
 
 pytest.importorskip("gradio")
 
 
 @pytest.fixture(scope="module")
-def client(recipes: list[Recipe]) -> Iterator[Any]:
+def client(recipes: list[Recipe], painters: list[Recipe]) -> Iterator[Any]:
     from gradio_client import Client
 
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+    with serving([*recipes, *painters], LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         yield Client(address, verbose=False)
 
 
-def call(client: Any, person: Path | None, garment: Path | None, names: list[str], painted: Any = None) -> Any:
+def call(client: Any, person: Path | None, garment: Path | None, names: list[str], *sampling: float) -> Any:
+    """``sampling``: steps, guidance and seed."""
     from gradio_client import handle_file
 
     sent = [None if path is None else handle_file(str(path)) for path in (person, garment)]
-    return client.predict(*sent, painted, names, api_name="/try_on")
+    return client.predict(*sent, None, names, None, *(sampling or (3, 2.5, 7)), api_name="/try_on")
 
 
 def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
     from vtoncompress.deployment import open_deployment
-    from vtoncompress.image import read_image
 
     _, results, figures, differences, *_ = call(client, *photos, ["dense", "other"])
     assert [one["caption"] for one in results] == ["dense", "other"]
@@ -49,6 +52,20 @@ def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tu
     assert cells[3] == "0.00"
     assert float(cells[8]) > 1
     assert cells[4] == "0.500 on the test pairs"
+
+
+def test_a_network_in_steps_beside_one_without(client: Any, painters: list[Recipe], photos: tuple[Path, Path]) -> None:
+    from gradio_client.exceptions import AppError
+
+    told, results, *_ = call(client, *photos, ["other", "painter"], 2, 1.0, 5)
+    assert "2 of 2 recipes. Done." in told
+    assert [one["caption"] for one in results] == ["painter", "other"]
+    person, garment = map(read_image, photos)
+    wish = Wish(person, garment, None, PlainBackground()(person), {"steps": 2, "guidance": 1.0, "seed": 5})
+    [expected] = FittingRoom(painters).fit(["painter"], wish)
+    np.testing.assert_array_equal(np.asarray(Pillow.open(results[0]["image"]).convert("RGB")), expected.picture)
+    with pytest.raises(AppError, match="51"):
+        call(client, *photos, ["painter"], 51, 1.0, 5)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +119,10 @@ def test_files_of_this_machine_are_not_served(client: Any) -> None:
         assert httpx.get(f"{client.src}{path}").status_code in (403, 404)
 
 
-def test_nothing_is_left_when_it_ends(recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
+def test_nothing_is_left_when_it_ends(recipes: list[Recipe], painters: list[Recipe], photos: tuple[Path, Path]) -> None:
     from gradio_client import Client
 
-    with serving(recipes, LIMITS, "127.0.0.1", None, 1) as address:
+    with serving([*recipes, *painters], LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
         call(Client(address, verbose=False), *photos, ["dense"])
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         assert folder.is_dir()

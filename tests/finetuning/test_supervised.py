@@ -72,13 +72,16 @@ def test_the_loss_falls(
 
 
 def test_the_budget_is_a_number_of_new_pairs(undisturbed: tuple[PFAFN, dict[str, Any], list[int]]) -> None:
-    model, summary, asked = undisturbed
+    model, summary, asked = undisturbed[0], dict(undisturbed[1]), undisturbed[2]
     assert asked == [0, *range(12), 0, 1]  # one by which the run is known; the last two are for the batch norms
     assert summary["steps"] == 6
     terms = {"flow", "roughness", "warped", "image", "structure", "weight"}
     assert summary["processes"] == 1
-    assert set(summary) == {"steps", "processes", *(f"loss_{name}" for name in terms)}
+    assert set(summary) == {"steps", "processes", "curve", *(f"loss_{name}" for name in terms)}
+    curve = summary.pop("curve")
     assert all(np.isfinite(value) for value in summary.values())
+    assert curve["step"] == [1, 2, 3, 4, 5, 6]
+    assert set(curve) == {"step", *(f"loss_{name}" for name in terms)}
     assert not model.training
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from tests.report.conftest import row
 from vtoncompress.record import Record
 from vtoncompress.report.origin import command_of
+from vtoncompress.report.pareto import _look
 from vtoncompress.report.published import draw_published
 from vtoncompress.report.ratio import _lines, draw_ratios
 from vtoncompress.report.sensitivity import read_sensitivity
 from vtoncompress.report.time_spent import BUILT, draw_parts, draw_stages, seconds_by_stage
+from vtoncompress.report.training import draw_training
 
 
 def test_a_curve_begins_at_the_dense_network_and_is_told_by_what_differs(records: list[Record]) -> None:
@@ -41,6 +43,24 @@ def test_a_stage_that_rows_share_counts_once() -> None:
     assert draw_stages([row("c")], "") is None
 
 
+def test_a_training_that_rows_share_is_one_line_and_other_losses_have_a_figure_of_their_own() -> None:
+    flow = {"step": [1, 2], "loss_flow": [2.0, 1.0], "loss_picture": [3.0, 1.0], "rate": [9.0, 9.0]}
+    rows = [
+        row("a", details={"training": {"curve": flow}}, stages=["finetuning/1"]),
+        row("a_int8", details={"training": {"curve": flow}}, stages=["finetuning/1"]),
+        row("b", details={"training": {"curve": flow}}, stages=["finetuning/2"]),
+        row("c", details={"quantization": {"training": {"curve": {"step": [1, 2], "loss_noise": [2.0, 1.0]}}}}),
+        row("untrained", details={"training": {"steps": 0}}),
+    ]
+    found = draw_training(rows, "")
+    assert [(one.name, one.title) for one in found] == [
+        ("training", "Training loss (flow, picture)"), ("training1", "Training loss (noise)")
+    ]  # fmt: skip
+    assert [name for name in ("a", "a_int8", "b", "c") if f">{name}<" in found[0].svg] == ["a", "b"]
+    assert ">c<" in found[1].svg
+    assert draw_training(rows[-1:], "") == []
+
+
 def test_the_whole_is_no_part() -> None:
     parts = {"warp": {"gmacs": 2.0}, "generator": {"gmacs": 1.0}, "whole": {"gmacs": 3.0}}
     drawing = draw_parts([row("a", details={"cost": {"parts": parts}})], "")
@@ -65,13 +85,21 @@ def test_layers_are_those_of_the_same_network(tmp_path: Path) -> None:
     assert read_sensitivity(tmp_path, [row("a", model="another")]) == []
 
 
-def test_published_points_stand_in_figures_of_their_own() -> None:
-    found = draw_published()
-    assert [one.cost for one in found] == ["latency_ms_p50", "size_mib", "gmacs"]
-    for one in found:
-        assert "another protocol: not to be compared with ours" in one.drawing.svg
-    assert ">DM-VTON<" in found[0].drawing.svg
-    assert any("leaves out the flow network" in note for note in found[1].notes)
+def test_published_points_stand_in_figures_of_their_own_a_protocol_each() -> None:
+    found = {one.drawing.name: one for one in draw_published()}
+    assert [*found] == [
+        "published_dm_vton_clean_latency_ms_p50", "published_dm_vton_clean_size_mib", "published_pf_afn_viton_size_mib",
+        "published_pf_afn_viton_gmacs",
+    ]  # fmt: skip
+    for name, one in found.items():
+        protocol = name.partition("_")[2].removesuffix(f"_{one.cost}")
+        assert f"another protocol ({protocol}): not comparable" in one.drawing.svg
+        assert (">DM-VTON<" in one.drawing.svg) == (protocol == "dm_vton_clean")
+    assert any("leaves out the flow network" in note for note in found["published_pf_afn_viton_size_mib"].errata)
+
+
+def test_no_two_kinds_of_points_look_alike() -> None:
+    assert len({_look(index) for index in range(49)}) == 49
 
 
 def test_the_command_that_makes_it_again(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.one_shot import OneShot
 from vtoncompress.sensitivity.point import SSIM, Point
 from vtoncompress.stage import quality, sensitivity
+from vtoncompress.stage.measurements import MEASUREMENTS
 from vtoncompress.try_on import to_image, to_tensors
 
 
@@ -79,8 +80,8 @@ def test_quality_is_what_the_quality_stage_measures(done: Done, tmp_path: Path) 
             outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))
             return Prediction(to_image(outputs["image"]), outputs["flow"][0].transpose(1, 2, 0))
 
-        quality.measure({"data": done.run.config["data"], "metric": metrics}, predict, tmp_path)
-        found = json.loads((tmp_path / quality.MEASUREMENTS).read_text())
+        quality.measure({"data": done.run.config["data"], "metric": metrics}, predict, (), tmp_path)
+        found = json.loads((tmp_path / MEASUREMENTS).read_text())
         values[name] = {column: value for one in found.values() for column, value in one["values"].items()}
     point = at(done, SECOND[0], 0.5)
     assert values["pruned"] == point.network.values

@@ -1,10 +1,12 @@
 """The web page on which people try compressed networks on their own photos.
 
-recipe      what can be chosen, from results, from exported folders, or the shipped network
-prepare     the shipped network, deployed dense and in INT8, in a process of its own that may load torch
+recipe      what can be chosen, from results, from exported folders, or shipped networks
+prepare     shipped networks, deployed dense and in INT8, in a process of their own that may load torch
 upload      a photo as it comes from a visitor, within limits
-garment     the mask that a visitor painted, in the garment's own pixels
-fitting     one visit: every chosen recipe on the same two photos, timed and compared with the dense one
+mask        what a visitor painted, in the photo's own pixels, or what is found
+fitting     every chosen recipe on the same two photos, timed and compared with the dense one
+follow      work in another thread that tells how far it is and can be ended
+visit       what happens after a click
 example     drawn people and garments to begin with
 layout      what is on the page
 serve       the server, its limits, and what it forgets

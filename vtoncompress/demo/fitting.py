@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
 from vtoncompress.data.base import Image
+from vtoncompress.demo.follow import Told
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.deployment import open_deployment
+from vtoncompress.export.base import Tensors
+from vtoncompress.pair_error import error
 from vtoncompress.picture_grid import difference
-from vtoncompress.try_on import TryOn
+from vtoncompress.try_on import TryOn, to_image
 
 TIMED = 3
 """Further calls that are timed where all of them take less than ``PATIENCE`` seconds."""
@@ -23,13 +27,31 @@ OPEN = 4
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a visitor sent.
+
+    Attributes:
+        person, garment: (H, W, 3) uint8, each of any size.
+        garment_mask: (H, W) uint8 of the garment's size; None where no chosen network looks at one.
+        person_mask: likewise of the person, for networks that paint inside one.
+        sampling: options for networks that paint in steps; what is not in it is the network's own choice.
+    """
+
+    person: Image
+    garment: Image
+    garment_mask: Image | None = None
+    person_mask: Image | None = None
+    sampling: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Fitting:
     """What one recipe made.
 
     Attributes:
         recipe: which.
         picture: (H, W, 3) uint8.
-        latency_ms: the median of a few calls, batch 1, photos decoded and mask known before.
+        latency_ms: the median of a few calls, batch 1, photos decoded and masks known before.
         apart: mean absolute difference to the dense recipe's picture, in levels of 255; None without a dense one of the
             same model.
         difference: that difference, three times enlarged.
@@ -54,45 +76,49 @@ class FittingRoom:
         assert recipes, "something is offered"
         self.recipes = {recipe.name: recipe for recipe in recipes}
         self._open = lru_cache(maxsize=OPEN)(lambda name: open_deployment(self.recipes[name].folder, threads))
+        # A runtime makes one picture at a time, and a visit that was cancelled may still be within a step.
+        self._turn = {recipe.name: threading.Lock() for recipe in recipes}
 
-    def fit(self, names: Sequence[str], person: Image, garment: Image, mask: Image) -> Iterator[Fitting]:
+    def fit(self, names: Sequence[str], wish: Wish, told: Told = lambda *_: None) -> Iterator[Fitting]:
         """What each of the recipes makes, as soon as it is made; the dense one of a model runs first, for comparison.
 
-        Args:
-            names: of recipes.
-            person, garment: (H, W, 3) uint8, each of any size.
-            mask: (H, W) uint8 of the garment's size.
+        ``told`` is called before and after each step, a network without steps being one; what it raises ends the visit.
         """
         dense: dict[str, Image] = {}
         for name in sorted(names, key=lambda one: (not self.recipes[one].dense, names.index(one))):
             recipe = self.recipes[name]
-            picture, latency = _call(self._open(name), person, garment, mask)
+            picture, latency = self._call(name, wish, told, timed=True)
             if recipe.dense:
                 dense.setdefault(recipe.model, picture)
             elif recipe.model not in dense and (other := self._dense_of(recipe)) is not None:
-                dense[recipe.model] = self._open(other.name)(person, garment, mask)
+                dense[recipe.model], _ = self._call(other.name, wish, told, timed=False)
             aim = dense.get(recipe.model)
             if aim is None or aim.shape != picture.shape:
                 yield Fitting(recipe, picture, latency, None, None)
                 continue
-            apart = float(np.abs(picture.astype(np.int16) - aim).mean())
-            yield Fitting(recipe, picture, latency, apart, difference(aim, picture))
+            yield Fitting(recipe, picture, latency, error(picture, aim), difference(aim, picture))
 
     def _dense_of(self, recipe: Recipe) -> Recipe | None:
         alike = [one for one in self.recipes.values() if one.dense and one.model == recipe.model]
         return min(alike, key=lambda one: one.runtime != recipe.runtime, default=None)
 
+    def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float]:
+        """The picture and milliseconds. A network's first call is slower than all others, so that it is not timed."""
+        sampling = self.recipes[name].sampling
+        told(name, 0, 1 if sampling is None else int(wish.sampling.get("steps", sampling["steps"])))
+        with self._turn[name]:
+            try_on = self._open(name)
+            steps = try_on.runtime.sampled(wish.sampling, lambda done, steps: told(name, done, steps))
+            picture, seconds = _timed(steps or try_on.runtime, try_on, wish)
+            if timed and seconds * TIMED <= PATIENCE:
+                seconds = float(np.median([_timed(steps or try_on.runtime, try_on, wish)[1] for _ in range(TIMED)]))
+        if steps is None:
+            told(name, 1, 1)
+        return picture, 1000 * seconds
 
-def _call(try_on: TryOn, person: Image, garment: Image, mask: Image) -> tuple[Image, float]:
-    """The picture and milliseconds. The first call of a network is slower than all others, so that it is not timed."""
+
+def _timed(call: Callable[[Tensors], Tensors], try_on: TryOn, wish: Wish) -> tuple[Image, float]:
     begun = time.perf_counter()
-    picture = try_on(person, garment, mask)
-    first = time.perf_counter() - begun
-    if first * TIMED > PATIENCE:
-        return picture, 1000 * first
-    taken = []
-    for _ in range(TIMED):
-        begun = time.perf_counter()
-        try_on(person, garment, mask)
-        taken.append(time.perf_counter() - begun)
-    return picture, 1000 * float(np.median(taken))
+    inputs = try_on.prepare(wish.person, wish.garment, wish.garment_mask, wish.person_mask)
+    picture = to_image(call(inputs)["image"])
+    return picture, time.perf_counter() - begun

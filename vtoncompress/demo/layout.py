@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
 
 from vtoncompress.data.base import Image
-from vtoncompress.demo.fitting import Fitting, FittingRoom
-from vtoncompress.demo.garment import canvas_of, mask_of
+from vtoncompress.demo.fitting import FittingRoom
+from vtoncompress.demo.mask import canvas_of
+from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.upload import Limits, read_photo
-from vtoncompress.image import write_image
+from vtoncompress.demo.visit import Visit, refusing, slide
+from vtoncompress.masking.base import Masker
+from vtoncompress.sampling.noise import LARGEST_SEED
 
 TITLE = "vtoncompress: try it on"
 KEPT_SECONDS = 600
@@ -29,19 +26,44 @@ its result stands beside that of the network before compression. Photos stay on 
 """
 PLACEHOLDER = "Drop an image file here to upload"
 """What a screen reader is told as well."""
+BOXES = 12
+"""More recipes than that are chosen from a list that can be searched."""
+STRONGEST = 10.0
+"""Guidance; pictures fall apart long before."""
 CSS = """
+.figures { overflow-x: auto }
 .figures table { border-collapse: collapse } .figures th, .figures td { padding: .3rem .8rem; text-align: right }
 .figures th:first-child { text-align: left }
+#status progress { width: 100% }
 """
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """A visitor's mistake becomes a line on the page."""
-    try:
-        yield
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[Sequence[str]]) -> gr.Blocks:
+    """The page. ``examples`` are paths of persons and garments."""
+    recipes = list(room.recipes.values())
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, KEPT_SECONDS)) as page:
+        gr.Markdown(INTRODUCTION)
+        with gr.Row():
+            with gr.Column():
+                person = photo(limits, "Person", "person")
+            with gr.Column():
+                garment = photo(limits, "Garment", "garment")
+        gr.Examples([list(pair) for pair in examples], [person, garment], label="Drawn examples", api_name=False)
+        painted = editor("garment", garment)
+        chosen = choice(recipes)
+        further = options(recipes, person, limits)
+        with gr.Row():
+            start = gr.Button("Try on", variant="primary", elem_id="start")
+            cancel = gr.Button("Cancel", elem_id="cancel")
+        status = gr.HTML(elem_id="status")
+        shown, outputs = results()
+
+        event = start.click(
+            Visit(room, limits, masker).run, [person, garment, painted, chosen, *further], [status, shown, *outputs],
+            api_name="try_on", concurrency_id="networks", concurrency_limit=limits.concurrency,
+        )  # fmt: skip
+        cancel.click(lambda: "<p>Cancelled.</p>", None, status, cancels=[event], api_name=False)
+    return page
 
 
 def photo(limits: Limits, label: str, name: str) -> gr.Image:
@@ -50,7 +72,7 @@ def photo(limits: Limits, label: str, name: str) -> gr.Image:
     def read(payload: Any) -> Image | None:
         if payload is None or payload.path is None:
             return None
-        with told():
+        with refusing():
             return read_photo(Path(payload.path), limits)
 
     component = gr.Image(
@@ -62,143 +84,68 @@ def photo(limits: Limits, label: str, name: str) -> gr.Image:
     return component
 
 
-def build(room: FittingRoom, limits: Limits, examples: Sequence[Sequence[str]]) -> gr.Blocks:
-    """The page. ``examples`` are paths of persons and garments."""
-    names = list(room.recipes)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, KEPT_SECONDS)) as page:
-        gr.Markdown(INTRODUCTION)
-        with gr.Row():
-            with gr.Column():
-                person = photo(limits, "Person", "person")
-            with gr.Column():
-                garment = photo(limits, "Garment", "garment")
-        gr.Examples([list(pair) for pair in examples], [person, garment], label="Drawn examples", api_name=False)
-        with gr.Accordion("Paint the garment's mask (otherwise it is found)", open=False, elem_id="mask"):
-            painted = gr.ImageEditor(
-                label="Paint over the garment", type="numpy", sources=(), transforms=(), layers=False,
-                brush=gr.Brush(default_size=24, colors=["#ff0080"], color_mode="fixed"), elem_id="painted",
-            )  # fmt: skip
-        recipes = gr.CheckboxGroup(names, value=names[:2], label="Recipes", elem_id="recipes")
-        with gr.Row():
-            start = gr.Button("Try on", variant="primary", elem_id="start")
-            cancel = gr.Button("Cancel", elem_id="cancel")
-        # Empty galleries would take a screen and say nothing.
-        with gr.Column(visible=False) as shown:
-            results = gr.Gallery(
-                label="Results",
-                columns=4,
-                height=380,
-                object_fit="contain",
-                format="png",
-                interactive=False,
-                elem_id="results",
-            )
-            figures = gr.HTML(elem_classes="figures", elem_id="figures")
-            with gr.Row():
-                left = gr.Dropdown([], label="Slider, left", elem_id="left")
-                right = gr.Dropdown([], label="Slider, right", elem_id="right")
-            slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
-            apart = gr.Gallery(
-                label="Difference to the dense result ×3",
-                columns=4,
-                height=380,
-                object_fit="contain",
-                format="png",
-                interactive=False,
-            )
-        status = gr.HTML(elem_id="status")
-        kept = gr.State({}, time_to_live=KEPT_SECONDS)
-
-        visit = _visit(room, limits)
-        outputs = [status, shown, results, figures, apart, kept, left, right, slider]
-        event = start.click(
-            visit, [person, garment, painted, recipes], outputs, api_name="try_on", concurrency_id="networks",
-            concurrency_limit=limits.concurrency,
+def editor(what: str, of: gr.Image) -> gr.ImageEditor:
+    """Where a mask is painted over a photo."""
+    wanted = {"garment": "Paint over the garment", "person": "Paint over what the new garment may cover"}[what]
+    with gr.Accordion(f"Paint the {what}'s mask (otherwise it is found)", open=False, elem_id=f"{what}-mask"):
+        painted = gr.ImageEditor(
+            label=wanted, type="numpy", sources=(), transforms=(), layers=False,
+            brush=gr.Brush(default_size=24, colors=["#ff0080"], color_mode="fixed"), elem_id=f"painted-{what}",
         )  # fmt: skip
-        cancel.click(None, cancels=[event], api_name=False)
-        garment.change(_canvas, garment, painted, api_name=False, show_progress="hidden")
-        for side in (left, right):
-            side.input(_slide, [kept, left, right], slider, api_name=False)
-    return page
+    of.change(_canvas, of, painted, api_name=False, show_progress="hidden")
+    return painted
 
 
-def _visit(room: FittingRoom, limits: Limits) -> Callable[..., Iterator[tuple[Any, ...]]]:
-    def visit(
-        person: Image | None,
-        garment: Image | None,
-        painted: dict[str, Any] | None,
-        names: list[str],
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[tuple[Any, ...]]:
-        """Put the garment on the person with every named recipe."""
-        if person is None or garment is None:
-            raise gr.Error("Send a photo of a person and one of a garment first.", print_exception=False)
-        if not names:
-            raise gr.Error("Choose at least one recipe.", print_exception=False)
-        deadline, done = time.monotonic() + limits.seconds, []
-        progress((0, len(names)), desc="finding the garment", unit="recipes")
-        with told(), TemporaryDirectory() as folder:
-            mask = mask_of(garment, painted)
-            for fitting in room.fit(names, person, garment, mask):
-                done.append(fitting)
-                progress((len(done), len(names)), desc=fitting.recipe.name, unit="recipes")
-                yield _shown(done, Path(folder))
-                if time.monotonic() > deadline and len(done) < len(names):
-                    raise ValueError(f"This took longer than {limits.seconds:g} s: choose fewer recipes.")
-
-    return visit
+def choice(recipes: Sequence[Recipe]) -> gr.CheckboxGroup | gr.Dropdown:
+    """Of recipes: at first a dense one and a compressed one of the same model."""
+    names = [one.name for one in recipes]
+    dense = next((one for one in recipes if one.dense), recipes[0])
+    other = next((one for one in recipes if one.model == dense.model and not one.dense), None)
+    value = [dense.name, *([other.name] if other is not None else [])]
+    if len(names) <= BOXES:
+        return gr.CheckboxGroup(names, value=value, label="Recipes", elem_id="recipes")
+    label = f"Recipes: type to search all {len(names)}"
+    return gr.Dropdown(names, value=value, multiselect=True, label=label, elem_id="recipes")
 
 
-def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
-    """Pictures as files of names of their own, which Gradio copies to where it forgets them in time.
+def options(recipes: Sequence[Recipe], person: gr.Image, limits: Limits) -> list[Any]:
+    """What only networks have that paint in steps, inside a mask of the person; nothing where none is offered."""
+    own = next((one.sampling for one in recipes if one.sampling is not None), None)
+    if own is None:
+        return []
+    painted = editor("person", person)
+    with gr.Accordion("Steps, guidance and seed (networks that paint in steps)", open=False, elem_id="sampling"):
+        return [
+            painted,
+            gr.Slider(1, limits.steps, value=min(own["steps"], limits.steps), step=1, label="Steps", elem_id="steps"),
+            gr.Slider(0, STRONGEST, value=own["guidance"], step=0.1, label="Guidance (1: none)", elem_id="guidance"),
+            gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed"),
+        ]
 
-    Two visitors' equal arrays would be one file, that the one reads while it is written for the other.
-    """
-    pictures = {one.recipe.name: _file(one.picture, one.recipe.name, folder) for one in done}
-    names = list(pictures)
-    differences = [
-        (_file(one.difference, f"difference of {one.recipe.name}", folder), one.recipe.name)
-        for one in done
-        if one.difference is not None
-    ]
-    kept = {one.recipe.name: one.picture for one in done}
-    return (
-        "", gr.Column(visible=True), [(picture, name) for name, picture in pictures.items()], table(done),
-        differences, kept,
-        gr.Dropdown(names, value=names[0]), gr.Dropdown(names, value=names[-1]),
-        (pictures[names[0]], pictures[names[-1]]),
+
+def results() -> tuple[gr.Column, list[Any]]:
+    """Hidden until there are some: empty galleries would take a screen and say nothing."""
+    with gr.Column(visible=False) as shown:
+        pictures = _gallery("Results", "results")
+        figures = gr.HTML(elem_classes="figures", elem_id="figures")
+        with gr.Row():
+            left = gr.Dropdown([], label="Slider, left", elem_id="left")
+            right = gr.Dropdown([], label="Slider, right", elem_id="right")
+        slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
+        apart = _gallery("Difference to the dense result ×3", "apart")
+    kept = gr.State({}, time_to_live=KEPT_SECONDS)
+    for side in (left, right):
+        side.input(slide, [kept, left, right], slider, api_name=False)
+    return shown, [pictures, figures, apart, kept, left, right, slider]
+
+
+def _gallery(label: str, name: str) -> gr.Gallery:
+    return gr.Gallery(
+        label=label, columns=4, height=380, object_fit="contain", format="png", interactive=False, elem_id=name,
+        buttons=["download", "fullscreen"],
     )  # fmt: skip
 
 
-def _file(picture: Image, name: str, folder: Path) -> str:
-    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}-{uuid.uuid4().hex[:8]}.png"
-    write_image(path, picture)
-    return str(path)
-
-
-def table(done: Sequence[Fitting]) -> str:
-    """The figures as a table in HTML."""
-    heads = ("recipe", "runtime", "latency (ms)", "size (MiB)", "difference to dense (levels of 255)", "garment SSIM")
-    rows = [
-        (
-            one.recipe.name, one.recipe.runtime, f"{one.latency_ms:.1f}", f"{one.recipe.size_mib:.1f}",
-            "–" if one.apart is None else f"{one.apart:.2f}",
-            "–" if one.recipe.quality is None else f"{one.recipe.quality:.3f} on the test pairs",
-        )
-        for one in done
-    ]  # fmt: skip
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
-        for first, *rest in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _canvas(garment: Image | None) -> dict[str, Any] | None:
-    """The garment to paint on, with nothing painted yet."""
-    return None if garment is None else {"background": canvas_of(garment), "layers": [], "composite": None}
-
-
-def _slide(kept: dict[str, Image], left: str | None, right: str | None) -> tuple[Image, Image] | None:
-    return (kept[left], kept[right]) if left in kept and right in kept else None
+def _canvas(photo: Image | None) -> dict[str, Any] | None:
+    """The photo to paint on, with nothing painted yet."""
+    return None if photo is None else {"background": canvas_of(photo), "layers": [], "composite": None}

@@ -1,21 +1,26 @@
-"""The shipped network, deployed dense and in INT8: ``python -m vtoncompress.demo.prepare STORE``.
+"""Shipped networks, deployed dense and in INT8: ``python -m vtoncompress.demo.prepare STORE``.
 
-In a process of its own, so that the one that serves stays free of torch. Prints a line a recipe: name, tab, folder.
+In a process of its own, so that the one that serves stays free of torch. Prints a line a recipe: name, ``dense`` or
+``compressed``, and folder, with tabs between.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vtoncompress.demo.recipe import Recipe, open_recipe
 from vtoncompress.deployment import FILES
 from vtoncompress.record import ROOT
+from vtoncompress.shipped import FOLDER as WEIGHTS
 from vtoncompress.store import Store
 
-SHIPPED = {"shipped, float32": [], "shipped, INT8": ["quantization=nncf_ptq"]}
-DENSE = "shipped, float32"
+CONF = ROOT / "conf"
+PRECISIONS = {"float32": "none", "INT8": "nncf_ptq"}
+DENSE = "float32"
 
 
 def prepare(store: Path) -> list[Recipe]:
@@ -27,25 +32,46 @@ def prepare(store: Path) -> list[Recipe]:
     command = [sys.executable, "-m", "vtoncompress.demo.prepare", str(store)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise ValueError("the shipped network can't be deployed, for the reason above")
-    lines = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
-    return [open_recipe(name, Path(folder), name == DENSE) for name, folder in lines]
+        raise ValueError("the shipped networks can't be deployed, for the reason above")
+    lines = (line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2)
+    return [open_recipe(name, Path(folder), kind == "dense") for name, kind, folder in lines]
 
 
 def main(store: Path) -> None:
     """Build what is missing and print where all of it is."""
-    from hydra import compose, initialize_config_dir
+    from hydra import initialize_config_dir
 
     from vtoncompress.pipeline import plan
-    from vtoncompress.sweep import complete
 
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for name, overrides in SHIPPED.items():
-            options = [f"store={store}", "name=demo", "variant=demo", *overrides]
-            cfg = compose("config", options, return_hydra_config=True)
-            config = complete(cfg, cfg.hydra.runtime.choices, 0)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for name, precision, config in configs(store):
             artifact, _ = plan(config).deployment.build(Store(store))
-            print(name, artifact.path / FILES, sep="\t", flush=True)
+            kind = "dense" if precision == DENSE else "compressed"
+            print(f"{name}, {precision}", kind, artifact.path / FILES, sep="\t", flush=True)
+
+
+def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(model, precision, complete config) of every model whose weights are shipped, in the precisions that it can have.
+
+    Within Hydra's ``initialize``.
+    """
+    from hydra import compose
+
+    from vtoncompress.sweep import check, complete
+
+    for name in sorted(path.stem for path in (CONF / "model").glob("*.yaml")):
+        for precision, mode in PRECISIONS.items():
+            options = [f"model={name}", f"store={store}", "name=demo", "variant=demo", f"quantization={mode}"]
+            cfg = compose("config", options, return_hydra_config=True)
+            if cfg.model.checkpoint is None or not (WEIGHTS / cfg.model.checkpoint).is_dir():
+                break
+            try:
+                check(cfg)
+            except ValueError:
+                if precision == DENSE:
+                    raise
+                continue  # a precision that this network can't have
+            yield name, precision, complete(cfg, cfg.hydra.runtime.choices, 0)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vtoncompress.delivery import DEPLOYMENT
 from vtoncompress.deployment import FILES, read_manifest
+from vtoncompress.export.base import Runtime
+from vtoncompress.export.stepwise import read_call
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Store
 
 MEBI = 2**20
+OPTIONS = ("steps", "guidance", "seed")
+"""Of a sampler, what a visitor may choose."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Recipe:
         size_mib: of all its files.
         dense: whether nothing of it was compressed.
         quality: garment SSIM as measured; None where it was not.
+        inputs: names of what it looks at, see :class:`vtoncompress.export.base.Runtime`.
+        sampling: ``steps``, ``guidance`` and ``seed`` of its own, of a network that paints in steps; None of others.
     """
 
     name: str
@@ -35,6 +41,8 @@ class Recipe:
     size_mib: float
     dense: bool
     quality: float | None = None
+    inputs: tuple[str, ...] = tuple(Runtime.inputs)
+    sampling: Mapping[str, float] | None = None
 
 
 def from_results(results: Path, store: Store, names: Sequence[str] | None = None) -> list[Recipe]:
@@ -76,4 +84,7 @@ def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | N
     manifest = read_manifest(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MEBI
     measured = manifest.measured.get("ssim_garment") if quality is None else quality
-    return Recipe(name, folder, manifest.model, manifest.runtime, size, dense, measured)
+    call = read_call(folder)
+    sampling = None if call is None else {option: call[option] for option in OPTIONS}
+    inputs = tuple(manifest.inputs) or tuple(Runtime.inputs)
+    return Recipe(name, folder, manifest.model, manifest.runtime, size, dense, measured, inputs, sampling)

@@ -14,13 +14,14 @@ from vtoncompress.demo.fitting import FittingRoom
 from vtoncompress.demo.prepare import prepare
 from vtoncompress.demo.recipe import Recipe, from_results, open_recipe
 from vtoncompress.demo.upload import Limits
+from vtoncompress.masking.base import Masker
 from vtoncompress.store import Store
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def offered(config: Mapping[str, Any]) -> list[Recipe]:
-    """The recipes that the config names: exported folders, rows of results, the shipped network where there is none.
+    """The recipes that the config names: exported folders, rows of results, shipped networks where there is none.
 
     Raises:
         ValueError: a folder that can't be opened, or an experiment without records.
@@ -30,20 +31,21 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
     rows = from_results(Path(config["results"]), store, config["experiments"])
     found = [*exported, *rows]
     if config["shipped"] or not found:
-        print("the shipped network: deploying it where the store lacks it, a minute or two once", flush=True)
+        print("the shipped networks: deploying them where the store lacks it, a minute or two once", flush=True)
         found += prepare(store.root)
     return found
 
 
 @contextmanager
 def serving(
-    recipes: Sequence[Recipe], limits: Limits, host: str, port: int | None, threads: int | None
+    recipes: Sequence[Recipe], limits: Limits, masker: Masker, host: str, port: int | None, threads: int | None
 ) -> Iterator[str]:
     """Serve within the ``with``; gives the page's address. All that visitors sent is removed at its end.
 
     Args:
         recipes: what is offered.
         limits: of uploads and visits.
+        masker: finds where a person is painted anew, for networks that need to know and visitors who paint no mask.
         host: address to listen on.
         port: None for a free one.
         threads: CPU threads of a call; None for the runtime's own choice.
@@ -62,7 +64,7 @@ def serving(
 
         examples = Path(folder) / "examples"
         examples.mkdir()
-        page = build(FittingRoom(recipes, threads), limits, write_examples(examples))
+        page = build(FittingRoom(recipes, threads), limits, masker, write_examples(examples))
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
         # The default theme would ask for fonts elsewhere, and its orange is too light for white letters.
         theme = gr.themes.Default(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])

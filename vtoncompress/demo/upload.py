@@ -22,7 +22,8 @@ class Limits:
         megapixels: of a picture.
         queue: visits that wait or run; the next one is told to come again.
         concurrency: visits at once.
-        seconds: of one visit, after which no further recipe is begun.
+        seconds: of one visit, after which no further recipe or step is begun.
+        steps: of a network that paints in steps.
     """
 
     upload_mb: float
@@ -30,9 +31,10 @@ class Limits:
     queue: int
     concurrency: int
     seconds: float
+    steps: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("upload_mb", "megapixels", "queue", "concurrency", "seconds"):
+        for name in ("upload_mb", "megapixels", "queue", "concurrency", "seconds", "steps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"limits.{name}={getattr(self, name)}: use more than 0")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -52,6 +52,23 @@ class Runtime(ABC):
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
         """What each layer takes, a mean over calls with these inputs; None where this runtime doesn't count it."""
+        return None
+
+    def sampled(
+        self, options: Mapping[str, Any], told: Callable[[int, int], None]
+    ) -> Callable[[Tensors], Tensors] | None:
+        """A call that makes its picture in steps by other options of its sampler, of those that it was exported with.
+
+        Args:
+            options: of :class:`vtoncompress.sampling.base.Sampling`: ``steps``, ``guidance``, ``seed``.
+            told: after each step how many are done, of how many; what it raises ends the call.
+
+        Returns:
+            None where a picture is made in one go.
+
+        Raises:
+            ValueError: an option out of range.
+        """
         return None
 
     @abstractmethod

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vtoncompress.export.base import Runtime, Tensors
-from vtoncompress.sampling.base import Array
-from vtoncompress.sampling.call import paint, recall
+from vtoncompress.sampling.base import Array, Sampling
+from vtoncompress.sampling.call import Step, paint, recall, varied
 
 if TYPE_CHECKING:
     from vtoncompress.model.base import TryOnModel
@@ -72,11 +72,19 @@ class StepwiseRuntime(Runtime):
         self._pictures = 1 if self._sampling.guidance == 1 else 2
 
     def __call__(self, inputs: Tensors) -> Tensors:
+        return self._paint(inputs, self._sampling, None)
+
+    def sampled(self, options: Mapping[str, Any], told: Step) -> Callable[[Tensors], Tensors]:
+        sampling = varied(self._schedule, self._sampling, options)
+        return lambda inputs: self._paint(inputs, sampling, told)
+
+    def _paint(self, inputs: Tensors, sampling: Sampling, told: Step | None) -> Tensors:
         if missing := [name for name in self.inputs if name not in inputs]:
             raise ValueError(f"this network needs {missing[0]}, which these pairs lack: give them masks, or others")
         seeds = [int(seed) for seed in inputs["seeds"]] if "seeds" in inputs else None
         person, garment, mask = (inputs[name] for name in self.inputs)
-        return {"image": paint(self, self._schedule, self._sampling, person, garment, mask, seeds)}
+        networks = _Doubled(self) if self._pictures == 2 and sampling.guidance == 1 else self
+        return {"image": paint(networks, self._schedule, sampling, person, garment, mask, seeds, told)}
 
     def encode(self, picture: Array) -> Array:
         """See :class:`vtoncompress.sampling.call.Networks`."""
@@ -108,6 +116,16 @@ class StepwiseRuntime(Runtime):
             "stored_parts": {**stored, "whole": sum(stored.values())},
             "sampling": {"sampler": type(self._sampling).__name__, **self._sampling.arguments()},
         }
+
+
+class _Doubled:
+    """Networks of a guided call in one that is not: the UNet's graph sees two pictures, and gets the same one twice."""
+
+    def __init__(self, runtime: StepwiseRuntime) -> None:
+        self.encode, self.decode, self._runtime = runtime.encode, runtime.decode, runtime
+
+    def predict(self, latents: Array, timestep: int) -> Array:
+        return self._runtime.predict(np.concatenate([latents, latents]), timestep)[: len(latents)]
 
 
 def _singles(array: Array) -> Iterable[Array]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
+from vtoncompress.sampling.call import recall, varied
 
 
 class TorchRuntime(Runtime):
@@ -38,6 +41,20 @@ class TorchRuntime(Runtime):
     def __call__(self, inputs: Tensors) -> Tensors:
         outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
         return {name: value.numpy() for name, value in outputs.items()}
+
+    def sampled(
+        self, options: Mapping[str, Any], told: Callable[[int, int], None]
+    ) -> Callable[[Tensors], Tensors] | None:
+        if not isinstance(self._model, StepwiseModel):
+            return None
+        model = copy.copy(self._model)  # with the same weights
+        model.set_sampling(varied(*recall(self._model.call() or {}), options))
+
+        def call(inputs: Tensors) -> Tensors:
+            outputs = model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs}, told=told)
+            return {name: value.numpy() for name, value in outputs.items()}
+
+        return call
 
     def describe(self) -> dict[str, Any]:
         precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"

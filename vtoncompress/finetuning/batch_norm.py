@@ -13,8 +13,9 @@ from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.model.base import TryOnModel
 
 PIXELS = 64 * 128 * 96
-"""Of the pictures in a batch. The deepest features of a 128x96 picture are a few pixels: 16 of those give statistics that
-cost a pruned network .016 to .035 of garment SSIM against 64 or 256, and the dense one .009 (docs/training.md)."""
+"""Of the pictures in a batch. The deepest features of a 128x96 picture are a few pixels: statistics of 16 such pictures
+cost a pruned network .016 to .035 of garment SSIM against those of 64 or 256, and the dense one .009
+(docs/training.md)."""
 LEAST = 16
 """Pictures in a batch, however large they are."""
 

@@ -17,6 +17,7 @@ from accelerate.utils import DistributedDataParallelKwargs, broadcast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from vtoncompress.finetuning.curve import Curve
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.passing import split
@@ -105,8 +106,8 @@ class TrainingLoop:
         main one writes it.
 
         Returns:
-            What a record should know: steps, processes, final terms of the loss (means over the last tenth), and the
-            objective's own record. Seconds are not among them.
+            What a record should know: steps, processes, final terms of the loss (means over the last tenth), their
+            ``curve``, and the objective's own record. Seconds are not among them.
 
         Raises:
             FloatingPointError: the loss is not finite.
@@ -131,7 +132,7 @@ class TrainingLoop:
         optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.schedule.factor(step, steps))
         identity = self._identity(objective, data, accelerator.num_processes)
-        state = TrainingState(folder / "training.pt", identity, model, optimizer, scheduler)
+        state = TrainingState(folder / "training.pt", identity, model, optimizer, scheduler, Curve(steps))
         start_tracker(accelerator, folder, identity)
         self._train(accelerator, objective, state, data, steps)
         end_tracker(accelerator)
@@ -139,11 +140,11 @@ class TrainingLoop:
             objective.reestimate(data, self.batch_norm_pairs)
         broadcast(list(model.buffers()))
         model.eval().to("cpu")
-        means = {
-            name if name in objective.told else f"loss_{name}": float(np.mean(values))
-            for name, values in state.recent.items()
-        }
-        return {"steps": steps, "processes": accelerator.num_processes, **means, **objective.record}
+        names = {name: name if name in objective.told else f"loss_{name}" for name in state.recent}
+        means = {names[name]: float(np.mean(values)) for name, values in state.recent.items()}
+        curve = {names.get(name, name): points for name, points in state.curve.points().items()}
+        told = {"steps": steps, "processes": accelerator.num_processes, **means, "curve": curve}
+        return {**told, **objective.record}
 
     def _train(
         self, accelerator: Accelerator, objective: Objective, state: TrainingState, data: Sequence[Any], steps: int
@@ -172,6 +173,7 @@ class TrainingLoop:
                 state.scheduler.step()
                 for name, value in means.items():
                     state.recent[name] = [*state.recent.get(name, []), value][-max(1, steps // 10) :]
+                state.curve.add(step, means)
                 accelerator.log(means, step)
                 progress.step({name: float(np.mean(values[-50:])) for name, values in state.recent.items()})
                 if (step + 1) % self.checkpoint_every == 0 and step + 1 < steps and accelerator.is_main_process:

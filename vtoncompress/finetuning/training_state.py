@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from vtoncompress.finetuning.curve import Curve
 from vtoncompress.model.base import Network
 
 
@@ -26,7 +27,8 @@ class TrainingState:
         path: of the file; its folder is made when it is first written.
         identity: what a run must share with the one that it goes on from, as JSON values.
         model, optimizer, scheduler: as they are used; saved and loaded in place.
-        recent: the last values of each term of the loss.
+        curve: how the terms of the loss fell.
+        recent: the last values of each of them.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class TrainingState:
     model: Network
     optimizer: Optimizer
     scheduler: LRScheduler
+    curve: Curve
     recent: dict[str, list[float]] = field(default_factory=dict)
 
     def save(self, step: int) -> None:
@@ -46,6 +49,7 @@ class TrainingState:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": {"last_epoch": self.scheduler.last_epoch},
             "recent": self.recent,
+            "curve": self.curve.state(),
         }
         unfinished = self.path.with_suffix(".new")
         with unfinished.open("wb") as file:
@@ -71,6 +75,7 @@ class TrainingState:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.last_epoch = state["scheduler"]["last_epoch"]
         self.recent.update(state["recent"])
+        self.curve.restore(state.get("curve", {}))  # older files have none
         return int(state["step"])
 
     def _check(self, saved: Mapping[str, Any]) -> None:

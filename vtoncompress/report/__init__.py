@@ -5,6 +5,7 @@ frontier        per protocol, the rows that no other beats in quality and one co
 pareto          those as a figure, dominating rows named
 published       figures of papers in figures of their own: another protocol, never on our axes
 ratio           quality over the share that was pruned, a figure a scope
+training        losses over the steps of a sweep's trainings
 time_spent      seconds of every stage, and multiply-accumulates of every part of the network
 sensitivity     what ``results/sensitivity`` and ``results/quantization_sensitivity`` say of the same network
 pictures        person, garment, dense result, this result and their difference: a typical and the worst pair

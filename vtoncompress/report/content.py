@@ -18,6 +18,7 @@ from vtoncompress.report.ratio import draw_ratios
 from vtoncompress.report.sensitivity import Sensitivity, read_sensitivity
 from vtoncompress.report.table import Sortable, to_sortable
 from vtoncompress.report.time_spent import draw_parts, draw_stages
+from vtoncompress.report.training import draw_training
 from vtoncompress.summary import find_dense, summarise
 from vtoncompress.table import Table, to_tables
 
@@ -43,28 +44,41 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """A sentence on which recipe to take; it begins with the name of ``variant``, where it is about one."""
+
+    variant: str | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """One protocol; ``frontiers`` are (figure, published figure of the same cost or None)."""
+    """One protocol; ``published`` are figures of others, over the same costs."""
 
     table: Sortable
     choices: list[Choice]
-    frontiers: list[tuple[Drawing, Published | None]]
+    frontiers: list[Drawing]
+    published: list[Published]
     ratios: list[Drawing]
-    times: list[Drawing]
+    trainings: list[Drawing]
+    stages: Drawing | None
+    parts: Drawing | None
     galleries: list[Gallery]
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
-        yield from (drawing for drawing, _ in self.frontiers)
-        yield from (*self.ratios, *self.times)
+        yield from (*self.frontiers, *(one.drawing for one in self.published), *self.ratios, *self.trainings)
+        yield from (one for one in (self.stages, self.parts) if one is not None)
 
 
 @dataclass(frozen=True)
 class Content:
-    """A page; ``pairs`` are of a comparison alone."""
+    """A page; ``pairs`` are of a comparison alone, where ``records`` bear their experiment's name."""
 
     title: str
-    summary: list[str]
+    lead: str
+    records: list[Record]
+    summary: list[Advice]
     sections: list[Section]
     sensitivity: list[Sensitivity]
     machines: list[tuple[str, list[str]]]
@@ -77,7 +91,6 @@ class Content:
         found: dict[str, Drawing] = {}
         for section in self.sections:
             found |= {one.name: one for one in section.drawings()}
-            found |= {beside.drawing.name: beside.drawing for _, beside in section.frontiers if beside is not None}
         yield from found.values()
 
 
@@ -97,12 +110,13 @@ def gather(experiments: Sequence[Experiment]) -> Content:
             shown = one if len(experiments) == 1 else _named(one, experiment.folder.name)
             home[shown.variant] = (experiment, one)
             records.append(shown)
-    published = {one.cost: one for one in draw_published()}
     tables = [table for table in to_tables(records) if any(one.role == "variant" for one in table.records)]
-    sections = [_section(table, home, published, len(tables) > 1) for table in tables]
+    sections = [_section(table, home, len(tables) > 1) for table in tables]
     return Content(
         " and ".join(names),
-        [] if len(experiments) > 1 else summarise(records),
+        _lead(records),
+        records,
+        [] if len(experiments) > 1 else _advice(records),
         sections,
         read_sensitivity(experiments[0].folder.parent, records),
         machines(records),
@@ -112,14 +126,25 @@ def gather(experiments: Sequence[Experiment]) -> Content:
     )
 
 
+def _lead(records: Sequence[Record]) -> str:
+    """What the page is about, for who has never seen one."""
+    variants = [one for one in records if one.role == "variant"]
+    models = dict.fromkeys(one.model for one in variants if one.model)
+    return f"{len(variants)} variants of {', '.join(models) or 'a network'}: what each costs, and what it still paints."
+
+
+def _advice(records: Sequence[Record]) -> list[Advice]:
+    names = {one.variant for one in records}
+    told = [(line.partition(":"), line) for line in summarise(records)]
+    return [Advice(name, rest.strip()) if name in names else Advice(None, line) for (name, _, rest), line in told]
+
+
 def _named(record: Record, experiment: str) -> Record:
     name = f"{experiment}.{record.variant}"[:120]
     return replace(record, variant=name, details={**record.details, "experiment": experiment})
 
 
-def _section(
-    table: Table, home: dict[str, tuple[Experiment, Record]], published: dict[str, Published], several: bool
-) -> Section:
+def _section(table: Table, home: dict[str, tuple[Experiment, Record]], several: bool) -> Section:
     group = table.records
     prefix = f"{group[0].protocol}_{_place(group)}_" if several else ""
     found = frontiers(group)
@@ -128,12 +153,12 @@ def _section(
     return Section(
         to_sortable(table, best),
         [Choice(one, marks[one.variant], _figures(one)) for one in best],
-        [
-            (draw_frontier(one, group, marks, f"{prefix}pareto_{one.cost.key}"), published.get(one.cost.key))
-            for one in found
-        ],
+        [draw_frontier(one, group, marks, f"{prefix}pareto_{one.cost.key}") for one in found],
+        [one for one in draw_published() if one.cost in {frontier.cost.key for frontier in found}],
         draw_ratios(group, prefix),
-        [one for one in (draw_stages(group, prefix), draw_parts(best or group, prefix)) if one is not None],
+        draw_training(group, prefix),
+        draw_stages(group, prefix),
+        draw_parts(best or group, prefix),
         [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vtoncompress.fingerprint import code_hash, files_hash
+from vtoncompress.picture_grid import CHOSEN
 from vtoncompress.picture_grid import FOLDER as PICTURES
 from vtoncompress.published.mapping import FOLDER as PUBLISHED
 from vtoncompress.record import FOLDER as RECORDS
@@ -39,7 +40,8 @@ def _of(folder: Path) -> list[str]:
 
 def _files(folder: Path) -> Iterator[Path]:
     yield from (folder / RECORDS).glob("[!.]*.json")
-    yield from (folder / PICTURES).glob("[!.]*.png")
+    for pictures in (folder / PICTURES, folder / PICTURES / CHOSEN):
+        yield from pictures.glob("[!.]*.png")
     beside = [
         folder / COMMAND,
         *(folder.parent / kind / f"{kind}{end}" for kind in KINDS for end in (".csv", ".md", ".svg")),

@@ -3,7 +3,12 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
-  const key = (row, column) => row.cells[column]?.dataset.key ?? "";
+  // Why a row failed is told over several columns.
+  const cellAt = (row, column) => {
+    let end = 0;
+    return [...row.cells].find((cell) => (end += cell.colSpan) > column);
+  };
+  const key = (row, column) => cellAt(row, column)?.dataset.key ?? "";
   const compare = (one, other) => {
     if (one === "" || other === "") return (one === "") - (other === "");
     const difference = Number(one) - Number(other);

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from vtoncompress.report.content import Content
 from vtoncompress.report.origin import config_of
-from vtoncompress.report.pictures import TITLES
 
 FOLDER = Path(__file__).parent
 
@@ -30,7 +29,6 @@ def render(content: Content, made_of: str) -> str:
     return environment.get_template("page.html.j2").render(
         content=content,
         made_of=made_of,
-        titles=TITLES,
         config_of=config_of,
         svg=lambda drawing: Markup(drawing.inline),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),

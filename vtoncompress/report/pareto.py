@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured
-from vtoncompress.report.drawing import COLOURS, HEIGHT, MARKERS, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, SMALL, Drawing, draw, legend
 from vtoncompress.report.frontier import Frontier
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ NAMED = 12
 """More names than that are in the table alone."""
 NEAR = 0.6
 """A reference is drawn where it is no further from the rows than this share of their range."""
-LINE = 0.17  # inches of one line of the legend
 
 
 def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[str, str], name: str) -> Drawing:
@@ -36,7 +35,7 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
             rows = [one for one in frontier.records if _kind(one) == kind]
             axes.scatter(
                 [frontier.cost.value(one) for one in rows], [frontier.quality.value(one) for one in rows],
-                c=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], s=28,
+                c=_look(index)[0], marker=_look(index)[1], s=34,
                 urls=[f"#row-{one.variant}" for one in rows], zorder=3,
             )  # fmt: skip
         axes.plot(
@@ -47,15 +46,20 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
             axes.annotate(marks, place, (4, 4), textcoords="offset points", weight="bold")
         _references(axes, frontier.quality, group)
         axes.set(xlabel=frontier.cost.label, ylabel=frontier.quality.label)
-        axes.margins(x=0.08)
+        axes.margins(x=0.12)
         shapes = [
-            Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], linestyle="", label=kind)
-            for i, kind in enumerate(kinds)
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=kind)
+            for (colour, marker), kind in zip(map(_look, range(len(kinds))), kinds, strict=True)
         ]
         names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
         legend(axes, [*shapes, *names])
 
     return draw(name, title, paint, HEIGHT + LINE * (len(named) + len(set(map(_kind, frontier.records)))))
+
+
+def _look(index: int) -> tuple[str, str]:
+    """Colour and marker; both together come again after 49."""
+    return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
 def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:
@@ -97,5 +101,5 @@ def _references(axes: Axes, quality: Axis, group: Sequence[Record]) -> None:
             told = {"oracle": "true flow (oracle)", "pasted": "garment pasted", "unchanged": "person unchanged"}
             axes.text(
                 0.99, value, told.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
-                fontsize=7, color="#555555",
+                fontsize=SMALL, color="#555555",
             )  # fmt: skip

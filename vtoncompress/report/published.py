@@ -10,29 +10,35 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.published.figures import Figures, read_figures
 from vtoncompress.published.mapping import FOLDER
 from vtoncompress.report.axes import COSTS, Axis
-from vtoncompress.report.drawing import COLOURS, HEIGHT, MARKERS, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, SMALL, Drawing, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILE = "plots.yaml"
-LINE = 0.17
 
 
 @dataclass(frozen=True)
 class Published:
-    """One figure with what has to be said of it: sources, and what is wrong with them."""
+    """One figure: a protocol over one of our costs, with who printed it, and what recomputing found wrong."""
 
     cost: str
     drawing: Drawing
-    notes: tuple[str, ...]
+    source: str
+    errata: tuple[str, ...]
 
 
 @cache  # they are the same for every page
 def draw_published(folder: Path = FOLDER) -> list[Published]:
-    """A figure for each of our costs that a table of ``folder``/plots.yaml has; none where there is no such file."""
+    """A figure for each protocol of the tables in ``folder``/plots.yaml and each cost; none without that file."""
     tables = _read(folder)
-    return [_draw(cost, mine) for cost in COSTS if (mine := [one for one in tables if cost.key in one[0]["costs"]])]
+    protocols = dict.fromkeys(str(told["protocol"]) for told, _ in tables)
+    return [
+        _draw(cost, protocol, mine)
+        for protocol in protocols
+        for cost in COSTS
+        if (mine := [one for one in tables if one[0]["protocol"] == protocol and cost.key in one[0]["costs"]])
+    ]
 
 
 def _read(folder: Path) -> list[tuple[dict[str, Any], Figures]]:
@@ -44,7 +50,7 @@ def _read(folder: Path) -> list[tuple[dict[str, Any], Figures]]:
     return [(told, read_figures(folder, told["figures"])) for told in yaml.safe_load(path.read_text(encoding="utf-8"))]
 
 
-def _draw(cost: Axis, tables: list[tuple[dict[str, Any], Figures]]) -> Published:
+def _draw(cost: Axis, protocol: str, tables: list[tuple[dict[str, Any], Figures]]) -> Published:
     def paint(axes: Axes) -> None:
         from matplotlib.lines import Line2D
 
@@ -58,24 +64,24 @@ def _draw(cost: Axis, tables: list[tuple[dict[str, Any], Figures]]) -> Published
                 edgecolors=colour, s=28, zorder=3,
             )  # fmt: skip
             for x, y, name in points:
-                axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=6.5, color="#444444")
-            label = f"{figures.name.rpartition('.')[2]}: {column} as printed, {told['protocol']}"
+                axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=SMALL, color="#444444")
+            label = f"{figures.name.rpartition('.')[2]}: {column}"
             handles.append(
                 Line2D([], [], color=colour, marker=marker, markerfacecolor="none", linestyle="", label=label)
             )
         axes.set(
             xlabel=f"published {cost.key.rpartition('_ms_p50')[0] or cost.key}, as printed", ylabel="published FID"
         )
-        axes.set_title("another protocol: not to be compared with ours", loc="left", color="#a03000")
+        axes.set_title(f"another protocol ({protocol}): not comparable", loc="left", color="#a03000")
         axes.margins(x=0.18, y=0.12)
         legend(axes, handles)
 
-    title = f"Published FID over {cost.label}: another protocol, not to be compared"
-    notes = [f"{figures.name.partition('.')[0]}: {figures.source}." for _, figures in tables]
-    notes += [
+    title = f"Published FID over {cost.label}: another protocol, {protocol}, not to be compared"
+    errata = [
         f"{figures.name.rpartition('.')[2]}: {figures.errata[str(number)]}"
         for told, figures in tables
         for number in told.get("errata", {}).get(cost.key, ())
     ]
-    drawing = draw(f"published_{cost.key}", title, paint, HEIGHT + LINE * len(tables))
-    return Published(cost.key, drawing, tuple(dict.fromkeys(notes)))
+    drawing = draw(f"published_{protocol}_{cost.key}", title, paint, HEIGHT + LINE * len(tables))
+    sources = dict.fromkeys(figures.source for _, figures in tables)
+    return Published(cost.key, drawing, "; ".join(sources), tuple(dict.fromkeys(errata)))

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured, quality_of
-from vtoncompress.report.drawing import COLOURS, HEIGHT, MARKERS, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, Drawing, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LINE = 0.17
 UNTUNED = "no fine-tuning"
 
 

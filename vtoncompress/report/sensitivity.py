@@ -60,7 +60,7 @@ def _read(folder: Path, of: str) -> Sensitivity | None:
         return None
     largest = max(float(row.get("ratio") or 0) for row in rows)
     losses = [
-        (str(row.get("group") or row.get("name")), float(row["ssim_garment_loss"]))
+        (str(row.get("group") or row.get("name")), round(float(row["ssim_garment_loss"]), 4) + 0.0)  # no -0.0
         for row in rows
         if float(row.get("ratio") or 0) == largest
     ]

@@ -43,6 +43,7 @@ class Sortable:
     Attributes:
         choices: groups that tell rows apart, as columns.
         headers: of the numbers.
+        first: how many of these come before the choices, being what a recipe is chosen by.
         filters: group -> its values, of what tells rows apart.
         constant: group -> the value that all variants share.
     """
@@ -51,6 +52,7 @@ class Sortable:
     rows: list[Row]
     choices: list[str]
     headers: list[str]
+    first: int
     filters: dict[str, list[str]]
     constant: dict[str, str]
     notes: list[str] = field(default_factory=list)
@@ -77,6 +79,7 @@ def to_sortable(table: Table, best: Sequence[Record]) -> Sortable:
     ]  # fmt: skip
     return Sortable(
         table.title, rows, choices, [table.columns[place].header for place in order],
+        sum(column.key in FIRST for column in table.columns),
         {group: values[group] for group in GROUPS if len(values[group]) > 1},
         {group: value for group, value in shared.items() if value and not varied[group]},
         [*table.captions, *table.notes],

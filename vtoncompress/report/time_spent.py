@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
-from vtoncompress.report.drawing import COLOURS, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, SMALL, Drawing, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ BUILT = "built_seconds"
 """In a record's details: seconds of each of its stages, by address, whenever it was built."""
 WHOLE = "whole"
 """Among the parts in a record's details, the sum of all; vtoncompress.metric.cost has it, and torch with it."""
-BAR = 0.24  # inches
+BAR = 0.27  # inches
 SHOWN = 16
 
 
@@ -40,7 +40,7 @@ def draw_stages(records: Sequence[Record], prefix: str) -> Drawing | None:
     def paint(axes: Axes) -> None:
         names = list(total)[::-1]
         bars = axes.barh(names, [total[name] for name in names], color=COLOURS[0])
-        axes.bar_label(bars, [f" {total[name]:.1f} s" for name in names], fontsize=8)
+        axes.bar_label(bars, [f" {total[name]:.1f} s" for name in names], fontsize=SMALL)
         axes.set(xlabel="seconds, what rows share counted once")
         axes.margins(x=0.15)
 

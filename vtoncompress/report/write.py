@@ -11,6 +11,7 @@ from vtoncompress.record import Record, read_all, write_text
 from vtoncompress.report.content import Experiment, gather
 from vtoncompress.report.freshness import digest, is_fresh
 from vtoncompress.report.page import render
+from vtoncompress.table import write_tables
 
 PAGE = "report.html"
 FIGURES = "figures"
@@ -26,7 +27,7 @@ def write_report(folder: Path, records: Sequence[Record]) -> Path:
 
 
 def write_comparison(results: Path, names: Sequence[str]) -> Path:
-    """Write a page on two experiments of ``results`` to ``results``/compared/A+B and return it.
+    """Write a page on two experiments of ``results``, and their tables, to ``results``/compared/A+B; return the page.
 
     Raises:
         ValueError: not two names, or one that has no records.
@@ -47,6 +48,8 @@ def _write(experiments: Sequence[Experiment], folder: Path) -> Path:
     if is_fresh(page, made_of) and figures.is_dir():
         return page
     content = gather(experiments)
+    if len(experiments) > 1:  # a single one has tables already
+        write_tables(content.records, folder)
     figures.mkdir(parents=True, exist_ok=True)
     written = set()
     for drawing in content.drawings():

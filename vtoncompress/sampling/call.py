@@ -78,6 +78,14 @@ def paint(
     return lay_over(person, image, agnostic_mask) if sampling.repaint else image
 
 
+def varied(schedule: NoiseSchedule, sampling: Sampling, options: Mapping[str, Any]) -> Sampling:
+    """The same sampler with some options changed. ValueError where one is out of range or not the schedule's."""
+    kind: Any = type(sampling)
+    changed: Sampling = kind(**{**sampling.arguments(), **options})
+    changed.timesteps(schedule)
+    return changed
+
+
 def describe(schedule: NoiseSchedule, sampling: Sampling) -> dict[str, Any]:
     """What :func:`recall` makes the same two of, as JSON values."""
     kind = type(sampling)

@@ -6,6 +6,6 @@ finetuning   checkpoint, training data, a teacher's checkpoint  -> checkpoint
 calibration  training data                                      -> inputs that ranges are found by
 quantization checkpoint, inputs, training data, a teacher       -> checkpoint, for modes of the torch module
 deployment   checkpoint, inputs, quantization, export, gate     -> the runtime's files
-quality      files, test data, picture metrics                  -> numbers, pictures
+quality      files, test data, picture metrics, checkpoint      -> numbers, pictures beside the dense network's
 subject      files, checkpoints, cost, size and speed           -> numbers
 """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,25 @@ from hydra.utils import instantiate
 from vtoncompress.data.base import Pair, TryOnData
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.finetuning.progress import Progress
-from vtoncompress.metric.base import Batch, Measurement, Prediction, ReferencedMetric
+from vtoncompress.metric.base import Batch, Prediction, ReferencedMetric
+from vtoncompress.pair_error import PAIR_ERROR, error
 from vtoncompress.picture_grid import difference, write_grid
+from vtoncompress.stage.chosen_pairs import Paint, choose
+from vtoncompress.stage.measurements import write_measurements
 from vtoncompress.try_on import pair_tensors, to_image
 
-MEASUREMENTS, GRID = "measurements.json", "pictures.png"
+GRID, CHOSEN = "pictures.png", "chosen.png"
 BATCH = 32
 GRID_PAIRS = 6
 
 
-def make(config: Mapping[str, Any], deployed: Path, *folders: Path) -> None:
-    """Write ``measurements.json`` and ``pictures.png``.
+def make(config: Mapping[str, Any], deployed: Path, dense: Path, *folders: Path) -> None:
+    """Write ``measurements.json``, ``pictures.png`` and ``chosen.png``.
 
     Args:
-        config: ``data``, ``metric``.
-        deployed: the network.
+        config: ``data``, ``metric``, for a model in steps ``sampling``.
+        deployed: what is measured.
+        dense: checkpoint of the network before anything was done to it.
         folders: known features of the reference pictures, those of an extractor each, and last the artifact's own.
     """
     runtime = open_deployment(deployed / FILES).runtime
@@ -38,7 +40,15 @@ def make(config: Mapping[str, Any], deployed: Path, *folders: Path) -> None:
         flow = outputs.get("flow")
         return Prediction(to_image(outputs["image"]), None if flow is None else flow[0].transpose(1, 2, 0).copy())
 
-    measure(config, predict, folders[:-1], folders[-1])
+    measure(config, predict, folders[:-1], folders[-1], _open_dense(config, dense))
+
+
+def _open_dense(config: Mapping[str, Any], dense: Path) -> Paint:
+    from vtoncompress.export.torch import TorchRuntime
+    from vtoncompress.stage.sampling import load_sampled
+
+    runtime = TorchRuntime(load_sampled(dense, config))
+    return lambda pair: to_image(runtime(pair_tensors(pair))["image"])
 
 
 def make_reference(config: Mapping[str, Any], *folders: Path) -> None:
@@ -49,32 +59,42 @@ def make_reference(config: Mapping[str, Any], *folders: Path) -> None:
     measure(config, reference.predict, folders[:-1], folders[-1])
 
 
-def measure(config: Mapping[str, Any], predict: Callable[[Pair], Prediction], known: Sequence[Path], out: Path) -> None:
-    """Run ``predict`` over the data and write what the metrics found; memory does not grow with the pairs."""
+def measure(
+    config: Mapping[str, Any],
+    predict: Callable[[Pair], Prediction],
+    known: Sequence[Path],
+    out: Path,
+    dense: Paint | None = None,
+) -> None:
+    """Run ``predict`` over the data and write what the metrics found; memory does not grow with the pairs' pixels.
+
+    Where ``dense`` says what the dense network makes of a pair, two pairs are shown beside it, see
+    :mod:`vtoncompress.stage.chosen_pairs`.
+    """
     data: TryOnData = instantiate(config["data"])
     metrics = {name: instantiate(metric) for name, metric in config["metric"].items()}
     for metric in metrics.values():
         if isinstance(metric, ReferencedMetric):
             # Where none is of its extractor it looks at the persons itself.
             any(metric.refer_to(folder) for folder in known)
+    errors = []
     with Progress("test pairs", len(data)) as progress:
         pairs_left = iter(data)
         while pairs := list(islice(pairs_left, BATCH)):
             predictions = []
             for pair in pairs:
                 predictions.append(predict(pair))
+                if pair.truth is not None:
+                    errors.append(error(predictions[-1].image, pair.truth))
                 progress.step()
             batch = Batch(pairs, predictions)
             for metric in metrics.values():
                 metric.update(batch)
-    write_measurements({name: metric.compute() for name, metric in metrics.items()}, out)
+    found = {name: metric.compute() for name, metric in metrics.items()}
+    if dense is not None:
+        found[PAIR_ERROR] = choose(data, lambda pair: predict(pair).image, dense, errors, out / CHOSEN)
+    write_measurements(found, out)
     _write_pictures(islice(data, GRID_PAIRS), predict, out / GRID)
-
-
-def write_measurements(measurements: Mapping[str, Measurement], out: Path) -> None:
-    """``measurements.json``: metric name -> fields of its :class:`Measurement`."""
-    found = {name: asdict(measurement) for name, measurement in measurements.items()}
-    (out / MEASUREMENTS).write_text(json.dumps(found))
 
 
 def _write_pictures(pairs: Iterable[Pair], predict: Callable[[Pair], Prediction], path: Path) -> None:

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.metric.base import Subject
-from vtoncompress.stage.quality import write_measurements
+from vtoncompress.stage.measurements import write_measurements
 from vtoncompress.stage.sampling import load_sampled
 
 

@@ -15,7 +15,7 @@ from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
 from vtoncompress.model.cat_vton.unet import Denoiser, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
 from vtoncompress.sampling.base import Sampling
-from vtoncompress.sampling.call import describe, paint, recall
+from vtoncompress.sampling.call import Step, describe, paint, recall
 from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
@@ -78,15 +78,20 @@ class CatVTON(StepwiseModel):
         return Decoder(self.vae, self.latent_scale)
 
     def forward(
-        self, person: Tensor, garment: Tensor, agnostic_mask: Tensor, seeds: Sequence[int] | None = None
+        self,
+        person: Tensor,
+        garment: Tensor,
+        agnostic_mask: Tensor,
+        seeds: Sequence[int] | None = None,
+        told: Step | None = None,
     ) -> dict[str, Tensor]:
         """The whole call, without gradients; the loop over steps is the one that every runtime shares.
 
-        ``seeds``: one for each picture, instead of the sampler's.
+        ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step.
         """
         shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
         networks = EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), person.device)
-        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds)
+        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds, told)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(

@@ -1,0 +1,161 @@
+"""What happens after a visitor's click: from what was sent to what the page shows, step by step."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+
+from vtoncompress.data.base import Image
+from vtoncompress.demo.fitting import Fitting, FittingRoom, Wish
+from vtoncompress.demo.follow import Told, follow
+from vtoncompress.demo.mask import Painted, garment_mask, person_mask
+from vtoncompress.demo.upload import Limits
+from vtoncompress.image import write_image
+from vtoncompress.masking.base import Masker
+
+OUTPUTS = 9
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """A visitor's mistake becomes a line on the page."""
+    try:
+        yield
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+class Visit:
+    """Serves visits, one run each.
+
+    Args:
+        room: opens and runs the networks.
+        limits: of a visit.
+        masker: finds the person's place for the garment where none is painted.
+    """
+
+    def __init__(self, room: FittingRoom, limits: Limits, masker: Masker) -> None:
+        self.room, self.limits, self.masker = room, limits, masker
+
+    def run(
+        self,
+        person: Image | None,
+        garment: Image | None,
+        painted: Painted,
+        names: list[str],
+        painted_person: Painted = None,
+        steps: float | None = None,
+        guidance: float | None = None,
+        seed: float | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Put the garment on the person with every named recipe; gives the page's ``OUTPUTS``, the status first."""
+        if person is None or garment is None:
+            raise gr.Error("Send a photo of a person and one of a garment first.", print_exception=False)
+        if not names:
+            raise gr.Error("Choose at least one recipe.", print_exception=False)
+        with refusing(), TemporaryDirectory() as folder:
+            sampling = _sampling(steps, guidance, seed, self.limits)
+            looked_at = {name for one in names for name in self.room.recipes[one].inputs}
+            wish = Wish(
+                person, garment,
+                garment_mask(garment, painted) if "garment_mask" in looked_at else None,
+                person_mask(person, painted_person, self.masker) if "agnostic_mask" in looked_at else None,
+                sampling,
+            )  # fmt: skip
+            done: list[Fitting] = []
+            for event in follow(lambda told: self.room.fit(names, wish, self._in_time(told))):
+                if isinstance(event, Fitting):
+                    done.append(event)
+                    over = len(done) == len(names)
+                    yield (status("Done." if over else "", len(done), len(names)), *_shown(done, Path(folder)))
+                else:
+                    name, step, of = event
+                    line = f"{name}: step {step} of {of}" if of > 1 else f"{name}"
+                    share = step / of if len(done) < len(names) else 0.0
+                    yield (status(line, len(done) + share, len(names)), *[gr.skip()] * (OUTPUTS - 1))
+
+    def _in_time(self, told: Told) -> Told:
+        """As ``told``, but it ends a visit that takes too long."""
+        deadline = time.monotonic() + self.limits.seconds
+
+        def tell(recipe: str, done: int, steps: int) -> None:
+            if time.monotonic() > deadline:
+                raise ValueError(f"This took longer than {self.limits.seconds:g} s: choose fewer recipes or steps.")
+            told(recipe, done, steps)
+
+        return tell
+
+
+def status(line: str, done: float, recipes: int) -> str:
+    """How far a visit is, in HTML; ``done`` of the ``recipes``, and a line about the one that is running."""
+    text = f"{int(done)} of {recipes} recipes. {line}".strip()
+    return f'<p>{escape(text)}</p><progress aria-label="Recipes done" max="{recipes}" value="{done:.3f}"></progress>'
+
+
+def _sampling(steps: float | None, guidance: float | None, seed: float | None, limits: Limits) -> dict[str, float]:
+    if steps is None or guidance is None or seed is None:
+        return {}
+    if steps > limits.steps:
+        raise ValueError(f"{steps:g} steps are too many: choose at most {limits.steps}.")
+    return {"steps": int(steps), "guidance": float(guidance), "seed": int(seed)}
+
+
+def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
+    """Pictures as files of names of their own, which Gradio copies to where it forgets them in time.
+
+    Two visitors' equal arrays would be one file, that the one reads while it is written for the other.
+    """
+    pictures = {one.recipe.name: _file(one.picture, one.recipe.name, folder) for one in done}
+    names = list(pictures)
+    differences = [
+        (_file(one.difference, f"difference of {one.recipe.name}", folder), one.recipe.name)
+        for one in done
+        if one.difference is not None
+    ]
+    kept = {one.recipe.name: one.picture for one in done}
+    return (
+        gr.Column(visible=True), [(picture, name) for name, picture in pictures.items()], table(done),
+        differences, kept,
+        gr.Dropdown(names, value=names[0]), gr.Dropdown(names, value=names[-1]),
+        (pictures[names[0]], pictures[names[-1]]),
+    )  # fmt: skip
+
+
+def _file(picture: Image, name: str, folder: Path) -> str:
+    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}-{uuid.uuid4().hex[:8]}.png"
+    write_image(path, picture)
+    return str(path)
+
+
+def table(done: Sequence[Fitting]) -> str:
+    """The figures as a table in HTML."""
+    heads = ("recipe", "runtime", "latency (ms)", "size (MiB)", "difference to dense (levels of 255)", "garment SSIM")
+    rows = [
+        (
+            one.recipe.name, one.recipe.runtime, f"{one.latency_ms:.1f}", f"{one.recipe.size_mib:.1f}",
+            "–" if one.apart is None else f"{one.apart:.2f}",
+            "–" if one.recipe.quality is None else f"{one.recipe.quality:.3f} on the test pairs",
+        )
+        for one in done
+    ]  # fmt: skip
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def slide(kept: Mapping[str, Image], left: str | None, right: str | None) -> tuple[Image, Image] | None:
+    """The two results that the slider shows; None where they are forgotten by now."""
+    first, second = kept.get(left or ""), kept.get(right or "")
+    return None if first is None or second is None else (first, second)
