@@ -9,6 +9,7 @@ from typing import Any
 
 from vtoncompress import fingerprint
 from vtoncompress.environment import environment
+from vtoncompress.export.performance import LATENCY
 from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
@@ -78,7 +79,7 @@ def plan(cfg: Config) -> Plan:
             "subject", "vtoncompress.stage.subject:make",
             {
                 "data": few, "metric": {name: metric}, **_files("files", few), **_sampling(cfg),
-                **(timing(cfg["deployed_threads"]) if kind == "clock" else {}),
+                **(_clock(cfg) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
         )
@@ -213,6 +214,11 @@ def timing(threads: int | None) -> Config:
     """What a measured time depends on besides code and network."""
     machine = environment()
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
+
+
+def _clock(cfg: Config) -> Config:
+    performance = cfg.get("performance", LATENCY)
+    return timing(cfg["deployed_threads"]) | ({} if performance == LATENCY else {"performance": performance})
 
 
 def _sampling(cfg: Config) -> Config:

@@ -20,6 +20,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import fingerprint, row
+from vtoncompress.deployment import check_performance_of
 from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
@@ -73,6 +74,7 @@ def check(cfg: DictConfig) -> None:
     if config["on_failure"] not in ("continue", "stop"):
         raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
     choose_tracker(config["tracker"])
+    check_performance_of(config["export"]["_target_"].split(".")[-2], config["performance"])
     if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
         raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
     if not config.get("metric"):

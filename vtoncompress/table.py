@@ -64,6 +64,8 @@ SHOWN = (
     Column("latency_ms_p50", "p50 (ms)", 1),
     Column("fps", "FPS", 1),
     Column("speedup", "speedup (×)", 2),
+    Column("fps_batch8", "FPS, batch 8", 1),
+    Column("speedup_batch8", "speedup, batch 8 (×)", 2),
     Column("latency_ms_amortised_p50", "amortised p50 (ms)", 1),
     Column("speedup_amortised", "amortised speedup (×)", 2),
     Column("correlation_loop_ms", "loop (ms)", 1),

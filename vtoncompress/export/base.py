@@ -43,6 +43,11 @@ class Runtime(ABC):
         """The network's inputs by name, such as ``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask``
         (1, 1, H, W) in 0..1, or more than it takes -> named outputs."""
 
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """The outputs of a call with each of ``inputs``, in order, made as fast as this runtime can: one after another
+        where :meth:`describe` tells no other way under ``many``."""
+        return [self(one) for one in inputs]
+
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
         """A call that takes the inputs that ``fixed`` lacks, with what ``fixed`` decides alone computed now.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
 from vtoncompress.export.openvino_split import split
+from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
@@ -70,16 +71,29 @@ class OpenVINORuntime(Runtime):
         threads: null for all physical cores.
         cache: folder for the compiled network, which the next opening takes from there; null keeps none.
         part: the graph's name, where the folder has more than one.
+        performance: see :data:`vtoncompress.export.performance.CHOICES`.
 
     Raises:
         ValueError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None, cache: Path | None = None, part: str = WHOLE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int | None = None,
+        cache: Path | None = None,
+        part: str = WHOLE,
+        performance: str = LATENCY,
+    ) -> None:
         graph = read_ir(folder, part)
         import openvino
 
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
+        self._streams = streams(performance, threads)
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": performance.upper(),
+            "NUM_STREAMS": self._streams,
+            "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION,
+        }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         if cache is not None:
@@ -103,6 +117,26 @@ class OpenVINORuntime(Runtime):
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
+
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """As :meth:`Runtime.many`: as many calls side by side as there are streams."""
+        if self._streams == 1:
+            return super().many(inputs)
+        import openvino
+
+        results: list[Tensors] = [{} for _ in inputs]
+
+        def keep(request: openvino.InferRequest, place: int) -> None:
+            # The request's memory is the next call's.
+            found = {name: request.get_tensor(port).data.copy() for name, port in self._outputs.items()}
+            results[place] = found
+
+        waiting = openvino.AsyncInferQueue(self._compiled, self._streams)
+        waiting.set_callback(keep)
+        for place, one in enumerate(inputs):
+            waiting.start_async({name: one[name] for name in self.inputs}, userdata=place, share_inputs=True)
+        waiting.wait_all()
+        return results
 
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
         """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
@@ -153,6 +187,9 @@ class OpenVINORuntime(Runtime):
             "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
             "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
+            "performance": self._compiled.get_property("PERFORMANCE_HINT").name.lower(),
+            "streams": self._compiled.get_property("NUM_STREAMS"),
+            "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
             "execution_precision": f"bf16 and {rest}" if "bf16" in executed and rest != "bf16" else rest,
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
@@ -161,9 +198,11 @@ class OpenVINORuntime(Runtime):
         }
 
 
-def open_runtime(folder: Path, threads: int | None = None, cache: Path | None = None) -> Runtime:
+def open_runtime(
+    folder: Path, threads: int | None = None, cache: Path | None = None, performance: str = LATENCY
+) -> Runtime:
     """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
-    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part))
+    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance))
 
 
 class OpenVINOExporter(Exporter):

@@ -42,7 +42,7 @@ class PFAFN(TracedModel):
         width: factor on all channel counts; 1 is the published network (73.2 M parameters), 0.25 the small one.
         size: (height, width) in pixels, multiples of 32 from 64.
         convention: ``official`` or ``seed``, see :mod:`vtoncompress.model.pf_afn.convention`.
-        correlation: ``fastest``, ``loop`` or ``banded``, see :mod:`vtoncompress.model.pf_afn.correlation`.
+        correlation: ``fastest``, ``loop``, ``banded`` or ``triton``, see :mod:`vtoncompress.model.pf_afn.correlation`.
 
     Raises:
         ValueError: a size or a width that the network can't have, or no such correlation.
