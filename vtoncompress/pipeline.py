@@ -14,7 +14,7 @@ from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, built, declared, defines, effective
+from vtoncompress.options import TARGET, built, declared, defines, effective, used
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
 
@@ -121,6 +121,8 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
         data = cfg["training_data"]
         config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
         config |= {**_perceptual(criterion), **_perceptual(recovery)}
+    if lookup := used(cfg["pruning"]).get("lookup"):
+        config["lookup_file"] = fingerprint.files_hash([Path(lookup)])
     told = {"criterion": passing, "finetuning": recovery_passing}
     return Stage(
         "pruning", "vtoncompress.stage.pruning:make", config, (model,), files=_teacher_files(recovery), resumable=True,

@@ -19,7 +19,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress import fingerprint, row
+from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.deployment import check_performance_of
 from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
@@ -57,11 +57,11 @@ def check(cfg: DictConfig) -> None:
         raise ValueError(
             f"quantization={choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)"
         )
-    for group in ("criterion", "pruning", "finetuning", "export", "data", "training_data", "calibration"):
+    for group in ("criterion", "finetuning", "export", "data", "training_data", "calibration"):
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
-    built(config["pruning"]).check(network, config["scope"]["modules"])
+    built(used(config["pruning"])).check(network, config["scope"]["modules"])
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
@@ -138,10 +138,15 @@ def _known(config: dict[str, Any]) -> Record | None:
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
         return before
-    record = row.fill(row.describe(config), stages, Store(Path(config["store"])))
-    write(record, Path(config["results"]) / config["name"])
+    record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)
+    profile_file.move_out(record, folder)
+    write(record, folder)
     print(f"{config['variant']}: finished before", file=sys.stderr)
     return record
+
+
+def _folder(config: Mapping[str, Any]) -> Path:
+    return Path(config["results"]) / config["name"]
 
 
 def _run_child(config: dict[str, Any]) -> Record:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
+from vtoncompress.export.openvino_profile import layer_times
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
@@ -161,16 +162,14 @@ class OpenVINORuntime(Runtime):
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime]:
         """As :meth:`Runtime.profile`, of a second copy of the network that counts."""
         compiled = self._core.compile_model(self._graph, "CPU", {**self._settings, "PERF_COUNT": True})
-        request, taken = compiled.create_infer_request(), Counter[tuple[str, str, str]]()
-        request.infer(inputs)  # the first call makes what the others find
-        for _ in range(repetitions):
-            request.infer(inputs)
-            for layer in request.get_profiling_info():
-                microseconds = round(layer.real_time.total_seconds() * 1e6)
-                taken[layer.node_name, layer.node_type, layer.exec_type] += microseconds
-        return [
-            LayerTime(*names, microseconds / 1e3 / repetitions) for names, microseconds in taken.items() if microseconds
-        ]
+        return layer_times(compiled, {name: inputs[name] for name in self.inputs}, repetitions)
+
+    def rates(self) -> dict[str, float]:
+        """As :meth:`Runtime.rates`, with the threads of this network."""
+        from vtoncompress.export.openvino_convolution import best_rate
+
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        return {"f32": best_rate("f32", threads), "u8": best_rate("int8", threads)}
 
     def describe(self) -> dict[str, Any]:
         import openvino
@@ -187,7 +186,7 @@ class OpenVINORuntime(Runtime):
             "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
             "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
-            "performance": self._compiled.get_property("PERFORMANCE_HINT").name.lower(),
+            "performance": str(self._compiled.get_property("PERFORMANCE_HINT")).lower(),
             "streams": self._compiled.get_property("NUM_STREAMS"),
             "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
             "execution_precision": f"bf16 and {rest}" if "bf16" in executed and rest != "bf16" else rest,
