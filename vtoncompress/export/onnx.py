@@ -7,7 +7,7 @@ import importlib.util
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,20 @@ def write_onnx(graph: onnx.ModelProto, folder: Path, part: str = WHOLE) -> None:
     import onnx
 
     onnx.save(graph, folder / f"{part}.onnx")
+
+
+def read_forms(graph: onnx.ModelProto) -> dict[str, str]:
+    """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
+    return json.loads(next((note.value for note in graph.metadata_props if note.key == FORMS), "{}"))
+
+
+def write_forms(graph: onnx.ModelProto, forms: Mapping[str, str]) -> None:
+    """Note it, in place of what was noted."""
+    others = [note for note in graph.metadata_props if note.key != FORMS]
+    kept = {note.key: note.value for note in others} | {FORMS: json.dumps(forms)}
+    del graph.metadata_props[:]
+    for key, value in kept.items():
+        graph.metadata_props.add(key=key, value=value)
 
 
 class ONNXRuntime(Runtime):
@@ -210,7 +224,7 @@ class ONNXExporter(Exporter):
             assert program is not None
             graph = _store_integers(_tidy(program.model_proto), frozen)
             store(graph, layers)
-            graph.metadata_props.add(key=FORMS, value=json.dumps(frozen.forms(graph=True)))
+            write_forms(graph, frozen.forms(graph=True))
             write_onnx(graph, folder, part)
         write_call(model, folder)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
 from vtoncompress.export.openvino_profile import layer_times
+from vtoncompress.export.openvino_quantizers import move_ahead
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
@@ -51,10 +52,24 @@ def read_ir(folder: Path, part: str = WHOLE) -> openvino.Model:
 
 
 def write_ir(graph: openvino.Model, folder: Path, part: str = WHOLE) -> None:
-    """Write ``graph`` into ``folder`` with its constants as they are; OpenVINO's default is to store float16."""
+    """Write ``graph`` into ``folder``, its quantizers where they are cheapest, with its constants as they are.
+
+    OpenVINO's default is to store float16.
+    """
     import openvino
 
+    move_ahead(graph)
     openvino.save_model(graph, folder / f"{part}.xml", compress_to_fp16=False)
+
+
+def read_forms(graph: openvino.Model) -> dict[str, str]:
+    """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
+    return json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
+
+
+def write_forms(graph: openvino.Model, forms: Mapping[str, str]) -> None:
+    """Note it, in place."""
+    graph.set_rt_info(json.dumps(forms), FORMS)
 
 
 def store_integers(graph: openvino.Model) -> None:
@@ -113,7 +128,7 @@ class OpenVINORuntime(Runtime):
             if node.get_type_name() == "Constant":
                 self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
         self._stored_parts = parts_of_openvino(graph)
-        self._forms = json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
+        self._forms = read_forms(graph)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
@@ -231,7 +246,7 @@ class OpenVINOExporter(Exporter):
                 port.get_tensor().set_names({name})
             store_integers(graph)
             store(graph, layers)
-            graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
+            write_forms(graph, frozen.forms(graph=True))
             write_ir(graph, folder, part)
         write_call(model, folder)
 
