@@ -156,9 +156,7 @@ def _takes(exporter: str, option: str) -> bool:
     return option in inspect.signature(open_runtime).parameters
 
 
-def _open_runtime(
-    exporter: str, folder: Path, threads: int | None, cache: Path | None, performance: str
-) -> Runtime:
+def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path | None, performance: str) -> Runtime:
     # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
     module = f"vtoncompress.export.{exporter}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(exporter)) or importlib.util.find_spec(module) is None:

@@ -37,7 +37,11 @@ def _page(record: Record, profile: Mapping[str, Any]) -> str:
     reached = ", ".join(f"{rate:.0f} GMAC/s in {name}" for name, rate in rates["gmacs_per_s"].items())
     unit = ", ".join(
         f"{name} {values[key]:.1f} ms"
-        for name, key in (("whole call p50", "latency_ms_p50"), ("before", "profile_pre_ms"), ("after", "profile_post_ms"))
+        for name, key in (
+            ("whole call p50", "latency_ms_p50"),
+            ("before", "profile_pre_ms"),
+            ("after", "profile_post_ms"),
+        )
         if key in values
     )
     return "\n".join(

@@ -38,7 +38,8 @@ def by_products(model: PFAFN, expensive: str = "") -> Lookup:
 def macs(model: PFAFN) -> float:
     layers = dict(model.named_modules())
     return sum(
-        geometry.macs(layers[name].in_channels, layers[name].out_channels) for name, geometry in geometries(model).items()
+        geometry.macs(layers[name].in_channels, layers[name].out_channels)
+        for name, geometry in geometries(model).items()
     )
 
 

@@ -17,7 +17,9 @@ from vtoncompress.profile_file import SLOWEST, move_out
 from vtoncompress.record import Record
 
 LAYERS = [
-    LayerTime("__module.warp.image_features.encoders.0/aten::conv", "Convolution", "brgconv", 3.0, "u8", 600_000_000, 4),
+    LayerTime(
+        "__module.warp.image_features.encoders.0/aten::conv", "Convolution", "brgconv", 3.0, "u8", 600_000_000, 4
+    ),
     LayerTime("__module.generator.model.model.0/aten::conv", "Convolution", "brgconv", 4.0, "f32", 300_000_000, 8),
     LayerTime("__module.warp.aflow_net.correlation/aten::matmul", "MatMul", "brgemm", 1.5, "bf16", 5, 6),
     LayerTime("Reorder_17", "Reorder", "jit", 0.25, "f32", 0, 2_000_000),

@@ -75,9 +75,7 @@ class ONNXRuntime(Runtime):
         ValueError: the file is missing or damaged.
     """
 
-    def __init__(
-        self, folder: Path, threads: int | None = None, part: str = WHOLE, performance: str = LATENCY
-    ) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, part: str = WHOLE, performance: str = LATENCY) -> None:
         import onnxruntime
 
         self._performance, self._streams = performance, streams(performance, threads)

@@ -86,9 +86,11 @@ def read_lookup(path: Path) -> Lookup:
 
 def _grid(told: Mapping[str, Any]) -> tuple[Geometry, Grid]:
     geometry = Geometry(*(int(told[name]) for name in Geometry.__dataclass_fields__))
-    inputs, outputs, milliseconds = (
-        np.array(told[name], np.float64) for name in ("inputs", "outputs", "milliseconds")
-    )
-    if milliseconds.shape != (len(inputs), len(outputs)) or not milliseconds.size or not np.isfinite(milliseconds).all():
+    inputs, outputs, milliseconds = (np.array(told[name], np.float64) for name in ("inputs", "outputs", "milliseconds"))
+    if (
+        milliseconds.shape != (len(inputs), len(outputs))
+        or not milliseconds.size
+        or not np.isfinite(milliseconds).all()
+    ):
         raise ValueError("a grid of another shape than its channels")
     return geometry, Grid(inputs, outputs, milliseconds)

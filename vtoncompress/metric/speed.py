@@ -105,7 +105,9 @@ class Speed(SubjectMetric):
         eight = list(islice(cycle(shown), BATCH))
         off = max(_difference(one, variant(*pair)) for one, pair in zip(variant.many(eight), eight, strict=True))
         if off > TOLERANCE:
-            return Measurement(missing=dict.fromkeys(BATCHED, f"together the pictures are off by {off:.2g} levels of 255"))
+            return Measurement(
+                missing=dict.fromkeys(BATCHED, f"together the pictures are off by {off:.2g} levels of 255")
+            )
         times = take_turns((variant.many, baseline.many), [(eight,)], 1, self.batches, settle=0)
         p50, baseline_p50 = (float(np.median(samples)) for samples in times)
         values = dict(zip(BATCHED, (p50, 1000 * BATCH / p50, baseline_p50 / p50), strict=True))
@@ -153,9 +155,7 @@ class Speed(SubjectMetric):
 def _off(call: Callable[[Image], Image], variant: TryOn, pairs: Sequence[Pair]) -> float:
     """The largest difference between what a call with the first pair's garment kept paints and an ordinary one."""
     first = pairs[0]
-    return max(
-        _difference(call(one.person), variant(one.person, first.garment, first.garment_mask)) for one in pairs
-    )
+    return max(_difference(call(one.person), variant(one.person, first.garment, first.garment_mask)) for one in pairs)
 
 
 def _difference(one: Image, other: Image) -> float:

@@ -53,7 +53,9 @@ class LatencyAware(Pruning):
         if not 0 < max_ratio <= 1:
             raise ValueError(f"pruning.max_ratio={max_ratio}: use more than 0, to 1 (no cap)")
         if round_to is None or round_to < 1:
-            raise ValueError(f"pruning.round_to={round_to}: pruning=latency takes blocks of so many channels, such as 16")
+            raise ValueError(
+                f"pruning.round_to={round_to}: pruning=latency takes blocks of so many channels, such as 16"
+            )
         self.lookup, self.max_ratio, self.round_to = lookup, max_ratio, round_to
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
