@@ -69,12 +69,12 @@ class Runtime(ABC):
         return None
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
-        """What each layer takes, in order, a mean over calls with these inputs; None where this runtime doesn't count."""
+        """What each layer takes, in order, a mean over calls with these inputs; None where a runtime doesn't count."""
         return None
 
     def rates(self) -> dict[str, float]:
-        """What this runtime reaches at best here, measured now: 10^9 multiply-accumulates a second of a large convolution
-        by precision, as :attr:`LayerTime.precision` tells it; empty where it counts no times of layers."""
+        """What this runtime reaches here at best, measured now: 10^9 multiply-accumulates a second of a large
+        convolution, by precision, as :attr:`LayerTime.precision` tells it; empty where it counts no times of layers."""
         return {}
 
     @abstractmethod

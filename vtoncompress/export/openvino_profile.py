@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def layer_times(compiled: openvino.CompiledModel, inputs: Tensors, repetitions: int) -> list[LayerTime]:
-    """Those of a graph that was compiled with ``PERF_COUNT``, in the order they run in, without those that take nothing.
+    """Those of a graph that was compiled with ``PERF_COUNT``, in the order they run in, without what takes nothing.
 
     Args:
         compiled: left as it is.

@@ -1,8 +1,8 @@
 """Rounding moved ahead of what only copies numbers, so that it copies bytes.
 
-A quantized convolution is given rounded numbers. Where its input is put together of others, or drawn larger by repeating
-pixels, the same numbers come out whether all are rounded afterwards or each before; but before there are fewer of them,
-the copying moves a quarter of the bytes, and the convolution that made them may round them itself.
+A quantized convolution is given rounded numbers. Where its input is put together of others, or made larger by
+repeating pixels, the same numbers come out whether all are rounded afterwards or each before. But before, there are
+fewer of them, the copying moves a quarter of the bytes, and the convolution that made them may round them itself.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from vtoncompress.affinity import usable_cores
 LATENCY, THROUGHPUT = "latency", "throughput"
 CHOICES = (LATENCY, THROUGHPUT)
 """``latency``: every call has all threads. ``throughput``: as many calls side by side as there are threads, with one
-thread each, where the runtime can. Precision is float32 under both where a network isn't quantized: bfloat16 moves flows
-by pixels."""
+thread each. Precision is float32 under both where a network isn't quantized: bfloat16 moves flows by pixels."""
 
 
 def check_performance(choice: str) -> None:

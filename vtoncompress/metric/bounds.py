@@ -1,4 +1,4 @@
-"""What bounds each layer of a network: what the processor computes at best, or what memory moves, measured beside it."""
+"""What bounds each layer of a network: what the processor computes at best, or what memory moves, both measured."""
 
 from __future__ import annotations
 

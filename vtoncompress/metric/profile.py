@@ -16,7 +16,7 @@ from vtoncompress.try_on import TryOn, to_image
 
 
 class Profile(SubjectMetric):
-    """Milliseconds of a call by stage, and of the network by module, kind of operation and layer, with what bounds them.
+    """Milliseconds of a call by stage, and of the network by module, kind of operation and layer, with their bounds.
 
     ``profile_pre_ms`` and ``profile_post_ms`` are what happens to pictures before and after the network;
     ``profile_<part>_ms`` each of its parts as the runtime's own counters tell, and ``profile_other_ms`` what belongs to

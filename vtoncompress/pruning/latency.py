@@ -137,8 +137,8 @@ def widths_in_time(
         best = max(range(len(kept)), key=worths.__getitem__, default=None)
         if best is None or worths[best] <= 0:
             raise ValueError(
-                f"pruning.ratio={share:g}: {1 - now / dense_ms:.2f} of the time can be saved here: use less, or a larger "
-                "pruning.max_ratio or scope"
+                f"pruning.ratio={share:g}: {1 - now / dense_ms:.2f} of the time can be saved here: use less, or a "
+                "larger pruning.max_ratio or scope"
             )
         count = block(best)
         now -= costs.saved_ms(kept, best, count)

@@ -26,8 +26,8 @@ def form_for(choice: str, graph: bool, device: str = "cpu", dtype: torch.dtype =
     """The name of the form, of :data:`FORMS`, that a choice means.
 
     Args:
-        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` on a CPU and ``banded`` elsewhere. ``triton`` is that
-            on a GPU, and elsewhere what ``fastest`` is.
+        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` on a CPU and ``banded`` elsewhere. ``triton`` is
+            that on a GPU, and elsewhere what ``fastest`` is.
         graph: whether the network is being traced into a graph for another runtime.
         device, dtype: of the features.
     """
