@@ -58,6 +58,7 @@ def test_the_stages_come_in_the_order_of_the_flow(base: dict[str, str]) -> None:
     [
         (["pruning=one_shot"], ["model"]),
         (["pruning.ratio=0.7", "scope=warp", "calibration.pairs=9"], ALL),  # nothing of it is used
+        (["performance=throughput"], ALL[:-1]),
         (["finetuning=supervised"], ["model", "pruning"]),
         (["training_data.seed=1"], ["model", "pruning"]),
         (["quantization=nncf_ptq"], BEFORE_DEPLOYMENT),
@@ -163,6 +164,15 @@ def test_the_weights_are_part_of_the_key(tmp_path: Path) -> None:
     first = keys(f"model.checkpoint={folder}")
     (folder / "weights.safetensors").write_bytes(b"two")
     assert all(first[name] != key for name, key in keys(f"model.checkpoint={folder}").items())
+
+
+def test_measured_latencies_are_part_of_the_key_by_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "latencies.json"
+    found = []
+    for text in ("1", "2", "1"):
+        file.write_text(text)
+        found.append(keys("pruning=latency", f"pruning.lookup={file}")["pruning"])
+    assert found[0] == found[2] != found[1]
 
 
 def test_official_files_are_part_of_the_key(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def _page(record: Record, profile: Mapping[str, Any]) -> str:
             f"{whole['floor_ms']:.1f} ms, mostly {whole['bound']}.",
             "",
             f"Measured beside it: {reached} (a large convolution), {rates['gigabytes_per_s']:.1f} GB/s (a large copy). "
-            "A layer's floor is its products at the first rate or its bytes at the second; the longer of the two bounds "
-            "it. Caches can beat a memory floor. 1 MAC = 2 FLOPs.",
+            "A layer's floor is its products at the first rate or its bytes at the second; the longer of the two "
+            "bounds it. Caches can beat a memory floor. 1 MAC = 2 FLOPs.",
             "",
             *_table("module", profile["by_module"]),
             *_table("kind and kernel", profile["by_kind"]),
