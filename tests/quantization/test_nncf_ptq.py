@@ -87,8 +87,9 @@ def _is_rounded(node: Any) -> bool:
 
 
 @pytest.mark.parametrize("runtime", EXPORTERS)
-def test_the_note_of_the_correlations_form_stays(runtime: str, quantized: dict[str, Path]) -> None:
-    assert EXPORTERS[runtime]().open(quantized[runtime]).describe()["forms"] == {"correlation": "banded"}
+def test_the_note_of_the_operations_forms_stays(runtime: str, model: PFAFN, quantized: dict[str, Path]) -> None:
+    told = EXPORTERS[runtime]().open(quantized[runtime]).describe()["forms"]
+    assert told == model.forms(graph=True) == {"correlation": "banded", "sampling": "gathered"}
 
 
 def test_what_makes_coordinates_stays_float(model: PFAFN, quantized: dict[str, Path]) -> None:

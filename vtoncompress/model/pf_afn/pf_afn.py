@@ -16,6 +16,7 @@ from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
 from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
 from vtoncompress.model.pf_afn.loss import TERMS, weighted_terms
 from vtoncompress.model.pf_afn.multi_level import Distance
+from vtoncompress.model.pf_afn.sampling import is_gathered
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
 from vtoncompress.model.pf_afn.warped import trace_warp
 from vtoncompress.model.trace import Trace
@@ -83,7 +84,13 @@ class PFAFN(TracedModel):
         self.correlation = LOOP
 
     def forms(self, graph: bool) -> dict[str, str]:
-        return {"correlation": form_for(self.correlation, graph)}
+        return {"correlation": form_for(self.correlation, graph), "sampling": self._sampling_forms(graph)}
+
+    def _sampling_forms(self, graph: bool) -> str:
+        """Of features; pictures and grids have few channels and are always sampled by ``grid_sample``."""
+        channels = [refine[0].in_channels // 2 for refine in self.warp.aflow_net.netRefine]
+        forms = {"gathered" if graph and is_gathered(count) else "grid_sample" for count in channels}
+        return ", ".join(sorted(forms))
 
     @property
     def parts(self) -> dict[str, nn.Module]:
