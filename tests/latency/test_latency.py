@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from torch import nn
 
-from tests.conftest import Command
 from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.export.openvino_convolution import convolution_ms
+from vtoncompress.latency.command import measure_latency
 from vtoncompress.latency.costs import Costs
 from vtoncompress.latency.geometry import Geometry
 from vtoncompress.latency.lookup import Grid, Lookup, read_lookup, write_lookup
@@ -29,7 +30,7 @@ def by_products(model: PFAFN, expensive: str = "") -> Lookup:
     """As if a convolution took its products, those of one height a hundred times as much."""
     grids = {}
     for geometry, channels in points(model).items():
-        inputs, outputs = (np.array(one, float) for one in channels)
+        inputs, outputs = (np.array([1.0, max(one) + 1]) for one in channels)  # between which products are linear
         factor = 100.0 if str(geometry.height) == expensive else 1.0
         grids[geometry] = Grid(inputs, outputs, factor * geometry.macs(1, 1) * np.outer(inputs, outputs) / 1e9)
     return Lookup(grids, {"precision": "none"})
@@ -132,10 +133,26 @@ def test_a_convolution_is_timed_in_its_precision(precision: str) -> None:
     assert convolution_ms(Geometry(3, 2, 16, 12), 8, 16, precision, 1, 1, scrub=False) > 0
 
 
-def test_the_command_writes_a_file_for_its_model(command: Command, tmp_path: Path) -> None:
-    options = ("model.network.width=0.03125", "model.size=[64,64]", "repetitions=1", "threads=1")
-    done = command("measure_latency", *options, f"results={tmp_path}")
-    assert done.code == 0, done.err
-    lookup = read_lookup(tmp_path / "latency" / "pf_afn_small_int8.json")
-    assert lookup.grids.keys() == set(points(PFAFN(1 / 32, (64, 64))))
-    assert command("measure_latency", "precision=int2", f"results={tmp_path}").code == 2
+def test_the_command_measures_every_kind_of_convolution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def time(geometry: Geometry, inputs: int, outputs: int, *how: Any) -> float:
+        asked.append(how)
+        return geometry.macs(inputs, outputs) / 1e6
+
+    monkeypatch.setattr("vtoncompress.latency.measure.convolution_ms", time)
+    network = {"_target_": "vtoncompress.model.pf_afn.PFAFN", "width": 1 / 32, "size": [64, 64]}
+    config = {"model": {"name": "toy", "network": network}, "repetitions": 2, "threads": 1, "results": str(tmp_path)}
+    path = measure_latency({**config, "precision": "int8"})
+    assert path == tmp_path / "latency" / "toy_int8.json"
+    lookup, model = read_lookup(path), PFAFN(1 / 32, (64, 64))
+    assert set(asked) == {("int8", 1, 2)}
+    layers = dict(model.named_modules())
+    for name, geometry in geometries(model).items():
+        layer = layers[name]
+        expected = geometry.macs(layer.in_channels, layer.out_channels) / 1e6
+        assert lookup.milliseconds(geometry, layer.in_channels, layer.out_channels) == pytest.approx(expected, abs=1e-5)
+    assert lookup.protocol["threads"] == 1
+    for wrong, message in (({"precision": "int2"}, "precision=int2"), ({"repetitions": 0}, "repetitions=0")):
+        with pytest.raises(ValueError, match=message):
+            measure_latency({**config, "precision": "int8", **wrong})

@@ -28,7 +28,8 @@ def _correlate(
     x = tl.program_id(1) * P + tl.arange(0, P)
     dy, dx = tl.program_id(2) - D, tl.arange(0, WIDE) - D
     far_x = x[None, :] + dx[:, None]
-    reached = (far_x >= 0) & (far_x < width) & (y + dy >= 0) & (y + dy < height)
+    far_y = tl.full([WIDE, P], 0, tl.int32) + (y + dy)
+    reached = (far_x >= 0) & (far_x < width) & (far_y >= 0) & (far_y < height)
     total = tl.zeros([WIDE, P], tl.float32)
     for start in range(0, channels, C):
         channel = start + tl.arange(0, C)
@@ -57,7 +58,8 @@ def _blend(
     total = tl.zeros([C, P], tl.float32)
     for shift in range(window * window):
         dy, dx = shift // window - D, shift % window - D
-        reached = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
+        far_y = tl.full([P], 0, tl.int32) + (y + dy)
+        reached = (x + dx >= 0) & (x + dx < width) & (far_y >= 0) & (far_y < height)
         there = (row[:, None] + (y + dy)) * width + (x + dx)[None, :]
         far = tl.load(image + there, mask=(channel[:, None] < channels) & reached[None, :], other=0.0)
         place = (sample * window * window).to(tl.int64)
