@@ -175,6 +175,14 @@ def test_measured_latencies_are_part_of_the_key_by_what_they_are(tmp_path: Path)
     assert found[0] == found[2] != found[1]
 
 
+def test_without_a_file_latencies_are_measured_alone_and_once_for_all_ratios() -> None:
+    one, other = (stages("pruning=latency", f"pruning.ratio={ratio}") for ratio in (0.3, 0.5))
+    assert one["latency"].alone
+    assert one["pruning"].inputs[1].key == one["latency"].key == other["latency"].key
+    assert one["pruning"].key != other["pruning"].key
+    assert stages("pruning=latency", "pruning.precision=f32")["latency"].key != one["latency"].key
+
+
 def test_official_files_are_part_of_the_key(tmp_path: Path) -> None:
     file, option = tmp_path / "warp.pth", f"model.official.warp={tmp_path / 'warp.pth'}"
     found = []

@@ -41,8 +41,9 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        pruned = self.tuned.inputs[0]
         return (
-            self.model, self.tuned.inputs[0], self.tuned, *self.quantized, self.deployment, *self.measurements
+            *pruned.inputs, pruned, self.tuned, *self.quantized, self.deployment, *self.measurements
         )  # fmt: skip
 
 
@@ -121,13 +122,26 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
         data = cfg["training_data"]
         config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
         config |= {**_perceptual(criterion), **_perceptual(recovery)}
-    if lookup := used(cfg["pruning"]).get("lookup"):
-        config["lookup_file"] = fingerprint.files_hash([Path(lookup)])
+    lookup = _lookup(cfg, model)
+    measured = (lookup,) if isinstance(lookup, Stage) else ()
     told = {"criterion": passing, "finetuning": recovery_passing}
     return Stage(
-        "pruning", "vtoncompress.stage.pruning:make", config, (model,), files=_teacher_files(recovery), resumable=True,
+        "pruning", f"vtoncompress.stage.pruning:{'make_in_time' if measured else 'make'}", config, (model, *measured),
+        resumable=True,
+        files=(*_teacher_files(recovery), *([lookup] if isinstance(lookup, Path) else [])),
         passing={name: options for name, options in told.items() if options},
     )  # fmt: skip
+
+
+def _lookup(cfg: Config, model: Stage) -> Stage | Path | None:
+    """What tells a pruning that asks for it how long convolutions take: a given file, or a stage that measures it."""
+    options = used(cfg["pruning"])
+    if "lookup" not in options:
+        return None
+    if options["lookup"] is not None:
+        return Path(options["lookup"])
+    config = {"precision": options["precision"], **timing(cfg["deployed_threads"])}
+    return Stage("latency", "vtoncompress.stage.latency:make", config, (model,), alone=True)
 
 
 def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) -> tuple[tuple[Stage, ...], Stage]:

@@ -118,9 +118,12 @@ def test_what_can_not_be_is_told(toy: PFAFN, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of the time can be saved here: use less"):
         LatencyAware(0.99, str(tmp_path / "toy.json"), round_to=4).prune(toy, SCOPE, MagnitudeL2())
     with pytest.raises(ValueError, match="pruning.lookup=null"):
-        LatencyAware(0.3).check(toy, SCOPE)
+        LatencyAware(0.3).prune(toy, SCOPE, MagnitudeL2())
+    with pytest.raises(ValueError, match="is missing: measure it with"):
+        LatencyAware(0.3, str(tmp_path / "none.json")).check(toy, SCOPE)
     for options, message in (
         ({"round_to": None}, "round_to=None"),
+        ({"precision": "int2"}, "precision=int2: choose one of f32, int8"),
         ({"max_ratio": 0.0}, "max_ratio=0"),
         ({"ratios": {"warp": 0.2}}, "can only keep parts"),
     ):

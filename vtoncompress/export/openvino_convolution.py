@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vtoncompress.export.openvino import EXECUTION_PRECISION, disable_telemetry
-from vtoncompress.latency.geometry import Geometry
+from vtoncompress.latency.geometry import PRECISIONS, Geometry
 
 if TYPE_CHECKING:
     import openvino
 
-PRECISIONS = ("f32", "int8")
 NAME = "timed"
 SCRUB = 16_000_000
 """Numbers that are written between two calls, 64 MB: in a network a layer's weights have left the caches, too."""
@@ -29,11 +28,12 @@ def convolution_ms(
     Args:
         geometry: of the convolution.
         inputs, outputs: channels.
-        precision: one of :data:`PRECISIONS`.
+        precision: one of :data:`vtoncompress.latency.geometry.PRECISIONS`.
         threads: of the runtime.
         repetitions: calls that count, at least 1, after one that doesn't.
         scrub: whether its weights have to come from memory each time.
     """
+    assert precision in PRECISIONS, precision
     disable_telemetry()
     import openvino
 

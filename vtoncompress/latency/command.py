@@ -8,12 +8,10 @@ from typing import Any
 
 from hydra.utils import instantiate
 
-from vtoncompress.affinity import pinned
 from vtoncompress.environment import environment
-from vtoncompress.export.openvino_convolution import PRECISIONS
-from vtoncompress.finetuning.progress import Progress
-from vtoncompress.latency.lookup import Lookup, write_lookup
-from vtoncompress.latency.measure import measure, points
+from vtoncompress.latency.geometry import PRECISIONS
+from vtoncompress.latency.lookup import write_lookup
+from vtoncompress.latency.measure import measure
 
 
 def measure_latency(config: Mapping[str, Any]) -> Path:
@@ -32,13 +30,8 @@ def measure_latency(config: Mapping[str, Any]) -> Path:
         raise ValueError(f"repetitions={repetitions}: use 1 or more")
     machine = environment()
     threads = config["threads"] or min(machine["cores"], machine["threads_available"])
-    asked = points(instantiate(config["model"]["network"]))
-    grids = {}
-    with pinned(threads), Progress("kinds of convolution", len(asked)) as progress:
-        for geometry, channels in asked.items():
-            grids[geometry] = measure(geometry, channels, precision, threads, repetitions)
-            progress.step()
-    protocol = {"model": config["model"]["name"], "precision": precision, "threads": threads, **machine}
+    model = instantiate(config["model"]["network"])
+    lookup = measure(model, precision, threads, repetitions, {"model": config["model"]["name"], **machine})
     path = Path(config["results"]) / "latency" / f"{config['model']['name']}_{precision}.json"
-    write_lookup(Lookup(grids, protocol | {"repetitions": repetitions}), path)
+    write_lookup(lookup, path)
     return path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PRECISIONS = ("f32", "int8")
+
 
 @dataclass(frozen=True, order=True)
 class Geometry:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from torch import nn
 
+from vtoncompress.affinity import pinned
 from vtoncompress.export.openvino_convolution import convolution_ms
+from vtoncompress.finetuning.progress import Progress
 from vtoncompress.latency.geometry import Geometry
-from vtoncompress.latency.lookup import Grid
+from vtoncompress.latency.lookup import Grid, Lookup
 from vtoncompress.latency.shapes import geometries
 from vtoncompress.model.base import TryOnModel
 
-WIDTHS = (8, 16, 32, 64, 128, 192, 256, 384, 512, 768)
+WIDTHS = (8, 16, 32, 64, 128, 256, 384, 512)
 """Channels that are measured where a network's own are more; and its own."""
 Points = tuple[list[int], list[int]]
 
@@ -29,8 +34,24 @@ def points(model: TryOnModel) -> dict[Geometry, Points]:
     return {geometry: (_with_less(inputs), _with_less(outputs)) for geometry, (inputs, outputs) in own.items()}
 
 
-def measure(geometry: Geometry, channels: Points, precision: str, threads: int, repetitions: int) -> Grid:
-    """The grid of a geometry; arguments as for :func:`vtoncompress.export.openvino_convolution.convolution_ms`."""
+def measure(model: TryOnModel, precision: str, threads: int, repetitions: int, protocol: Mapping[str, Any]) -> Lookup:
+    """The lookup of all that a dense ``model`` may become by losing channels.
+
+    Args:
+        model: whose weights do not matter.
+        precision, threads, repetitions: see :func:`vtoncompress.export.openvino_convolution.convolution_ms`.
+        protocol: kept with it.
+    """
+    asked, grids = points(model), {}
+    with pinned(threads), Progress("kinds of convolution", len(asked)) as progress:
+        for geometry, channels in asked.items():
+            grids[geometry] = _grid(geometry, channels, precision, threads, repetitions)
+            progress.step()
+    told = {"precision": precision, "threads": threads, "repetitions": repetitions}
+    return Lookup(grids, {**protocol, **told})
+
+
+def _grid(geometry: Geometry, channels: Points, precision: str, threads: int, repetitions: int) -> Grid:
     milliseconds = [
         [convolution_ms(geometry, before, after, precision, threads, repetitions) for after in channels[1]]
         for before in channels[0]

@@ -15,6 +15,7 @@ import torch
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
 from vtoncompress.latency.costs import Costs
+from vtoncompress.latency.geometry import PRECISIONS
 from vtoncompress.latency.lookup import REMEDY, Lookup, read_lookup
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning, Recovery
@@ -29,7 +30,8 @@ class LatencyAware(Pruning):
 
     Args:
         ratio: share to save of the time of all convolutions that get narrower in some dimension, 0..1.
-        lookup: file of what they take, from experiments/measure_latency.py; null is refused.
+        lookup: file of what they take, from experiments/measure_latency.py; null has the pipeline measure it.
+        precision: that is measured there, ``int8`` or ``f32``.
         ratios: submodule -> 0, which keeps its layers.
         max_ratio: largest share of its channels that a group may lose, 0..1.
         round_to: channels go in blocks that leave multiples of this; groups not wider than it stay whole.
@@ -42,6 +44,7 @@ class LatencyAware(Pruning):
         self,
         ratio: float,
         lookup: str | None = None,
+        precision: str = "int8",
         ratios: Mapping[str, Any] | None = None,
         max_ratio: float = 1.0,
         round_to: int | None = 16,
@@ -56,12 +59,15 @@ class LatencyAware(Pruning):
             raise ValueError(
                 f"pruning.round_to={round_to}: pruning=latency takes blocks of so many channels, such as 16"
             )
+        if precision not in PRECISIONS:
+            raise ValueError(f"pruning.precision={precision}: choose one of {', '.join(PRECISIONS)}")
         self.lookup, self.max_ratio, self.round_to = lookup, max_ratio, round_to
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
         self.ratios.check(model, scope)
-        self._open()
+        if self.lookup is not None:
+            read_lookup(Path(self.lookup))
 
     def prune(
         self,
