@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, ou
     """
     threads, performance = config.get("threads"), config.get("performance", LATENCY)
     # Before anything starts threads: they stay where they are started.
-    with nullcontext() if threads is None else pinned(threads):
+    cores: AbstractContextManager[Any] = nullcontext() if threads is None else pinned(threads)
+    with cores:
         baseline = load_sampled(dense, config)
         baseline.use_definitions()
         subject = Subject(

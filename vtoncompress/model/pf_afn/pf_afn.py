@@ -88,9 +88,11 @@ class PFAFN(TracedModel):
 
     def _sampling_forms(self, graph: bool) -> str:
         """Of features; pictures and grids have few channels and are always sampled by ``grid_sample``."""
-        channels = [refine[0].in_channels // 2 for refine in self.warp.aflow_net.netRefine]
-        forms = {"gathered" if graph and is_gathered(count) else "grid_sample" for count in channels}
-        return ", ".join(sorted(forms))
+        if not graph:
+            return "grid_sample"
+        # Half of what each head reads, whatever kind of convolution quantization has made of it.
+        widths = [refine.state_dict()["0.weight"].shape[1] // 2 for refine in self.warp.aflow_net.netRefine]
+        return ", ".join(sorted({"gathered" if is_gathered(width) else "grid_sample" for width in widths}))
 
     @property
     def parts(self) -> dict[str, nn.Module]:

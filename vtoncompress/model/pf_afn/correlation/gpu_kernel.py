@@ -19,9 +19,9 @@ CHANNELS = 16
 
 
 @triton.jit
-def _correlate(
+def _correlate(  # type: ignore[no-untyped-def]
     first, second, cost, channels, height, width, D: tl.constexpr, WIDE: tl.constexpr, P: tl.constexpr, C: tl.constexpr
-):  # type: ignore[no-untyped-def]
+):
     """All displacements to the side for one up or down; ``WIDE`` is a power of two that holds 2 D + 1."""
     window: tl.constexpr = 2 * D + 1
     sample, y = tl.program_id(0) // height, tl.program_id(0) % height
@@ -45,10 +45,10 @@ def _correlate(
 
 
 @triton.jit
-def _blend(
+def _blend(  # type: ignore[no-untyped-def]
     weights, image, result, channels, height, width, D: tl.constexpr, TURNED: tl.constexpr, P: tl.constexpr,
     C: tl.constexpr,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Some channels of some pixels: the sum over all displacements."""
     window: tl.constexpr = 2 * D + 1
     sample, y = tl.program_id(0) // height, tl.program_id(0) % height
