@@ -20,7 +20,7 @@ CONFIGS = {
     "quantization_sensitivity": "quantization_sensitivity",
     "write_viton": "write_viton", "write_dataset": "write_dataset", "check_dataset": "check_dataset",
     "evaluate": "evaluate", "benchmark_fid": "benchmark_fid", "benchmark_correlation": "benchmark_correlation",
-    "demo": "demo",
+    "demo": "demo", "measure_latency": "measure_latency",
 }  # fmt: skip
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"python experiments/(\w+)\.py(.*)")

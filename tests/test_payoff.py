@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vtoncompress.payoff import smaller_not_faster
+from vtoncompress.payoff import slow_variants, smaller_not_faster
 from vtoncompress.record import Record
+from vtoncompress.table import FLAG, to_tables
 
 
 def _row(name: str, size_mib: float, speedup: float, network: str = "dense", **choices: str) -> Record:
@@ -24,6 +25,21 @@ def test_smaller_rows_are_held_against_the_dense_row_of_their_runtime() -> None:
         Record("failed", status="failed"),
     ]
     assert smaller_not_faster(rows) == ["Smaller and not faster than dense (2.00×): slow (1.90×)."]
+    assert slow_variants(rows) == {"slow"}
+    (shown,) = to_tables(rows)
+    assert [FLAG in row[0] for row in shown.rows] == [row[0].startswith("slow") for row in shown.rows]
+
+
+def test_rows_in_low_precision_are_held_against_the_unpruned_row_of_their_mode() -> None:
+    rows = [
+        _row("dense", 10, 2.0),
+        _row("int8", 4, 4.0, quantization="nncf_ptq"),
+        _row("pruned_int8", 2, 3.9, pruning="one_shot", quantization="nncf_ptq"),
+        _row("pruned_int4", 2, 3.9, pruning="one_shot", quantization="weight_int4"),
+        _row("streams", 2, 3.0, pruning="one_shot", quantization="nncf_ptq"),
+    ]
+    rows[-1].trust["runtime"] = {"performance": "throughput"}  # of one call, while others might be computed beside it
+    assert smaller_not_faster(rows) == ["Smaller and not faster than int8 (4.00×): pruned_int8 (3.90×)."]
 
 
 def test_quantized_rows_are_held_against_their_own_network_in_float32() -> None:

@@ -58,6 +58,7 @@ def test_the_stages_come_in_the_order_of_the_flow(base: dict[str, str]) -> None:
     [
         (["pruning=one_shot"], ["model"]),
         (["pruning.ratio=0.7", "scope=warp", "calibration.pairs=9"], ALL),  # nothing of it is used
+        (["performance=throughput"], ALL[:-1]),
         (["finetuning=supervised"], ["model", "pruning"]),
         (["training_data.seed=1"], ["model", "pruning"]),
         (["quantization=nncf_ptq"], BEFORE_DEPLOYMENT),
@@ -163,6 +164,23 @@ def test_the_weights_are_part_of_the_key(tmp_path: Path) -> None:
     first = keys(f"model.checkpoint={folder}")
     (folder / "weights.safetensors").write_bytes(b"two")
     assert all(first[name] != key for name, key in keys(f"model.checkpoint={folder}").items())
+
+
+def test_measured_latencies_are_part_of_the_key_by_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "latencies.json"
+    found = []
+    for text in ("1", "2", "1"):
+        file.write_text(text)
+        found.append(keys("pruning=latency", f"pruning.lookup={file}")["pruning"])
+    assert found[0] == found[2] != found[1]
+
+
+def test_without_a_file_latencies_are_measured_alone_and_once_for_all_ratios() -> None:
+    one, other = (stages("pruning=latency", f"pruning.ratio={ratio}") for ratio in (0.3, 0.5))
+    assert one["latency"].alone
+    assert one["pruning"].inputs[1].key == one["latency"].key == other["latency"].key
+    assert one["pruning"].key != other["pruning"].key
+    assert stages("pruning=latency", "pruning.precision=f32")["latency"].key != one["latency"].key
 
 
 def test_official_files_are_part_of_the_key(tmp_path: Path) -> None:

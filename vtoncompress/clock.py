@@ -16,11 +16,12 @@ def take_turns(
     repetitions: int,
     seconds: float = 0,
     turn: int = 1,
+    settle: int = 1,
 ) -> list[list[float]]:
     """Milliseconds of each call's timed runs, turn by turn: AAAA BBBB AAAA BBBB...
 
-    A turn is one call that isn't timed and ``turn`` calls that are: right after another call its threads still spin
-    and the caches hold its weights. The garbage collector is off meanwhile.
+    A turn is ``settle`` calls that aren't timed and ``turn`` calls that are: right after another call its threads still
+    spin and the caches hold its weights. The garbage collector is off meanwhile.
 
     Args:
         calls: what to time.
@@ -29,6 +30,7 @@ def take_turns(
         repetitions: least number of timed calls of each, at least 1; whole turns are made.
         seconds: least duration of all turns together.
         turn: timed calls in a row, at least 1.
+        settle: calls that aren't timed before them; a call of seconds needs none.
     """
     for call in calls:
         for given in itertools.islice(itertools.cycle(arguments), warmup):
@@ -43,7 +45,7 @@ def take_turns(
         while len(samples[0]) < repetitions or time.perf_counter() - start < seconds:
             shown = list(itertools.islice(endless, turn))
             for call, taken in zip(calls, samples, strict=True):
-                taken += _take_turn(call, shown)
+                taken += _take_turn(call, [*itertools.repeat(shown[0], settle), *shown])[settle:]
     finally:
         if collecting:
             gc.enable()
@@ -51,10 +53,10 @@ def take_turns(
 
 
 def _take_turn(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[float]:
-    """Milliseconds of a call with each of the arguments, after one that isn't timed."""
+    """Milliseconds of a call with each of the arguments."""
     taken = []
-    for given in (arguments[0], *arguments):
+    for given in arguments:
         before = time.perf_counter_ns()
         call(*given)
         taken.append((time.perf_counter_ns() - before) / 1e6)
-    return taken[1:]
+    return taken

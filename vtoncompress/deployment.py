@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress.export.base import Exporter, Runtime
+from vtoncompress.export.performance import LATENCY, check_performance
 from vtoncompress.fingerprint import file_hash
 from vtoncompress.try_on import TryOn
 
@@ -118,29 +119,44 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def open_deployment(folder: Path | str, threads: int | None = None, cache: Path | None = None) -> TryOn:
+def open_deployment(
+    folder: Path | str, threads: int | None = None, cache: Path | None = None, performance: str = LATENCY
+) -> TryOn:
     """Open a deployed folder for try-on calls, after checking every file's hash.
 
     Args:
         folder: what ``experiments/export.py`` wrote.
         threads: CPU threads; None for the runtime's own choice.
         cache: folder in which the runtime keeps the compiled network for the next opening; None keeps none.
+        performance: what the threads are set for, see :data:`vtoncompress.export.performance.CHOICES`.
 
     Raises:
-        ValueError: as :func:`read_manifest`, or a runtime that is unknown, not installed, or keeps nothing.
+        ValueError: as :func:`read_manifest`, or a runtime that is unknown, not installed, keeps nothing, or knows no
+            throughput.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    return TryOn(_open_runtime(manifest.exporter, folder, threads, cache), manifest.size)
+    return TryOn(_open_runtime(manifest.exporter, folder, threads, cache, performance), manifest.size)
 
 
 def keeps_compiled(exporter: str) -> bool:
     """Whether what a module of :mod:`vtoncompress.export` opens can be kept compiled."""
+    return _takes(exporter, "cache")
+
+
+def check_performance_of(exporter: str, performance: str) -> None:
+    """ValueError where what a module of :mod:`vtoncompress.export` opens can't be set for ``performance``."""
+    check_performance(performance)
+    if performance != LATENCY and not _takes(exporter, "performance"):
+        raise ValueError(f"export={exporter} computes one call at a time: use performance={LATENCY}")
+
+
+def _takes(exporter: str, option: str) -> bool:
     open_runtime = importlib.import_module(f"vtoncompress.export.{exporter}").open_runtime
-    return "cache" in inspect.signature(open_runtime).parameters
+    return option in inspect.signature(open_runtime).parameters
 
 
-def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path | None) -> Runtime:
+def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path | None, performance: str) -> Runtime:
     # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
     module = f"vtoncompress.export.{exporter}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(exporter)) or importlib.util.find_spec(module) is None:
@@ -151,7 +167,9 @@ def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path 
             raise ValueError(f"{folder / MANIFEST} names {exporter!r}, which opens nothing: export the network again")
         if cache is not None and not keeps_compiled(exporter):
             raise ValueError(f"{exporter} keeps no compiled network: open {folder} without a cache")
-        options = {} if cache is None else {"cache": cache}
+        check_performance_of(exporter, performance)
+        options: dict[str, Any] = {} if cache is None else {"cache": cache}
+        options |= {} if performance == LATENCY else {"performance": performance}
         runtime: Runtime = open_runtime(folder, threads, **options)
     except ModuleNotFoundError as error:
         raise ValueError(f"{folder} needs the package {error.name}: pip install {error.name}") from error

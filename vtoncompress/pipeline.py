@@ -9,12 +9,13 @@ from typing import Any
 
 from vtoncompress import fingerprint
 from vtoncompress.environment import environment
+from vtoncompress.export.performance import LATENCY
 from vtoncompress.feature_plan import plan_all
 from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, built, declared, defines, effective
+from vtoncompress.options import TARGET, built, declared, defines, effective, used
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
 
@@ -43,9 +44,9 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
+        pruned = self.tuned.inputs[0]
         return (
-            self.model, self.tuned.inputs[0], self.tuned, *self.quantized, self.deployment, *self.known,
-            *self.measurements,
+            *pruned.inputs, pruned, self.tuned, *self.quantized, self.deployment, *self.known, *self.measurements
         )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def plan(cfg: Config) -> Plan:
             "subject", "vtoncompress.stage.subject:make",
             {
                 "data": few, "metric": {name: metric}, **_files("files", few), **_sampling(cfg),
-                **(timing(cfg["deployed_threads"]) if kind == "clock" else {}),
+                **(_clock(cfg) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
         )
@@ -129,11 +130,26 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
         data = cfg["training_data"]
         config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
         config |= {**_perceptual(criterion), **_perceptual(recovery)}
+    lookup = _lookup(cfg, model)
+    measured = (lookup,) if isinstance(lookup, Stage) else ()
     told = {"criterion": passing, "finetuning": recovery_passing}
     return Stage(
-        "pruning", "vtoncompress.stage.pruning:make", config, (model,), files=_teacher_files(recovery), resumable=True,
+        "pruning", f"vtoncompress.stage.pruning:{'make_in_time' if measured else 'make'}", config, (model, *measured),
+        resumable=True,
+        files=(*_teacher_files(recovery), *([lookup] if isinstance(lookup, Path) else [])),
         passing={name: options for name, options in told.items() if options},
     )  # fmt: skip
+
+
+def _lookup(cfg: Config, model: Stage) -> Stage | Path | None:
+    """What tells a pruning that asks for it how long convolutions take: a given file, or a stage that measures it."""
+    options = used(cfg["pruning"])
+    if "lookup" not in options:
+        return None
+    if options["lookup"] is not None:
+        return Path(options["lookup"])
+    config = {"precision": options["precision"], **timing(cfg["deployed_threads"])}
+    return Stage("latency", "vtoncompress.stage.latency:make", config, (model,), alone=True)
 
 
 def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) -> tuple[tuple[Stage, ...], Stage]:
@@ -222,6 +238,11 @@ def timing(threads: int | None) -> Config:
     """What a measured time depends on besides code and network."""
     machine = environment()
     return {"machine": machine, "threads": threads or min(machine["cores"], machine["threads_available"])}
+
+
+def _clock(cfg: Config) -> Config:
+    performance = cfg.get("performance", LATENCY)
+    return timing(cfg["deployed_threads"]) | ({} if performance == LATENCY else {"performance": performance})
 
 
 def _sampling(cfg: Config) -> Config:

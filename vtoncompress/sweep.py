@@ -19,7 +19,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress import fingerprint, row
+from vtoncompress import fingerprint, profile_file, row
+from vtoncompress.deployment import check_performance_of
 from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
 from vtoncompress.options import built, check_budget, check_types, effective, used
@@ -59,11 +60,11 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         raise ValueError(
             f"quantization={choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)"
         )
-    for group in ("criterion", "pruning", "finetuning", "export", "data", "training_data", "calibration"):
+    for group in ("criterion", "finetuning", "export", "data", "training_data", "calibration"):
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
-    built(config["pruning"]).check(network, config["scope"]["modules"])
+    built(used(config["pruning"])).check(network, config["scope"]["modules"])
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
@@ -74,6 +75,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     if config["on_failure"] not in ("continue", "stop"):
         raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
     choose_tracker(config["tracker"])
+    check_performance_of(config["export"]["_target_"].split(".")[-2], config["performance"])
     if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
         raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
     if not config.get("metric"):
@@ -162,10 +164,15 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
         for name in ("stage_seconds", "start_seconds"):  # of that run, not of this one
             before.details.pop(name, None)
         return before
-    record = row.fill(row.describe(config), stages, Store(Path(config["store"])))
-    write(record, Path(config["results"]) / config["name"])
+    record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)
+    profile_file.move_out(record, folder)
+    write(record, folder)
     print(f"{config['variant']}: finished before", file=sys.stderr)
     return record
+
+
+def _folder(config: Mapping[str, Any]) -> Path:
+    return Path(config["results"]) / config["name"]
 
 
 def _run_child(config: dict[str, Any]) -> Record:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.confidence import interval_cells
 from vtoncompress.disturbance import disturbance_notes
 from vtoncompress.misleading import flags
-from vtoncompress.payoff import smaller_not_faster
+from vtoncompress.payoff import slow_variants, smaller_not_faster
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
 from vtoncompress.seeds import SPREAD, over_seeds
 from vtoncompress.summary import captions, group_by
@@ -65,6 +65,8 @@ SHOWN = (
     Column("latency_ms_p50", "p50 (ms)", 1),
     Column("fps", "FPS", 1),
     Column("speedup", "speedup (×)", 2),
+    Column("fps_batch8", "FPS, batch 8", 1),
+    Column("speedup_batch8", "speedup, batch 8 (×)", 2),
     Column("latency_ms_amortised_p50", "amortised p50 (ms)", 1),
     Column("speedup_amortised", "amortised speedup (×)", 2),
     Column("correlation_loop_ms", "loop (ms)", 1),
@@ -161,9 +163,9 @@ def to_seed_tables(records: Sequence[Record]) -> list[Table]:
 
 def _to_table(title: str, group: list[Record], columns: tuple[Column, ...]) -> Table:
     flagged = flags(group, columns, _format)
+    marked = flagged.keys() | slow_variants(group)
     rows = [
-        [_label(record, record.variant in flagged), *(_format(record, column) for column in columns)]
-        for record in group
+        [_label(record, record.variant in marked), *(_format(record, column) for column in columns)] for record in group
     ]
     notes = [*_notes(group, columns), *flagged.values()]
     return Table(title, group, columns, rows, captions(group, {column.key for column in columns}), notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,11 @@ class TryOn:
     ) -> Tensors:
         """What the network is given in a call with the same arguments."""
         return self._of_person(person, agnostic_mask) | self._of_garment(garment, garment_mask)
+
+    def many(self, shown: Sequence[tuple[Image | None, ...]]) -> list[Image]:
+        """The pictures of calls with each of these arguments, together as fast as the runtime can."""
+        tensors = [self.prepare(*arguments) for arguments in shown]  # type: ignore[arg-type]
+        return [to_image(outputs["image"]) for outputs in self.runtime.many(tensors)]
 
     def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[[Image], Image] | None:
         """One garment for many people: a call that takes a person, with all that the garment decides computed now.

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress import fingerprint, row
+from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.failure import Stopped, reason, root, stop_on_signals
 from vtoncompress.outcome import left
 from vtoncompress.picture_grid import chosen_path, grid_path
@@ -49,6 +49,7 @@ def run(cfg: Config) -> Record:
         for stage in stages.stages:
             seconds += stage.build(store)[1]
         row.fill(record, stages, store)
+        profile_file.move_out(record, folder)
         seconds += _write_references(cfg, record, store, folder)
         record.details["stage_seconds"] = round(seconds, 3)
         # The record last: where it says "done" the pictures are there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import shutil
@@ -17,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from tests.export.conftest import EXPORTERS, toy
+from vtoncompress.deployment import check_performance_of
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.onnx import open_runtime as open_onnx
 from vtoncompress.export.openvino import open_runtime as open_openvino
@@ -50,6 +52,38 @@ def test_opens_a_moved_folder_by_the_exporters_name(
     after = module.open_runtime(tmp_path / "moved", None)(inputs[0])
     for key, value in before.items():
         np.testing.assert_array_equal(value, after[key])
+
+
+@pytest.mark.parametrize(
+    "name, performance",
+    [("torch", "latency"), ("openvino", "latency"), ("openvino", "throughput"), ("onnx", "throughput")],
+)
+def test_many_calls_at_once_give_what_they_give_one_by_one(
+    name: str, performance: str, model: PFAFN, exported: dict[str, Path], inputs: list[Tensors]
+) -> None:
+    options = {} if performance == "latency" else {"performance": performance}
+    with contextlib.ExitStack() as undo:
+        undo.callback(torch.set_num_threads, torch.get_num_threads())
+        runtime = RUNTIMES[name](exported[name], 2, **options)
+    described = runtime.describe()
+    side = {"torch": "in one batch", "openvino latency": "one after another"}
+    assert described["many"] == side.get(name, side.get(f"{name} {performance}", "2 side by side"))
+    if name != "torch":
+        assert (described["performance"], described["threads"]) == (performance, 2)
+    several = [*inputs, *reversed(inputs)]
+    for one, together in zip(several, runtime.many(several), strict=True):
+        for key, value in runtime(one).items():
+            np.testing.assert_allclose(together[key], value, rtol=0, atol=1e-4)
+
+
+def test_one_option_says_what_threads_are_for() -> None:
+    check_performance_of("openvino", "throughput")
+    for exporter, performance, message in (
+        ("torch", "throughput", "export=torch computes one call at a time: use performance=latency"),
+        ("openvino", "speed", "performance=speed is unknown: choose latency or throughput"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_performance_of(exporter, performance)
 
 
 @pytest.mark.parametrize("name", EXPORTERS)

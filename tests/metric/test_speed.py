@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.metric.base import Subject
-from vtoncompress.metric.speed import AMORTISED, Speed
+from vtoncompress.metric.speed import AMORTISED, BATCHED, Speed
 
 
 @dataclass
@@ -78,6 +78,32 @@ def test_no_pairs_is_a_reason_and_no_repetitions_a_mistake(log: list[tuple[str, 
 
 
 @dataclass
+class Together(Recorder):
+    """Takes many pairs at once; what it paints then is off by so much."""
+
+    off: float = 0.0
+
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        self.log.append((f"{self.name} {len(inputs)}", 0.0, gc.isenabled()))
+        return [{"image": one["person"] + np.float32(self.off)} for one in inputs]
+
+
+def test_batches_of_eight_take_turns(log: list[tuple[str, float, bool]]) -> None:
+    both = replace(subject(log, 3), runtime=Together("variant", log), baseline=Together("dense", log))
+    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, batches=2).measure(both)
+    assert [name for name, *_ in log[-6:]] == ["variant 8", "dense 8"] * 3  # the first of each is not timed
+    p50, raw = found.values["latency_ms_batch8_p50"], found.details["batch8_latency_ms"]
+    assert p50 == pytest.approx(np.median(raw), abs=1e-3)
+    assert len(raw) == len(found.details["batch8_baseline_latency_ms"]) == 2
+    assert found.values["fps_batch8"] == pytest.approx(8000 / p50)
+    assert found.details["cores_used"]
+    off = replace(both, runtime=Together("variant", log, 0.1))
+    found = Speed(0, 1, 0, 1, batches=1).measure(off)
+    assert set(found.missing) == set(BATCHED)
+    assert all("is off by" in told or "are off by" in told for told in found.missing.values())
+
+
+@dataclass
 class Keeper(Recorder):
     """Keeps the garment; what it paints with it is off by so much."""
 
@@ -98,7 +124,7 @@ class Keeper(Recorder):
 def test_people_who_share_a_garment_share_its_time(log: list[tuple[str, float, bool]]) -> None:
     shared = replace(subject(log, 2), runtime=Keeper("variant", log))
     found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, people=3, garments=2).measure(shared)
-    assert [name for name, *_ in log[-10:]] == ["garment", *["person"] * 3] * 2 + ["dense"] * 2
+    assert [name for name, *_ in log[-10:]] == ["garment", *["person"] * 3, "dense"] * 2
     assert len(found.details["garment_with_people_ms"]) == 2
     together = np.median(found.details["garment_with_people_ms"])
     assert found.values["latency_ms_amortised_p50"] == pytest.approx(together / 3, abs=1e-3)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,16 +89,29 @@ def test_openvino_runs_convolutions_in_int8_and_the_rest_in_float32(model: PFAFN
     assert described["stored_bytes"]["i8"] > described["stored_bytes"]["f32"] * 2
 
 
+def _is_rounded(node: Any) -> bool:
+    """Whether what a node gives was rounded, maybe before it was put together or enlarged."""
+    if node.get_type_name() in ("Concat", "Interpolate"):
+        return _is_rounded(node.input_value(0).get_node())
+    return bool(node.get_type_name() == "FakeQuantize")
+
+
+@pytest.mark.parametrize("runtime", EXPORTERS)
+def test_the_note_of_the_operations_forms_stays(runtime: str, model: PFAFN, quantized: dict[str, Path]) -> None:
+    told = EXPORTERS[runtime]().open(quantized[runtime]).describe()["forms"]
+    assert told == model.forms(graph=True) == {"correlation": "banded", "sampling": "gathered"}
+
+
 def test_what_makes_coordinates_stays_float(model: PFAFN, quantized: dict[str, Path]) -> None:
     graph = openvino_export.read_ir(quantized["openvino"])
     rounded, kept = set(), set()
     for node in graph.get_ops():
-        sources = [node.input_value(index).get_node().get_type_name() for index in range(node.get_input_size())]
+        sources = [node.input_value(index).get_node() for index in range(node.get_input_size())]
         if node.get_type_name() == "Convolution":
             name = node.get_friendly_name().removeprefix("__module.").split("/")[0]
-            (rounded if "FakeQuantize" in sources else kept).add(name)
-        else:
-            assert "FakeQuantize" not in sources, f"{node.get_friendly_name()} is no convolution"
+            (rounded if _is_rounded(sources[0]) else kept).add(name)
+        elif node.get_type_name() not in ("Concat", "Interpolate"):
+            assert not any(map(_is_rounded, sources)), f"{node.get_friendly_name()} is no convolution"
     assert kept == set(model.float_layers())
     assert rounded
 

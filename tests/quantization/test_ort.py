@@ -43,6 +43,7 @@ def test_static_counts_in_integers(
     assert ran["QLinearConv"] == len(layers), "every pair around a convolution is fused"
     assert ran["Conv"] + ran["FusedConv"] == len(model.float_layers())
     assert check_parity(model, open_runtime(folder), material.calibration, mode.tolerance)["parity_mean"] > 0.01
+    assert open_runtime(folder).describe()["forms"] == model.forms(graph=True)
     paints_the_same_elsewhere(folder, material.calibration[0], reopened)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vtoncompress import affinity
 from vtoncompress.benchmark.candidates import LOOP, NAMES, Level, candidates, pyramid_levels
 from vtoncompress.benchmark.floor import rate_calls, rates
 from vtoncompress.benchmark.result import Result, write_result
@@ -79,15 +80,11 @@ def _check_results(forms: Mapping[str, Callable[[Tensor, Tensor], Any]], first: 
 
 @contextmanager
 def pinned(threads: int) -> Iterator[list[int]]:
-    """Keep this process, and what it starts, on as many cores as it has threads, and torch to these threads."""
-    before, torch_threads = os.sched_getaffinity(0), torch.get_num_threads()
-    if threads > len(before):
-        raise ValueError(f"threads={threads}: this process may use {len(before)}")
-    cores = sorted(before)[:threads]
-    os.sched_setaffinity(0, cores)
-    torch.set_num_threads(threads)
-    try:
-        yield cores
-    finally:
-        os.sched_setaffinity(0, before)
-        torch.set_num_threads(torch_threads)
+    """Keep this process on as many cores as it has threads, see :func:`affinity.pinned`, and torch to these threads."""
+    torch_threads = torch.get_num_threads()
+    with affinity.pinned(threads) as cores:
+        torch.set_num_threads(threads)
+        try:
+            yield cores
+        finally:
+            torch.set_num_threads(torch_threads)

@@ -21,12 +21,25 @@ FORMS = "vtoncompress_forms"
 
 @dataclass(frozen=True)
 class LayerTime:
-    """What a layer of an opened network took: its name, kind of operation, the kernel that ran it, milliseconds."""
+    """What a layer of an opened network took.
+
+    Attributes:
+        name: as the runtime calls it; begins with its module's where a module made it.
+        kind: of operation.
+        kernel: that ran it.
+        milliseconds: of a call.
+        precision: that it computes in, such as ``f32`` or ``u8``.
+        macs: multiply-accumulates of a convolution or a matrix product; 0 for what computes little.
+        moved_bytes: of its inputs, weights and outputs, each once.
+    """
 
     name: str
     kind: str
     kernel: str
     milliseconds: float
+    precision: str = ""
+    macs: int = 0
+    moved_bytes: int = 0
 
 
 class Runtime(ABC):
@@ -43,6 +56,11 @@ class Runtime(ABC):
         """The network's inputs by name, such as ``person``, ``garment`` (1, 3, H, W) in -1..1 and ``garment_mask``
         (1, 1, H, W) in 0..1, or more than it takes -> named outputs."""
 
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """The outputs of a call with each of ``inputs``, in order, made as fast as this runtime can: one after another
+        where :meth:`describe` tells no other way under ``many``."""
+        return [self(one) for one in inputs]
+
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
         """A call that takes the inputs that ``fixed`` lacks, with what ``fixed`` decides alone computed now.
 
@@ -51,7 +69,7 @@ class Runtime(ABC):
         return None
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
-        """What each layer takes, a mean over calls with these inputs; None where this runtime doesn't count it."""
+        """What each layer takes, in order, a mean over calls with these inputs; None where a runtime doesn't count."""
         return None
 
     def sampled(
@@ -70,6 +88,11 @@ class Runtime(ABC):
             ValueError: an option out of range.
         """
         return None
+
+    def rates(self) -> dict[str, float]:
+        """What this runtime reaches here at best, measured now: 10^9 multiply-accumulates a second of a large
+        convolution, by precision, as :attr:`LayerTime.precision` tells it; empty where it counts no times of layers."""
+        return {}
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -29,7 +29,11 @@ class Graph:
 
 @contextmanager
 def edited_graph(folder: Path, runtime: str) -> Iterator[Graph]:
-    """The graph in ``folder``, written back at the end; where the work fails, the files are as they were."""
+    """The graph in ``folder``, written back at the end; where the work fails, the files are as they were.
+
+    What was noted of the forms of its operations stays: toolkits that make a new graph forget such notes.
+    """
+    export: Any = openvino_export if runtime == "openvino" else onnx_export
     if runtime == "openvino":
         read, write = openvino_export.read_ir(folder), openvino_export.write_ir
         kinds = {node.get_friendly_name(): node.get_type_name() for node in read.get_ops()}
@@ -37,10 +41,11 @@ def edited_graph(folder: Path, runtime: str) -> Iterator[Graph]:
         assert runtime == "onnxruntime", runtime
         read, write = onnx_export.read_onnx(folder), onnx_export.write_onnx
         kinds = {node.name: node.op_type for node in read.graph.node}
-    graph = Graph(read, kinds)
+    graph, forms = Graph(read, kinds), export.read_forms(read)
     # Files are memory-mapped while they are read, so the new ones must not be written over them.
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         yield graph
+        export.write_forms(graph.proto, forms)
         write(graph.proto, Path(fresh))
         for file in Path(fresh).iterdir():
             os.replace(file, folder / file.name)

@@ -7,10 +7,13 @@ import importlib.util
 import json
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, Runtime, Tensors
+from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
 from vtoncompress.export.stored_parts import parts_of_onnx
 
@@ -45,6 +48,20 @@ def write_onnx(graph: onnx.ModelProto, folder: Path, part: str = WHOLE) -> None:
     onnx.save(graph, folder / f"{part}.onnx")
 
 
+def read_forms(graph: onnx.ModelProto) -> dict[str, str]:
+    """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
+    return json.loads(next((note.value for note in graph.metadata_props if note.key == FORMS), "{}"))
+
+
+def write_forms(graph: onnx.ModelProto, forms: Mapping[str, str]) -> None:
+    """Note it, in place of what was noted."""
+    others = [note for note in graph.metadata_props if note.key != FORMS]
+    kept = {note.key: note.value for note in others} | {FORMS: json.dumps(forms)}
+    del graph.metadata_props[:]
+    for key, value in kept.items():
+        graph.metadata_props.add(key=key, value=value)
+
+
 class ONNXRuntime(Runtime):
     """A session on the CPU provider.
 
@@ -52,13 +69,18 @@ class ONNXRuntime(Runtime):
         folder: with ``model.onnx``.
         threads: within an operation; null for all physical cores.
         part: the graph's name, where the folder has more than one.
+        performance: see :data:`vtoncompress.export.performance.CHOICES`.
 
     Raises:
         ValueError: the file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None, part: str = WHOLE) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, part: str = WHOLE, performance: str = LATENCY) -> None:
         import onnxruntime
+
+        self._performance, self._streams = performance, streams(performance, threads)
+        if self._streams > 1:
+            threads = 1
 
         self._file = folder / f"{part}.onnx"
         if not self._file.is_file():
@@ -82,6 +104,13 @@ class ONNXRuntime(Runtime):
         known = {name: inputs[name] for name in self.inputs}
         return dict(zip(self._outputs, self._session.run(self._outputs, known), strict=True))
 
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """As :meth:`Runtime.many`: as many calls side by side as there are threads, where they are set for that."""
+        if self._streams == 1:
+            return super().many(inputs)
+        with ThreadPoolExecutor(self._streams) as pool:
+            return list(pool.map(self, inputs))
+
     def describe(self) -> dict[str, Any]:
         import onnxruntime
 
@@ -90,7 +119,10 @@ class ONNXRuntime(Runtime):
             "version": onnxruntime.__version__,
             "device": "cpu",
             "providers": self._session.get_providers(),
-            "threads": self._threads,
+            "threads": self._threads * self._streams,
+            "performance": self._performance,
+            "streams": self._streams,
+            "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
             # What is stored as float32 runs as float32: the CPU provider has no other way.
             "execution_precision": "f32",
             "forms": json.loads(self._session.get_modelmeta().custom_metadata_map.get(FORMS, "{}")),
@@ -156,9 +188,9 @@ def _store_integers(model: onnx.ModelProto, network: TryOnModel) -> onnx.ModelPr
     return model
 
 
-def open_runtime(folder: Path, threads: int | None = None) -> Runtime:
+def open_runtime(folder: Path, threads: int | None = None, performance: str = LATENCY) -> Runtime:
     """Open what :class:`ONNXExporter` wrote. ValueError where the file is missing or damaged."""
-    return open_parts(folder, lambda part: ONNXRuntime(folder, threads, part))
+    return open_parts(folder, lambda part: ONNXRuntime(folder, threads, part, performance))
 
 
 class ONNXExporter(Exporter):
@@ -190,7 +222,7 @@ class ONNXExporter(Exporter):
             assert program is not None
             graph = _store_integers(_tidy(program.model_proto), frozen)
             store(graph, layers)
-            graph.metadata_props.add(key=FORMS, value=json.dumps(frozen.forms(graph=True)))
+            write_forms(graph, frozen.forms(graph=True))
             write_onnx(graph, folder, part)
         write_call(model, folder)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
+from vtoncompress.export.openvino_profile import layer_times
+from vtoncompress.export.openvino_quantizers import move_ahead
 from vtoncompress.export.openvino_split import split
+from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
@@ -49,10 +52,24 @@ def read_ir(folder: Path, part: str = WHOLE) -> openvino.Model:
 
 
 def write_ir(graph: openvino.Model, folder: Path, part: str = WHOLE) -> None:
-    """Write ``graph`` into ``folder`` with its constants as they are; OpenVINO's default is to store float16."""
+    """Write ``graph`` into ``folder``, its quantizers where they are cheapest, with its constants as they are.
+
+    OpenVINO's default is to store float16.
+    """
     import openvino
 
+    move_ahead(graph)
     openvino.save_model(graph, folder / f"{part}.xml", compress_to_fp16=False)
+
+
+def read_forms(graph: openvino.Model) -> dict[str, str]:
+    """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
+    return json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
+
+
+def write_forms(graph: openvino.Model, forms: Mapping[str, str]) -> None:
+    """Note it, in place."""
+    graph.set_rt_info(json.dumps(forms), FORMS)
 
 
 def store_integers(graph: openvino.Model) -> None:
@@ -70,16 +87,29 @@ class OpenVINORuntime(Runtime):
         threads: null for all physical cores.
         cache: folder for the compiled network, which the next opening takes from there; null keeps none.
         part: the graph's name, where the folder has more than one.
+        performance: see :data:`vtoncompress.export.performance.CHOICES`.
 
     Raises:
         ValueError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None, cache: Path | None = None, part: str = WHOLE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int | None = None,
+        cache: Path | None = None,
+        part: str = WHOLE,
+        performance: str = LATENCY,
+    ) -> None:
         graph = read_ir(folder, part)
         import openvino
 
-        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION}
+        self._streams = streams(performance, threads)
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": performance.upper(),
+            "NUM_STREAMS": self._streams,
+            "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION,
+        }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         if cache is not None:
@@ -98,11 +128,31 @@ class OpenVINORuntime(Runtime):
             if node.get_type_name() == "Constant":
                 self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
         self._stored_parts = parts_of_openvino(graph)
-        self._forms = json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
+        self._forms = read_forms(graph)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
         return {name: results[port] for name, port in self._outputs.items()}
+
+    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """As :meth:`Runtime.many`: as many calls side by side as there are streams."""
+        if self._streams == 1:
+            return super().many(inputs)
+        import openvino
+
+        results: list[Tensors] = [{} for _ in inputs]
+
+        def keep(request: openvino.InferRequest, place: int) -> None:
+            # The request's memory is the next call's.
+            found = {name: request.get_tensor(port).data.copy() for name, port in self._outputs.items()}
+            results[place] = found
+
+        waiting = openvino.AsyncInferQueue(self._compiled, self._streams)
+        waiting.set_callback(keep)
+        for place, one in enumerate(inputs):
+            waiting.start_async({name: one[name] for name in self.inputs}, userdata=place, share_inputs=True)
+        waiting.wait_all()
+        return results
 
     def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
         """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
@@ -127,16 +177,14 @@ class OpenVINORuntime(Runtime):
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime]:
         """As :meth:`Runtime.profile`, of a second copy of the network that counts."""
         compiled = self._core.compile_model(self._graph, "CPU", {**self._settings, "PERF_COUNT": True})
-        request, taken = compiled.create_infer_request(), Counter[tuple[str, str, str]]()
-        request.infer(inputs)  # the first call makes what the others find
-        for _ in range(repetitions):
-            request.infer(inputs)
-            for layer in request.get_profiling_info():
-                microseconds = round(layer.real_time.total_seconds() * 1e6)
-                taken[layer.node_name, layer.node_type, layer.exec_type] += microseconds
-        return [
-            LayerTime(*names, microseconds / 1e3 / repetitions) for names, microseconds in taken.items() if microseconds
-        ]
+        return layer_times(compiled, {name: inputs[name] for name in self.inputs}, repetitions)
+
+    def rates(self) -> dict[str, float]:
+        """As :meth:`Runtime.rates`, with the threads of this network."""
+        from vtoncompress.export.openvino_convolution import best_rate
+
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        return {"f32": best_rate("f32", threads), "u8": best_rate("int8", threads)}
 
     def describe(self) -> dict[str, Any]:
         import openvino
@@ -153,6 +201,9 @@ class OpenVINORuntime(Runtime):
             "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
             "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
+            "performance": str(self._compiled.get_property("PERFORMANCE_HINT")).lower(),
+            "streams": self._compiled.get_property("NUM_STREAMS"),
+            "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
             "execution_precision": f"bf16 and {rest}" if "bf16" in executed and rest != "bf16" else rest,
             "executed_layers": dict(executed),
             "stored_bytes": dict(self._stored),
@@ -161,9 +212,11 @@ class OpenVINORuntime(Runtime):
         }
 
 
-def open_runtime(folder: Path, threads: int | None = None, cache: Path | None = None) -> Runtime:
+def open_runtime(
+    folder: Path, threads: int | None = None, cache: Path | None = None, performance: str = LATENCY
+) -> Runtime:
     """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
-    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part))
+    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance))
 
 
 class OpenVINOExporter(Exporter):
@@ -193,7 +246,7 @@ class OpenVINOExporter(Exporter):
                 port.get_tensor().set_names({name})
             store_integers(graph)
             store(graph, layers)
-            graph.set_rt_info(json.dumps(frozen.forms(graph=True)), FORMS)
+            write_forms(graph, frozen.forms(graph=True))
             write_ir(graph, folder, part)
         write_call(model, folder)
 

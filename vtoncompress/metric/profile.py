@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from vtoncompress.benchmark.floor import MEGABYTES, rate_calls
 from vtoncompress.clock import take_turns
 from vtoncompress.export.base import LayerTime
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
+from vtoncompress.metric.bounds import Rates, add_up, module_of
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.try_on import TryOn, to_image
 
-SLOWEST = 20
-
 
 class Profile(SubjectMetric):
-    """Milliseconds of a call by stage, and of the network by layer, kind of operation and kernel.
+    """Milliseconds of a call by stage, and of the network by module, kind of operation and layer, with their bounds.
 
     ``profile_pre_ms`` and ``profile_post_ms`` are what happens to pictures before and after the network;
     ``profile_<part>_ms`` each of its parts as the runtime's own counters tell, and ``profile_other_ms`` what belongs to
     none, such as a change of layout between them. Counting costs time itself, so the sum is above a call's latency.
+    The details hold every layer with its floor: its products at the rate of a large convolution in its precision, or
+    its bytes at the rate of a large copy, both measured in the same process; the longer of the two bounds it.
 
     Args:
         repetitions: calls that are counted, at least 1.
@@ -50,7 +51,12 @@ class Profile(SubjectMetric):
         values = {f"profile_{part}_ms": taken for part, taken in parts.items() if f"profile_{part}_ms" in self.columns}
         values |= {"profile_pre_ms": statistics.median(pre), "profile_post_ms": statistics.median(post)}
         missing = {name: "the network has no such part" for name in self.columns if name not in values}
-        return Measurement(values, missing, details=describe(layers, parts))
+        return Measurement(values, missing, details=describe(layers, parts, self._rates(subject)))
+
+    def _rates(self, subject: Subject) -> Rates:
+        _, copy = rate_calls()
+        (copied,) = take_turns([copy], [()], 2, 10)
+        return Rates(subject.runtime.rates(), 2 * MEGABYTES / statistics.median(copied))
 
 
 def by_part(layers: list[LayerTime], model: TryOnModel) -> dict[str, float]:
@@ -63,14 +69,13 @@ def by_part(layers: list[LayerTime], model: TryOnModel) -> dict[str, float]:
     return taken
 
 
-def describe(layers: list[LayerTime], parts: Mapping[str, float]) -> dict[str, Any]:
-    """Milliseconds by part, by kind of operation with its kernel, and of the slowest layers."""
-    kinds: dict[str, float] = defaultdict(float)
-    for layer in layers:
-        kinds[f"{layer.kind} {layer.kernel}"] += layer.milliseconds
-    slowest = sorted(layers, key=lambda layer: -layer.milliseconds)[:SLOWEST]
+def describe(layers: list[LayerTime], parts: Mapping[str, float], rates: Rates) -> dict[str, Any]:
+    """Milliseconds by part, by module, by kind of operation with its kernel, and by layer, and the machine's rates."""
     return {
+        "rates": {"gmacs_per_s": dict(rates.gmacs_per_s), "gigabytes_per_s": rates.gigabytes_per_s},
+        "whole": add_up((("whole", layer) for layer in layers), rates)[0],
         "by_part_ms": {part: round(taken, 3) for part, taken in parts.items()},
-        "by_kind_ms": {kind: round(taken, 3) for kind, taken in sorted(kinds.items(), key=lambda one: -one[1])},
-        "slowest_ms": {f"{one.name} ({one.kind}, {one.kernel})": round(one.milliseconds, 3) for one in slowest},
+        "by_module": add_up(((module_of(layer), layer) for layer in layers), rates),
+        "by_kind": add_up(((f"{layer.kind} {layer.kernel}", layer) for layer in layers), rates),
+        "layers": add_up(((f"{layer.name} ({layer.kind}, {layer.kernel})", layer) for layer in layers), rates),
     }

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
+from vtoncompress.affinity import usable_cores
 from vtoncompress.clock import take_turns
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.try_on import TryOn
 
 ONE_OFF = ("latency_ms_p50", "latency_ms_p95", "fps", "speedup")
+BATCHED = ("latency_ms_batch8_p50", "fps_batch8", "speedup_batch8")
 AMORTISED = ("latency_ms_amortised_p50", "fps_amortised", "speedup_amortised")
+BATCH = 8
+CHECKED = 4
+"""Pairs whose picture is held against an ordinary call's before the amortised clock starts."""
 TOLERANCE = 0.5
-"""Levels of 255, in the mean, by which a person's picture may differ where the garment was computed once."""
+"""Levels of 255, in the mean, by which a picture may differ from an ordinary call's where calls share work."""
 
 
 class Speed(SubjectMetric):
-    """Latency of the whole try-on call, batch 1, in turns with the dense float32 network in eager PyTorch.
+    """Latency of the whole try-on call in turns with the dense float32 network in eager PyTorch.
 
     From uint8 pictures to a uint8 picture: normalisation, network, finished image; no reading of files, and the
     garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the ratio
@@ -28,9 +34,12 @@ class Speed(SubjectMetric):
     right after the other network's call its threads still spin and the caches hold its weights, which no deployed
     network meets. The garbage collector is off meanwhile.
 
-    ``latency_ms_p50`` and ``latency_ms_p95`` in milliseconds, ``fps`` is 1000 / p50. Every sample is in the details.
-    The amortised columns are a person's share of one garment on ``people`` people, the garment's own work included,
-    where the runtime can keep what the garment decides; in turns with the same baseline's ordinary call.
+    ``latency_ms_p50`` and ``latency_ms_p95`` of batch 1 in milliseconds, ``fps`` is 1000 / p50. Every sample is in the
+    details, as are the cores that the process was kept on. The columns of batch 8 are of eight pairs handed over at
+    once, until all eight pictures are there: how a runtime takes them, as one batch, side by side or one after another,
+    is told under ``many``; PyTorch takes a batch. The amortised columns are a person's share of one garment on
+    ``people`` people, the garment's own work included, where the runtime can keep what the garment decides; in turns
+    with the same baseline's ordinary call.
 
     Args:
         warmup: calls of each network before the clock counts.
@@ -39,22 +48,30 @@ class Speed(SubjectMetric):
         turn: timed calls of one network in a row, at least 1.
         people: who share a garment; 0 where the amortised columns are not asked for.
         garments: how many are timed so, at least 1.
+        batches: how many of eight are timed; 0 where the columns of batch 8 are not asked for.
     """
 
-    columns = (*ONE_OFF, *AMORTISED)
+    columns = (*ONE_OFF, *BATCHED, *AMORTISED)
 
     def __init__(
-        self, warmup: int, repetitions: int, seconds: float, turn: int, people: int = 0, garments: int = 1
+        self,
+        warmup: int,
+        repetitions: int,
+        seconds: float,
+        turn: int,
+        people: int = 0,
+        garments: int = 1,
+        batches: int = 0,
     ) -> None:
         if warmup < 0 or repetitions < 1 or seconds < 0 or turn < 1:
             raise ValueError(
                 f"warmup={warmup}, repetitions={repetitions}, seconds={seconds}, turn={turn}: "
                 "at least 0, 1, 0 and 1 are needed"
             )
-        if people < 0 or garments < 1:
-            raise ValueError(f"people={people}, garments={garments}: at least 0 and 1 are needed")
+        if people < 0 or garments < 1 or batches < 0:
+            raise ValueError(f"people={people}, garments={garments}, batches={batches}: at least 0, 1 and 0 are needed")
         self.warmup, self.repetitions, self.seconds, self.turn = warmup, repetitions, seconds, turn
-        self.people, self.garments = people, garments
+        self.people, self.garments, self.batches = people, garments, batches
 
     def measure(self, subject: Subject) -> Measurement:
         if not subject.pairs:
@@ -73,9 +90,31 @@ class Speed(SubjectMetric):
             "runtime": subject.runtime.describe(),
             "baseline_runtime": subject.baseline.describe(),
             "load_average": [round(value, 2) for value in load],
+            "cores_used": usable_cores(),
         }
-        shared = self._amortise(variant, baseline, subject.pairs)
-        return Measurement(values | shared.values, shared.missing, details=details | shared.details)
+        result = Measurement(values, details=details)
+        for found in (self._batch(variant, baseline, shown), self._amortise(variant, baseline, subject.pairs)):
+            result.values |= found.values
+            result.missing |= found.missing
+            result.details |= found.details
+        return result
+
+    def _batch(self, variant: TryOn, baseline: TryOn, shown: Sequence[tuple[Any, ...]]) -> Measurement:
+        """Eight pairs at once."""
+        if not self.batches:
+            return Measurement()
+        eight = list(islice(cycle(shown), BATCH))
+        off = max(_difference(one, variant(*pair)) for one, pair in zip(variant.many(eight), eight, strict=True))
+        if off > TOLERANCE:
+            return Measurement(
+                missing=dict.fromkeys(BATCHED, f"together the pictures are off by {off:.2g} levels of 255")
+            )
+        times = take_turns((variant.many, baseline.many), [(eight,)], 1, self.batches, settle=0)
+        p50, baseline_p50 = (float(np.median(samples)) for samples in times)
+        values = dict(zip(BATCHED, (p50, 1000 * BATCH / p50, baseline_p50 / p50), strict=True))
+        names = ("batch8_latency_ms", "batch8_baseline_latency_ms")
+        raw = {name: [round(sample, 3) for sample in samples] for name, samples in zip(names, times, strict=True)}
+        return Measurement(values, details={**raw, "batch8_parity_mean": off})
 
     def _amortise(self, variant: TryOn, baseline: TryOn, pairs: Sequence[Pair]) -> Measurement:
         """One garment on many people."""
@@ -86,11 +125,9 @@ class Speed(SubjectMetric):
         if call is None:
             reason = "this runtime keeps nothing of a garment from call to call"
             return Measurement(missing=dict.fromkeys(AMORTISED, reason))
-        differences = [
-            _difference(call(one.person), variant(one.person, first.garment, first.garment_mask)) for one in pairs
-        ]
-        if max(differences) > TOLERANCE:
-            reason = f"with the garment computed once the picture is off by {max(differences):.2g} levels of 255"
+        off = _off(call, variant, pairs[:CHECKED])
+        if off > TOLERANCE:
+            reason = f"with the garment computed once the picture is off by {off:.2g} levels of 255"
             return Measurement(missing=dict.fromkeys(AMORTISED, reason))
         people = [pairs[place % len(pairs)].person for place in range(self.people)]
 
@@ -104,16 +141,22 @@ class Speed(SubjectMetric):
             baseline(people[0], garment, mask)
 
         shown = [(one.garment, one.garment_mask) for one in pairs]
-        together, ordinary = take_turns((share, alone), shown, 1, self.garments)
+        together, ordinary = take_turns((share, alone), shown, 1, self.garments, settle=0)
         p50 = float(np.median(together)) / self.people
         values = dict(zip(AMORTISED, (p50, 1000 / p50, float(np.median(ordinary)) / p50), strict=True))
         details: dict[str, Any] = {
             "people": self.people,
             "garment_with_people_ms": [round(sample, 3) for sample in together],
             "amortised_baseline_latency_ms": [round(sample, 3) for sample in ordinary],
-            "amortised_parity_mean": max(differences),
+            "amortised_parity_mean": off,
         }
         return Measurement(values, details=details)
+
+
+def _off(call: Callable[[Image], Image], variant: TryOn, pairs: Sequence[Pair]) -> float:
+    """The largest difference between what a call with the first pair's garment kept paints and an ordinary one."""
+    first = pairs[0]
+    return max(_difference(call(one.person), variant(one.person, first.garment, first.garment_mask)) for one in pairs)
 
 
 def _difference(one: Image, other: Image) -> float:

@@ -14,6 +14,7 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.pruning.base import Recovery
 from vtoncompress.pruning.ratio import flatten
 from vtoncompress.pruning.reached import compare, count
+from vtoncompress.stage.latency import LOOKUP
 from vtoncompress.stage.seed import set_seed
 
 REACHED = "pruning.json"
@@ -44,6 +45,11 @@ def make(config: Mapping[str, Any], dense: Path, out: Path, work: Path) -> None:
         )
     checkpoint.save(model, out)
     (out / REACHED).write_text(json.dumps(compare(before, after)))
+
+
+def make_in_time(config: Mapping[str, Any], dense: Path, latency: Path, out: Path, work: Path) -> None:
+    """As :func:`make`, for a pruning that reads what widths cost in time from the stage that measured it."""
+    make({**config, "pruning": {**config["pruning"], "lookup": str(latency / LOOKUP)}}, dense, out, work)
 
 
 def _recovery(config: Mapping[str, Any], dense: Path, data: TryOnData | None) -> Recovery | None:

@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 from vtoncompress.model.pf_afn.convention import Convention
 from vtoncompress.model.pf_afn.correlation import DISPLACEMENT, Correlation
+from vtoncompress.model.pf_afn.sampling import gathered_sample, is_gathered
 
 
 class GridSample(nn.Module):
-    """``grid_sample`` with channels-first grids, bilinear, as a module so that its cost is counted by name."""
+    """``grid_sample`` with channels-first grids, bilinear, as a module so that its cost is counted by name.
+
+    Features with many channels are sampled by :func:`gathered_sample` in a graph for another runtime.
+    """
 
     def __init__(self, align_corners: bool, padding_mode: str = "border") -> None:
         super().__init__()
@@ -20,6 +24,9 @@ class GridSample(nn.Module):
 
     def forward(self, image: Tensor, grid: Tensor) -> Tensor:
         """(N, C, H, W) sampled at the (x, y) of (N, 2, H', W') in -1..1 -> (N, C, H', W')."""
+        graph = torch.jit.is_tracing() or torch.compiler.is_exporting()
+        if graph and self.padding_mode == "border" and is_gathered(int(image.shape[1])):
+            return gathered_sample(image, grid, self.align_corners)
         return F.grid_sample(
             image,
             grid.permute(0, 2, 3, 1),

@@ -16,6 +16,7 @@ from vtoncompress.model.pf_afn.flow import GridSample, grid_to_pixels
 from vtoncompress.model.pf_afn.generator import DOWNSAMPLINGS, Generator, blend
 from vtoncompress.model.pf_afn.loss import TERMS, weighted_terms
 from vtoncompress.model.pf_afn.multi_level import Distance
+from vtoncompress.model.pf_afn.sampling import is_gathered
 from vtoncompress.model.pf_afn.warp import ENCODER_CHANNELS, WarpNetwork
 from vtoncompress.model.pf_afn.warped import trace_warp
 from vtoncompress.model.trace import Trace
@@ -42,7 +43,7 @@ class PFAFN(TracedModel):
         width: factor on all channel counts; 1 is the published network (73.2 M parameters), 0.25 the small one.
         size: (height, width) in pixels, multiples of 32 from 64.
         convention: ``official`` or ``seed``, see :mod:`vtoncompress.model.pf_afn.convention`.
-        correlation: ``fastest``, ``loop`` or ``banded``, see :mod:`vtoncompress.model.pf_afn.correlation`.
+        correlation: ``fastest``, ``loop``, ``banded`` or ``triton``, see :mod:`vtoncompress.model.pf_afn.correlation`.
 
     Raises:
         ValueError: a size or a width that the network can't have, or no such correlation.
@@ -83,7 +84,15 @@ class PFAFN(TracedModel):
         self.correlation = LOOP
 
     def forms(self, graph: bool) -> dict[str, str]:
-        return {"correlation": form_for(self.correlation, graph)}
+        return {"correlation": form_for(self.correlation, graph), "sampling": self._sampling_forms(graph)}
+
+    def _sampling_forms(self, graph: bool) -> str:
+        """Of features; pictures and grids have few channels and are always sampled by ``grid_sample``."""
+        if not graph:
+            return "grid_sample"
+        # Half of what each head reads, whatever kind of convolution quantization has made of it.
+        widths = [refine.state_dict()["0.weight"].shape[1] // 2 for refine in self.warp.aflow_net.netRefine]
+        return ", ".join(sorted({"gathered" if is_gathered(width) else "grid_sample" for width in widths}))
 
     @property
     def parts(self) -> dict[str, nn.Module]:

@@ -36,8 +36,9 @@ def banded_correlation(
     rows, columns = min(rows, height), min(columns, width)
     down, across = -(-height // rows), -(-width // columns)
     tall, wide = down * rows, across * columns
-    blocks = F.pad(first, [0, wide - width, 0, tall - height])
-    blocks = blocks.reshape(samples, channels, down, rows, across, columns).permute(0, 2, 4, 3, 5, 1)
+    # Rows of channels are copied whole; what a block has beyond the picture is some pixel's, and cut off at the end.
+    own = _own(down, rows, across, columns, height, width).to(first.device)
+    blocks = torch.index_select(first.permute(0, 2, 3, 1).flatten(1, 2), 1, own.flatten())
     margin = [displacement, displacement + wide - width, displacement, displacement + tall - height]
     pixels = F.pad(second, margin).permute(0, 2, 3, 1).flatten(1, 2)
     reached = _reach(down, rows, across, columns, displacement).to(second.device)
@@ -50,6 +51,13 @@ def banded_correlation(
     band = torch.index_select(products.flatten(3), 3, _band(rows, columns, displacement).to(second.device))
     band = band.reshape(samples, down, across, window**2, rows, columns).permute(0, 3, 1, 4, 2, 5)
     return band.reshape(samples, window**2, tall, wide)[..., :height, :width]
+
+
+def _own(down: int, rows: int, across: int, columns: int, height: int, width: int) -> Tensor:
+    """Places in the picture of the pixels of each block, (blocks, rows x columns); beyond the rim the rim's."""
+    y = (torch.arange(down)[:, None] * rows + torch.arange(rows)).clamp(max=height - 1)
+    x = (torch.arange(across)[:, None] * columns + torch.arange(columns)).clamp(max=width - 1)
+    return (y[:, None, :, None] * width + x[None, :, None, :]).flatten(0, 1).flatten(1)
 
 
 def _reach(down: int, rows: int, across: int, columns: int, displacement: int) -> Tensor:

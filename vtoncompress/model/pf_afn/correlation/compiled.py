@@ -1,7 +1,7 @@
-"""Correlation on a CPU through a compiled kernel, as an operation that torch knows: differentiable, also twice, and
-opaque to ``torch.compile``.
+"""Correlation through a compiled kernel, as an operation that torch knows: differentiable, also twice, and opaque to
+``torch.compile``. On a CPU the kernel is numba's, on a CUDA GPU Triton's.
 
-The first call of a process loads numba and the kernel: 1.4 s of a core with its cache, 4.7 s without.
+On a CPU the first call of a process loads numba and the kernel: 1.4 s of a core with its cache, 4.7 s without.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ LEAST_MACS = 2_000_000
 
 
 def compiled_correlation(first: Tensor, second: Tensor, displacement: int = DISPLACEMENT) -> Tensor:
-    """:func:`~vtoncompress.model.pf_afn.correlation.loop.correlation` for tensors of up to 32 bits on a CPU.
+    """:func:`~vtoncompress.model.pf_afn.correlation.loop.correlation` for tensors of up to 32 bits.
 
-    Sums are float32; the result has the type of ``first``. Threads are as many as torch's.
+    Sums are float32; the result has the type of ``first``. On a CPU threads are as many as torch's.
+
+    Raises:
+        ValueError: for tensors on a GPU, Triton is not installed.
     """
     result: Tensor = _correlate(first, second, displacement)
     return result
@@ -66,6 +69,18 @@ def _blend(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> T
     arrays = (_flat(weights), _flat(image), result.numpy().reshape(-1))
     _share_out(_kernel().blend, arrays, image.shape, displacement, turned)
     return result.to(image.dtype)
+
+
+@_correlate.register_kernel("cuda")
+def _(first: Tensor, second: Tensor, displacement: int) -> Tensor:
+    result: Tensor = _gpu_kernel().correlate(first, second, displacement)
+    return result
+
+
+@_blend.register_kernel("cuda")
+def _(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> Tensor:
+    result: Tensor = _gpu_kernel().blend(weights, image, displacement, turned)
+    return result
 
 
 @_correlate.register_fake
@@ -121,6 +136,14 @@ def _kernel() -> ModuleType:
     from vtoncompress.model.pf_afn.correlation import kernel
 
     return kernel
+
+
+def _gpu_kernel() -> ModuleType:
+    try:
+        from vtoncompress.model.pf_afn.correlation import gpu_kernel
+    except ModuleNotFoundError as error:
+        raise ValueError("model.network.correlation=triton needs Triton: pip install triton") from error
+    return gpu_kernel
 
 
 def _share_out(

@@ -9,9 +9,11 @@ from vtoncompress.model.pf_afn.correlation.banded import banded_correlation
 from vtoncompress.model.pf_afn.correlation.compiled import compiled_correlation
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT, correlation
 
-FASTEST, LOOP = "fastest", "loop"
-FORMS = {LOOP: correlation, "banded": banded_correlation, "compiled": compiled_correlation}
-CHOICES = (FASTEST, LOOP, "banded")
+FASTEST, LOOP, TRITON = "fastest", "loop", "triton"
+FORMS = {
+    LOOP: correlation, "banded": banded_correlation, "compiled": compiled_correlation, TRITON: compiled_correlation
+}  # fmt: skip
+CHOICES = (FASTEST, LOOP, "banded", TRITON)
 
 
 def check_choice(choice: str) -> None:
@@ -24,13 +26,18 @@ def form_for(choice: str, graph: bool, device: str = "cpu", dtype: torch.dtype =
     """The name of the form, of :data:`FORMS`, that a choice means.
 
     Args:
-        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` wherever that runs and ``banded`` elsewhere.
+        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` on a CPU and ``banded`` elsewhere. ``triton`` is
+            that on a GPU, and elsewhere what ``fastest`` is.
         graph: whether the network is being traced into a graph for another runtime.
         device, dtype: of the features.
     """
-    if choice != FASTEST:
+    if choice not in (FASTEST, TRITON):
         return choice
-    return "banded" if graph or device != "cpu" or dtype == torch.float64 else "compiled"
+    if graph or dtype == torch.float64:  # the kernels' sums are float32
+        return "banded"
+    if device == "cpu":
+        return "compiled"
+    return TRITON if choice == TRITON and device == "cuda" else "banded"
 
 
 class Correlation(nn.Module):
