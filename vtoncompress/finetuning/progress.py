@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
+from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -64,3 +67,11 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def tracked(title: str, items: Collection[T]) -> Iterator[T]:
+    """``items``, with the progress of the loop over them shown."""
+    with Progress(title, len(items)) as progress:
+        for item in items:
+            yield item
+            progress.step()

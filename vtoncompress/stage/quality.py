@@ -16,7 +16,7 @@ from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.base import Batch, Measurement, Prediction
 from vtoncompress.picture_grid import difference, write_grid
-from vtoncompress.try_on import pair_tensors, to_image
+from vtoncompress.try_on import pair_tensors, to_image, to_tensors
 
 MEASUREMENTS, GRID = "measurements.json", "pictures.png"
 BATCH = 32
@@ -40,7 +40,25 @@ def make_reference(config: Mapping[str, Any], out: Path) -> None:
     from vtoncompress.reference import REFERENCES
 
     reference = next(row for row in REFERENCES if row.name == config["reference"])
+    assert reference.predict is not None, f"{reference.name} takes a network"
     measure(config, reference.predict, out)
+
+
+def make_ceiling(config: Mapping[str, Any], dense: Path, out: Path) -> None:
+    """As :func:`make` for :data:`vtoncompress.reference.CEILING`, by the autoencoder of the network in ``dense``."""
+    from vtoncompress import checkpoint
+    from vtoncompress.model.base import StepwiseModel
+
+    model = checkpoint.load(dense)
+    assert isinstance(model, StepwiseModel), "only a model that works in steps has an autoencoder"
+    networks = model.networks()
+
+    def predict(pair: Pair) -> Prediction:
+        assert pair.truth is not None, "the ceiling needs the truth"
+        shown = to_tensors(pair.truth, pair.garment, pair.garment_mask)["person"]
+        return Prediction(to_image(networks.decode(networks.encode(shown))))
+
+    measure(config, predict, out)
 
 
 def measure(config: Mapping[str, Any], predict: Callable[[Pair], Prediction], out: Path) -> None:

@@ -52,6 +52,7 @@ class CatVTON(StepwiseModel):
         self.factor, self.latent_channels = downsampling(vae), int(vae["latent_channels"])
         _check(size, self.factor, self.latent_channels, unet)
         self.size = (size[0], size[1])
+        self.multiple = self.factor * 2 ** (len(unet["block_out_channels"]) - 1)
         self.register_buffer("latent_scale", torch.tensor(float(vae.get("scaling_factor", 1.0))))
 
     def arguments(self) -> dict[str, Any]:
@@ -77,6 +78,9 @@ class CatVTON(StepwiseModel):
         """Latents -> pictures, by this model's own weights."""
         return Decoder(self.vae, self.latent_scale)
 
+    def networks(self) -> EagerNetworks:
+        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), self.latent_scale.device)
+
     def forward(
         self, person: Tensor, garment: Tensor, agnostic_mask: Tensor, seeds: Sequence[int] | None = None
     ) -> dict[str, Tensor]:
@@ -85,8 +89,7 @@ class CatVTON(StepwiseModel):
         ``seeds``: one for each picture, instead of the sampler's.
         """
         shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
-        networks = EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), person.device)
-        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds)
+        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(
@@ -102,10 +105,14 @@ class CatVTON(StepwiseModel):
         channels, pictures = self.latent_channels, 1 if self.sampling.guidance == 1 else 2
         noisy = torch.zeros(pictures, 2 * channels + 1, 2 * height, width)
         picture, latents = torch.zeros(1, 3, *self.size), torch.zeros(1, channels, height, width)
+        pictures_and_sides = (0, 2, 3)
         return {
-            "encoder": Graph(self.encoder(), {"picture": picture}, ["latents"]),
-            "unet": Graph(self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"]),
-            "decoder": Graph(self.decoder(), {"latents": latents}, ["picture"]),
+            name: Graph(module, example, outputs, {next(iter(example)): pictures_and_sides})
+            for name, module, example, outputs in (
+                ("encoder", self.encoder(), {"picture": picture}, ["latents"]),
+                ("unet", self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"]),
+                ("decoder", self.decoder(), {"latents": latents}, ["picture"]),
+            )
         }
 
     def call(self) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import torch
 from hydra.utils import instantiate
 
+from vtoncompress.model.base import StepwiseModel
 from vtoncompress.options import check_types
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.quantization.plan import Config
@@ -24,9 +27,12 @@ def check(cfg: Config) -> None:
         raise ValueError(f"budget={budget}: give the garment SSIM that the network may lose, 0 to 1")
     with torch.device("meta"):  # no memory, no time: the names are what is checked
         network = instantiate(cfg["model"]["network"])
-    names = {name for name, _ in network.named_modules()}
-    if unknown := [name for name in cfg["scope"]["modules"] if name not in names]:
-        raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as warp")
+    names = [name for name, _ in network.named_modules()]
+    if unknown := [name for name in cfg["scope"]["modules"] if not fnmatch.filter(names, name)]:
+        parts = ", ".join(network.parts)
+        raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as {parts}")
+    if isinstance(network, StepwiseModel):
+        network.set_sampling(instantiate(cfg["model"]["sampling"]))
     instantiate(cfg["calibration"])
     pair = instantiate(cfg["data"])[0]
     if pair.truth is None or pair.region is None:
