@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from tests.model.cat_vton.conftest import TINY
+from tests.model.cat_vton.conftest import TINY_OF_8
 from vtoncompress import variant
 from vtoncompress.delivery import deliver
 from vtoncompress.deployment import open_deployment
@@ -18,7 +18,7 @@ from vtoncompress.sweep import check, complete
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = (
-    "model=cat_vton_small", "model.size=[32,24]", "model.checkpoint=null", "model.sampling.steps=2", "data.pairs=2",
+    "model=cat_vton_small", "model.size=[128,96]", "model.checkpoint=null", "model.sampling.steps=2", "data.pairs=2",
     "calibration.pairs=2", "trajectories.samples=3", "parity_pairs=1", "metric=[size,steps,ssim]",
     "metric.steps={repetitions:1,warmup:0,turn:1}", "quantization.tolerance=255",
 )  # fmt: skip
@@ -28,7 +28,7 @@ def run(folder: Path, name: str, *overrides: str) -> Record:
     where = (f"results={folder / 'results'}", f"store={folder / 'store'}", "name=toy", f"variant={name}")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", [*OPTIONS, *where, *overrides], return_hydra_config=True)
-    for part, arguments in TINY.items():
+    for part, arguments in TINY_OF_8.items():
         OmegaConf.update(cfg, f"model.network.{part}", arguments, merge=False)
     check(cfg)
     record = variant.run(complete(cfg, cfg.hydra.runtime.choices, 0))

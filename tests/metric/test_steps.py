@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.metric.test_speed import subject as of_one_step
-from tests.model.cat_vton.conftest import TINY
+from tests.model.cat_vton.conftest import TINY_OF_8
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.metric.base import Subject
@@ -16,13 +16,13 @@ from vtoncompress.metric.steps import StepSpeed
 from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.sampling.ddim import DDIM
 
-SIZE = (32, 24)
+SIZE = (128, 96)
 
 
 @pytest.mark.parametrize("guidance", [2.5, 1.0])
 def test_an_image_is_its_steps_and_the_autoencoder(guidance: float) -> None:
     torch.manual_seed(0)
-    model = CatVTON(SIZE, **TINY).eval()
+    model = CatVTON(SIZE, **TINY_OF_8).eval()
     model.set_sampling(DDIM(steps=2, guidance=guidance))
     runtime = TorchRuntime(model)
     subject = Subject(model, None, runtime, runtime, Synthetic("test", 1, *SIZE)[:])  # type: ignore[arg-type]

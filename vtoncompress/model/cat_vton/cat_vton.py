@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
 from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
-from vtoncompress.model.cat_vton.unet import Denoiser, build_unet
+from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
 from vtoncompress.sampling.base import Sampling
 from vtoncompress.sampling.call import describe, paint, recall
@@ -49,6 +49,7 @@ class CatVTON(StepwiseModel):
         self._arguments = {"size": size, "unet": unet, "vae": vae, "scheduler": scheduler}
         self.schedule, self.sampling = NoiseSchedule.of(scheduler), DDIM()
         self.vae, self.unet = build_vae(vae), build_unet(unet)
+        self.unet.time_proj = TimestepTable(cast("nn.Module", self.unet.time_proj), self.schedule.num_train_timesteps)
         self.factor, self.latent_channels = downsampling(vae), int(vae["latent_channels"])
         _check(size, self.factor, self.latent_channels, unet)
         self.size = (size[0], size[1])
