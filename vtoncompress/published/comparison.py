@@ -48,7 +48,7 @@ def _cell(comparison: Comparison, records: Mapping[str, Record], row_name: str, 
     column, row = comparison.columns[column_name], comparison.experiment.rows[row_name]
     published = comparison.figures.rows[row_name][column_name]
     dense = comparison.experiment.dense
-    variant = dense if column.relative == "dense" else row.steps[-1]
+    variant = dense if column.relative == "dense" else row.steps[-1] if row.steps else ""
     ours, reason = None, column.apart or row.apart
     if (
         column.ours

@@ -46,9 +46,10 @@ class Row:
     """Our variants for a published row.
 
     Attributes:
-        steps: in the order of the work: compressed alone first; the last is the published row's counterpart.
+        steps: in the order of the work: compressed alone first; the last is the published row's counterpart. None where
+            we have no such row.
         part: of the network that the row is about, where the rows of a table differ in that.
-        apart: why we have no such row.
+        apart: why we have none.
         errata: column -> further errata of this row.
     """
 
@@ -143,7 +144,7 @@ def _column(spec: Mapping[str, Any]) -> Column:
 def _row(spec: Any) -> Row:
     told = dict(spec) if isinstance(spec, Mapping) else {"steps": spec}
     errata = {column: _texts(many) for column, many in told.get("errata", {}).items()}
-    return Row(**{**told, "steps": _texts(told.get("steps", [""])), "errata": errata})
+    return Row(**{**told, "steps": _texts(told.get("steps", ())), "errata": errata})
 
 
 def _texts(told: Any) -> tuple[str, ...]:
