@@ -66,7 +66,7 @@ class Hybrid(Quantization):
         float_layers: Sequence[str],
         tolerance: float,
     ) -> None:
-        for name, value, choices in (("linears", linears, LINEARS), ("rest", rest, RESTS)):
+        for name, value, choices in (("linears", linears, LINEARS), ("rest", rest, tuple(RESTS))):
             if value not in choices:
                 raise ValueError(f"unknown quantization.{name}={value}: choose one of {', '.join(choices)}")
         check_smooth_quant(smooth_quant)
