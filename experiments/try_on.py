@@ -23,7 +23,8 @@ def main(cfg: DictConfig) -> None:
     model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
     person_mask = None if cfg.person_mask is None else read_mask(cfg.person_mask)
     foreground = instantiate(cfg.foreground)
-    try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads)
+    size = None if cfg.size is None else list(cfg.size)
+    try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads, cfg.cache, dict(cfg.devices), size)
     try_on.masker, try_on.foreground = instantiate(cfg.masking), foreground
     write_image(cfg.out, try_on(person, garment, mask, person_mask))
     print(cfg.out)

@@ -24,12 +24,14 @@ CONF = Path(__file__).parents[1] / "conf"
         ("model.sampling.guidance=-1", "sampling.guidance=-1: use 0 or more; 1 is no guidance"),
         ("model.size=[130,96]", "model.size=[130, 96]: height and width must be multiples of 4"),
         ("model.network.unet.in_channels=4", "the UNet reads 4 channels"),
-        ("quantization=nncf_ptq", "quantization=nncf_ptq does not know models of several networks"),
+        ("export.dynamic=true model.size=[132,96]", "sizes are multiples of 16 then"),
+        ("quantization=ort_static", "quantization=ort_static does not take models of several graphs"),
+        ("quantization=nncf_accuracy", "such as cat_vton_small: use nncf_ptq or hybrid"),
     ],
 )
 def test_a_mistake_is_one_line(option: str, message: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", ["model=cat_vton_small", option])
+        cfg = compose("config", ["model=cat_vton_small", *option.split()])
     with pytest.raises(Exception) as caught, torch.device("meta"):  # noqa: PT011 - Hydra wraps what is wrong in a network
         check_steps(OmegaConf.to_container(cfg, resolve=True), instantiate(cfg.model.network))  # type: ignore[arg-type]
     line = explain(caught.value) or ""

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vtoncompress.model.base import Network, TryOnModel
+from vtoncompress.model.base import Network, StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.integer_convolution import IntegerConv2d, replace_layers
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
@@ -88,7 +88,9 @@ def load_network(folder: Path) -> Network:
         for key, kind in CONVOLUTIONS.items():
             _replace(model, structure.get(key, {}), kind)
         resize(model, state)
-        model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()})
+        # Those of gigabytes stay in the file, from which the system reads what is looked at.
+        in_place = isinstance(model, StepwiseModel)
+        model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()}, assign=in_place)
     except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"the checkpoint in {folder} does not fit its own structure: {reason}") from error

@@ -25,7 +25,8 @@ def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:
         ValueError: no such row, one that failed, or files that are no longer in the store.
     """
     record = _find(variant, folder)
-    stage = next((stage for stage in record.stages if stage.startswith(f"{DEPLOYMENT}/")), "")
+    # The last: one that was quantized from a float32 deployment names that before it.
+    stage = next((stage for stage in reversed(record.stages) if stage.startswith(f"{DEPLOYMENT}/")), "")
     artifact = store.find(DEPLOYMENT, stage.rpartition("/")[2])
     if artifact is None:
         raise ValueError(f"the files of {variant} are not in the store {store.root.name}: run its experiment again")

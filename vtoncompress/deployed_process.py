@@ -1,7 +1,7 @@
 """A deployed network in a process of its own: opens it, paints one picture, tells how much memory that took.
 
-``python -m vtoncompress.deployed_process FOLDER PICTURES [CACHE]``, with a file of numpy arrays ``person``, ``garment``
-and ``garment_mask``. Prints one line of JSON as soon as the picture is there.
+``python -m vtoncompress.deployed_process FOLDER PICTURES [CACHE]``, with a file of the arrays ``person``, ``garment``,
+``garment_mask`` and, for networks that need it, ``agnostic_mask``. Prints one line of JSON once the picture is there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ STATUS = Path("/proc/self/status")
 def main(folder: str, pictures: str, cache: str | None = None) -> None:
     """Print ``peak_mib`` (null where the system doesn't tell) and whether ``torch`` was imported."""
     with np.load(pictures) as arrays:
-        shown = [arrays[name] for name in ("person", "garment", "garment_mask")]
-    open_deployment(folder, cache=None if cache is None else Path(cache))(*shown)
+        shown = {name: arrays[name] for name in arrays.files}
+    open_deployment(folder, cache=None if cache is None else Path(cache))(**shown)
     print(json.dumps({"peak_mib": _peak_mib(), "torch": "torch" in sys.modules}), flush=True)
 
 

@@ -38,6 +38,7 @@ class Manifest:
         versions: versions of the libraries that wrote the files.
         files: SHA-256 of every other file in the folder, by its path relative to it.
         inputs, outputs: shape, type and value range of every tensor, by name.
+        multiple: pictures may be of any size whose sides are multiples of it; None where ``size`` is the only one.
         format: version of this layout.
     """
 
@@ -52,6 +53,7 @@ class Manifest:
     files: Mapping[str, str]
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    multiple: int | None = None
     format: int = FORMAT
 
 
@@ -66,6 +68,7 @@ def write_manifest(
     measured: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
     inputs: Sequence[str] = ("person", "garment", "garment_mask"),
+    multiple: int | None = None,
 ) -> Manifest:
     """Describe what ``exporter`` wrote into ``folder``; arguments as in :class:`Manifest`. Written last, and whole."""
     height, width = size
@@ -84,6 +87,7 @@ def write_manifest(
         files={name: file_hash(folder / name) for name in _files(folder)},
         inputs={name: mask if name.endswith("mask") else picture for name in inputs},
         outputs={"image": image},
+        multiple=multiple,
     )
     return _write(folder, manifest)
 
@@ -120,7 +124,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def open_deployment(
-    folder: Path | str, threads: int | None = None, cache: Path | None = None, performance: str = LATENCY
+    folder: Path | str,
+    threads: int | None = None,
+    cache: Path | None = None,
+    devices: Mapping[str, str] | None = None,
+    size: Sequence[int] | None = None,
+    performance: str = LATENCY,
 ) -> TryOn:
     """Open a deployed folder for try-on calls, after checking every file's hash.
 
@@ -128,15 +137,32 @@ def open_deployment(
         folder: what ``experiments/export.py`` wrote.
         threads: CPU threads; None for the runtime's own choice.
         cache: folder in which the runtime keeps the compiled network for the next opening; None keeps none.
+        devices: graph -> the runtime's name of what runs it, ``{"unet": "GPU"}``; the CPU runs what it does not name.
+        size: (height, width) of pictures, where the network takes others than its own.
         performance: what the threads are set for, see :data:`vtoncompress.export.performance.CHOICES`.
 
     Raises:
         ValueError: as :func:`read_manifest`, or a runtime that is unknown, not installed, keeps nothing, or knows no
-            throughput.
+            throughput, no devices or not these; or a size that it does not take.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    return TryOn(_open_runtime(manifest.exporter, folder, threads, cache, performance), manifest.size)
+    chosen = manifest.size if size is None else _check_size(folder, manifest, size)
+    return TryOn(_open_runtime(manifest.exporter, folder, threads, cache, devices, performance), chosen)
+
+
+def _check_size(folder: Path, manifest: Manifest, size: Sequence[int]) -> tuple[int, int]:
+    if len(size) != 2 or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in size):
+        raise ValueError(f"size={list(size)}: give height and width in pixels")
+    multiple, (height, width) = manifest.multiple, size
+    if multiple is None and (height, width) != manifest.size:
+        own = "x".join(map(str, manifest.size))
+        raise ValueError(
+            f"{folder} takes pictures of {own} alone: leave size out, or export it with export.dynamic=true"
+        )
+    if multiple is not None and (height % multiple or width % multiple):
+        raise ValueError(f"size={list(size)}: height and width must be multiples of {multiple} for {folder}")
+    return height, width
 
 
 def keeps_compiled(exporter: str) -> bool:
@@ -156,7 +182,14 @@ def _takes(exporter: str, option: str) -> bool:
     return option in inspect.signature(open_runtime).parameters
 
 
-def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path | None, performance: str) -> Runtime:
+def _open_runtime(
+    exporter: str,
+    folder: Path,
+    threads: int | None,
+    cache: Path | None,
+    devices: Mapping[str, str] | None,
+    performance: str,
+) -> Runtime:
     # The name comes from a file: nothing outside vtoncompress.export is ever imported for it.
     module = f"vtoncompress.export.{exporter}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(exporter)) or importlib.util.find_spec(module) is None:
@@ -167,8 +200,11 @@ def _open_runtime(exporter: str, folder: Path, threads: int | None, cache: Path 
             raise ValueError(f"{folder / MANIFEST} names {exporter!r}, which opens nothing: export the network again")
         if cache is not None and not keeps_compiled(exporter):
             raise ValueError(f"{exporter} keeps no compiled network: open {folder} without a cache")
+        if devices and not _takes(exporter, "devices"):
+            raise ValueError(f"{exporter} runs on the CPU alone: open {folder} without devices")
         check_performance_of(exporter, performance)
         options: dict[str, Any] = {} if cache is None else {"cache": cache}
+        options |= {"devices": devices} if devices else {}
         options |= {} if performance == LATENCY else {"performance": performance}
         runtime: Runtime = open_runtime(folder, threads, **options)
     except ModuleNotFoundError as error:

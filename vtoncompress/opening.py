@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -16,6 +17,9 @@ def open_try_on(
     checkpoint: str | None = None,
     model: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    cache: str | None = None,
+    devices: Mapping[str, str] | None = None,
+    size: Sequence[int] | None = None,
 ) -> TryOn:
     """Open the first of the three that is given; only the last two need torch.
 
@@ -24,6 +28,7 @@ def open_try_on(
         checkpoint: checkpoint folder, or the name of weights that come with the package.
         model: a config of the group ``model``: its checkpoint or its published files.
         threads: CPU threads; None for the runtime's own choice.
+        cache, devices, size: of a deployment, see :func:`vtoncompress.deployment.open_deployment`.
 
     Raises:
         ValueError: two were given, or what was given can't be opened, or has no trained weights.
@@ -31,7 +36,9 @@ def open_try_on(
     if deployment is not None and checkpoint is not None:
         raise ValueError("deployment and checkpoint are both given: give one of them")
     if deployment is not None:
-        return open_deployment(deployment, threads)
+        return open_deployment(deployment, threads, None if cache is None else Path(cache), devices, size)
+    if cache is not None or devices or size is not None:
+        raise ValueError("cache, devices and size are of a deployment: give deployment=FOLDER, or leave them out")
     from vtoncompress import checkpoint as checkpoints
     from vtoncompress.export.torch import TorchRuntime
     from vtoncompress.shipped import checkpoint_folder

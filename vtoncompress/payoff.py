@@ -12,9 +12,9 @@ NEEDED = ("size_mib", "speedup")
 def smaller_not_faster(records: Sequence[Record]) -> list[str]:
     """A line for each row that smaller rows of its model and runtime are not faster than.
 
-    Each is held against networks that weren't pruned, in float32 and in its own mode, and against its own network before
-    quantization. ``speedup`` is compared, not milliseconds: each row's is of a run of its own, in turns with the same
-    baseline.
+    Each is held against networks that weren't pruned, in float32 and in its own mode, and against its own network
+    before quantization. ``speedup`` is compared, not milliseconds: each row's is of a run of its own, in turns with the
+    same baseline.
     """
     return [
         f"Smaller and not faster than {_tell(larger)}: {', '.join(map(_tell, slow))}."

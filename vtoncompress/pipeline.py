@@ -19,9 +19,10 @@ from vtoncompress.options import TARGET, built, declared, defines, effective, us
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
 
-__all__ = ["Config", "Plan", "Stage", "plan", "plan_model", "plan_reference", "timing", "work_threads"]
+__all__ = ["Config", "Plan", "Stage", "plan", "plan_ceiling", "plan_model", "plan_reference", "timing", "work_threads"]
 
 SUBJECT_PAIRS = 16
+FLOAT32 = "vtoncompress.quantization.none.NoQuantization"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,16 @@ def _plan_known(cfg: Config) -> tuple[Stage, ...]:
     return plan_all(_metrics(cfg, "pictures"), "make_persons", {"data": data, **_files("files", data)})
 
 
+def plan_ceiling(cfg: Config) -> Stage | None:
+    """The stage of the row that a latent network's autoencoder sets; None for other networks, and as above."""
+    metrics = _metrics(cfg, "pictures")
+    if not _sampling(cfg) or not metrics:
+        return None
+    config = {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])}
+    make = "vtoncompress.stage.quality:make_ceiling"
+    return Stage("quality", make, config, (plan_model(cfg), *_plan_known(cfg)), files=_feature_files(metrics))
+
+
 def _plan_pruning(cfg: Config, model: Stage) -> Stage:
     """A criterion of the weights alone, and pruning without training between its steps, look at no pairs."""
     criterion, passing = split(cfg["criterion"] or {})
@@ -157,6 +168,8 @@ def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) 
     mode, data = cfg["quantization"], cfg["training_data"]
     gate = {"parity_data": parity, **_files("parity_files", parity), "export": cfg["export"]}
     config = {**gate, **_sampling(cfg), "model": cfg["model"]["name"], "seed": cfg["seed"]}
+    if _sampling(cfg):
+        return _plan_steps(cfg, tuned, config)
     calibrated = declared(mode[TARGET], "calibrates", True) and mode.keys() != {TARGET}
     seen = [
         Stage(
@@ -179,6 +192,28 @@ def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) 
     config |= {"tolerance": mode.get("tolerance"), "trained": "training" in mode}
     deployment = Stage("deployment", "vtoncompress.stage.deployment:make_prepared", config, (tuned, prepared))
     return (*seen, prepared), deployment
+
+
+def _plan_steps(cfg: Config, tuned: Stage, config: Config) -> tuple[tuple[Stage, ...], Stage]:
+    """A model that works in steps is quantized graph by graph, from a float32 deployment that all modes share."""
+    mode, data = cfg["quantization"], cfg["training_data"]
+    work = "vtoncompress.stage.deployment"
+    float32 = Stage("deployment", f"{work}:make", {**config, "quantization": {TARGET: FLOAT32}}, (tuned,))
+    if mode[TARGET] == FLOAT32:
+        return (), float32
+    seen = [
+        Stage(
+            "trajectories", "vtoncompress.stage.trajectories:make",
+            {
+                "trajectories": cfg["trajectories"], "calibration": cfg["calibration"], "data": data,
+                **_files("files", data),
+            },
+            (float32,),
+        )
+    ] if declared(mode[TARGET], "calibrates", True) else []  # fmt: skip
+    make = "make_from_trajectories" if seen else "make_from_float"
+    told = {**config, "quantization": mode}
+    return (float32, *seen), Stage("deployment", f"{work}:{make}", told, (tuned, float32, *seen))
 
 
 def _plan_preparation(
@@ -242,7 +277,7 @@ def timing(threads: int | None) -> Config:
 
 def _clock(cfg: Config) -> Config:
     performance = cfg.get("performance", LATENCY)
-    return timing(cfg["deployed_threads"]) | ({} if performance == LATENCY else {"performance": performance})
+    return {**timing(cfg["deployed_threads"]), **({} if performance == LATENCY else {"performance": performance})}
 
 
 def _sampling(cfg: Config) -> Config:

@@ -14,8 +14,9 @@ from hydra.errors import InstantiationException
 from vtoncompress import errors
 from vtoncompress.fingerprint import libraries, module_hashes
 from vtoncompress.inventory import Item, items
-from vtoncompress.pipeline import Config, Stage, plan, plan_reference
+from vtoncompress.pipeline import Config, Stage, plan, plan_ceiling, plan_reference
 from vtoncompress.record import Record
+from vtoncompress.reference import CEILING
 from vtoncompress.store import KEY_DIGITS, Store
 from vtoncompress.verification import find_faults
 
@@ -74,7 +75,8 @@ def stages_of(record: Record, config: Config) -> list[Stage]:
             stages = list(plan(config).stages)
         else:
             # Such a row is named after its kind and its data.
-            reference = plan_reference(config, re.split("[-_]", record.variant)[0])
+            name = re.split("[-_]", record.variant)[0]
+            reference = plan_ceiling(config) if name == CEILING.name else plan_reference(config, name)
             stages = [] if reference is None else [reference]
         for stage in stages:
             _ = stage.key  # hashes the files

@@ -1,4 +1,4 @@
-"""The rows that frame every table on generated data: two that anyone can have for nothing, one that none can pass."""
+"""The rows that frame every table on generated data: two that anyone can have for nothing, and what none can pass."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Reference:
 
     Attributes:
         name: its variant name.
-        predict: what it answers to a pair.
+        predict: what it answers to a pair; None where that takes the network too.
         role: ``reference`` or ``oracle``.
         needs: attributes that a pair must have (not None); where one is missing the row can't be made.
         missing: columns that would be computed but mean nothing, and why; to be taken out of what the metrics found.
     """
 
     name: str
-    predict: Callable[[Pair], Prediction]
+    predict: Callable[[Pair], Prediction] | None
     role: Literal["reference", "oracle"] = "reference"
     needs: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
@@ -92,6 +92,9 @@ REFERENCES = (
         missing=dict.fromkeys(WHOLE_PICTURE, "outside the garment the oracle shows the truth itself"),
     ),
 )
+
+CEILING = Reference("ceiling", None, role="oracle", needs=("truth",))
+"""The truth through the autoencoder of a network that paints latents: no latents give a better picture."""
 
 
 def sample(picture: Image, flow: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -124,17 +124,21 @@ def _artifact(stage: Stage, store: Store) -> Artifact:
 
 
 def as_reference(record: Record, row: Any) -> Record:
-    """The record of a reference row beside ``record``: same data, no network."""
-    config = record.trust["config"]
-    pictures = json.dumps([config["data"], record.trust["pair_list_hash"]], sort_keys=True)
+    """The record of a reference row beside ``record``: same data, no network but where the row can't do without."""
+    config, left_out = record.trust["config"], ["config", "runtime", "repaint"]
+    told = [config["data"], record.trust["pair_list_hash"]]
+    if row.predict is None:
+        told += [config["model"][name] for name in ("network", "checkpoint", "official") if name in config["model"]]
+    else:
+        left_out.append("weights")
+    pictures = json.dumps(told, sort_keys=True)
     return Record(
         variant=f"{row.name}-{hashlib.sha256(pictures.encode()).hexdigest()[:6]}",
         role=row.role,
+        model="" if row.predict is not None else record.model,
         data=record.data,
         protocol=record.protocol,
         pairs=record.pairs,
-        trust={
-            key: value for key, value in record.trust.items() if key not in ("config", "runtime", "weights", "repaint")
-        },
+        trust={key: value for key, value in record.trust.items() if key not in left_out},
         order=-1,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vtoncompress.model.base import StepwiseModel, TryOnModel
-from vtoncompress.options import Config, built
+from vtoncompress.options import Config, built, used
 
 RUNTIMES = ("torch", "onnxruntime", "openvino")
 
@@ -17,18 +17,25 @@ def check_steps(config: Config, network: TryOnModel) -> None:
         config: of a variant, resolved.
         network: the model, on the meta device.
     """
+    name, dynamic = config["model"]["name"], config["export"].get("dynamic")
     if not isinstance(network, StepwiseModel):
+        if dynamic:
+            raise ValueError(f"export.dynamic=true is for models that work in steps: {name} has one size, leave it out")
         return
-    name = config["model"]["name"]
-    network.set_sampling(built(config["model"]["sampling"]))
-    quantization, runtime = _choice(config["quantization"]), _runtime(config["export"])
-    if quantization != "none":
+    if dynamic and any(side % network.multiple for side in network.size):
         raise ValueError(
-            f"quantization={quantization} does not know models of several networks, such as {name}: use "
-            "quantization=none"
+            f"export.dynamic=true: sizes are multiples of {network.multiple} then, and so must be "
+            f"model.size={[*network.size]}"
         )
+    network.set_sampling(built(config["model"]["sampling"]))
+    mode, runtime = config["quantization"], _runtime(config["export"])
     if runtime not in RUNTIMES:
         raise ValueError(f"{name} can't run on {runtime}: it runs on {', '.join(RUNTIMES)} (set export=...)")
+    if runtime not in (known := built(used(mode)).step_runtimes):
+        where = f"it takes them on {', '.join(sorted(known))} (set export=...)" if known else "use nncf_ptq or hybrid"
+        raise ValueError(
+            f"quantization={_choice(mode)} does not take models of several graphs, such as {name}: {where}"
+        )
 
 
 def _choice(node: Config) -> str:

@@ -35,6 +35,7 @@ from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import LOGS, REQUEST, THREADS
 
 GROUPS = ("data", "model", "scope", "criterion", "pruning", "finetuning", "quantization", "export")
+BUILT = ("criterion", "pruning", "finetuning", "export", "data", "training_data")
 # What a variant's name leaves out.
 NAMING = ("name", "variant", "order", *row.RUN_OPTIONS)
 RUN_ARGUMENTS = tuple(f"{option}=" for option in row.RUN_OPTIONS) + ("launcher.",)
@@ -60,7 +61,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         raise ValueError(
             f"quantization={choice} can't run on {runtime}: it runs on {', '.join(sorted(runtimes))} (set export=...)"
         )
-    for group in ("criterion", "finetuning", "export", "data", "training_data", "calibration"):
+    for group in (*BUILT, "calibration", "trajectories"):
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])

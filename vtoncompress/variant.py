@@ -22,7 +22,7 @@ from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.failure import Stopped, reason, root, stop_on_signals
 from vtoncompress.outcome import left
 from vtoncompress.picture_grid import chosen_path, grid_path
-from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_reference
+from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_ceiling, plan_reference
 from vtoncompress.record import Record, write
 from vtoncompress.store import Store
 
@@ -98,10 +98,10 @@ def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -
 
 def reference_stages(cfg: Config) -> Iterator[tuple[Reference, Stage]]:
     """The rows that frame the table of a variant, each with the stage that measures it."""
-    from vtoncompress.reference import REFERENCES
+    from vtoncompress.reference import CEILING, REFERENCES
 
-    for reference in REFERENCES:
-        stage = plan_reference(cfg, reference.name)
+    framing = [(one, plan_reference(cfg, one.name)) for one in REFERENCES]
+    for reference, stage in (*framing, (CEILING, plan_ceiling(cfg))):
         if stage is not None and (not reference.needs or cfg["protocol"] == "generated"):
             yield reference, stage
 

@@ -42,7 +42,8 @@ def test_layers_are_added_up_by_part_and_kind() -> None:
     assert {name: found.values[f"profile_{name}_ms"] for name in ("warp", "generator", "other")} == {
         "warp": 4.5, "generator": 4.0, "other": 0.25,
     }  # fmt: skip
-    assert found.values.keys() == set(Profile.columns)
+    assert found.values.keys() | found.missing.keys() == set(Profile.columns)
+    assert {*found.missing} == {"profile_unet_ms", "profile_vae_ms"}
     assert {line["name"]: line["ms"] for line in found.details["by_kind"]} == {
         "Convolution brgconv": 7.0, "MatMul brgemm": 1.5, "Reorder jit": 0.25,
     }  # fmt: skip

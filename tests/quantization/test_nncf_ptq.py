@@ -206,7 +206,7 @@ def test_named_layers_stay_float(model: PFAFN, exported: Exported, calibration: 
     "option, told",
     [
         ("float_layers=[warp.nothing]", "the network has no warp.nothing"),
-        ("float_layers=[warp,generator]", "no convolution left to quantize"),
+        ("float_layers=[warp,generator]", "no layer left to quantize"),
     ],
 )
 def test_layers_that_do_not_fit_are_told_before_any_work(option: str, told: str, model: PFAFN) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a runtime opens its files without torch
     from vtoncompress.model.base import TryOnModel
+    from vtoncompress.sampling.call import Networks
 
 Tensors = dict[str, NDArray[np.float32]]
 FORMS = "vtoncompress_forms"
@@ -94,15 +95,24 @@ class Runtime(ABC):
         convolution, by precision, as :attr:`LayerTime.precision` tells it; empty where it counts no times of layers."""
         return {}
 
+    def networks(self) -> Networks | None:
+        """The networks of a model that works in steps, one by one; None where a call is one network."""
+        return None
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """What a record needs to be trusted: version, device, threads, execution precision."""
 
 
 class Exporter(ABC):
-    """Writes the runtime's files into a folder and opens them again. The folder's whole content is deployed."""
+    """Writes the runtime's files into a folder and opens them again. The folder's whole content is deployed.
+
+    Attributes:
+        dynamic: whether what it writes takes other sizes than ``model.size``, of a model that can.
+    """
 
     runtime: ClassVar[str]
+    dynamic: bool
 
     @abstractmethod
     def export(self, model: TryOnModel, folder: Path) -> None:

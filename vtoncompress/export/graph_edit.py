@@ -12,6 +12,7 @@ from typing import Any
 
 from vtoncompress.export import onnx as onnx_export
 from vtoncompress.export import openvino as openvino_export
+from vtoncompress.export.stepwise import WHOLE
 
 
 @dataclass
@@ -27,25 +28,30 @@ class Graph:
     kinds: Mapping[str, str]
 
 
+def read_graph(folder: Path, runtime: str, part: str = WHOLE) -> Graph:
+    """The graph ``part`` in ``folder``. ValueError where a file is missing or damaged."""
+    if runtime == "openvino":
+        model = openvino_export.read_ir(folder, part)
+        return Graph(model, {node.get_friendly_name(): node.get_type_name() for node in model.get_ops()})
+    assert runtime == "onnxruntime", runtime
+    proto = onnx_export.read_onnx(folder, part)
+    return Graph(proto, {node.name: node.op_type for node in proto.graph.node})
+
+
 @contextmanager
-def edited_graph(folder: Path, runtime: str) -> Iterator[Graph]:
-    """The graph in ``folder``, written back at the end; where the work fails, the files are as they were.
+def edited_graph(folder: Path, runtime: str, part: str = WHOLE) -> Iterator[Graph]:
+    """The graph ``part`` in ``folder``, written back at the end; where the work fails, the files are as they were.
 
     What was noted of the forms of its operations stays: toolkits that make a new graph forget such notes.
     """
     export: Any = openvino_export if runtime == "openvino" else onnx_export
-    if runtime == "openvino":
-        read, write = openvino_export.read_ir(folder), openvino_export.write_ir
-        kinds = {node.get_friendly_name(): node.get_type_name() for node in read.get_ops()}
-    else:
-        assert runtime == "onnxruntime", runtime
-        read, write = onnx_export.read_onnx(folder), onnx_export.write_onnx
-        kinds = {node.name: node.op_type for node in read.graph.node}
-    graph, forms = Graph(read, kinds), export.read_forms(read)
+    write = openvino_export.write_ir if runtime == "openvino" else onnx_export.write_onnx
+    graph = read_graph(folder, runtime, part)
+    forms = export.read_forms(graph.proto)
     # Files are memory-mapped while they are read, so the new ones must not be written over them.
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         yield graph
         export.write_forms(graph.proto, forms)
-        write(graph.proto, Path(fresh))
+        write(graph.proto, Path(fresh), part)
         for file in Path(fresh).iterdir():
             os.replace(file, folder / file.name)

@@ -20,11 +20,13 @@ from vtoncompress.export.stored_parts import parts_of_onnx
 if TYPE_CHECKING:
     import onnx
 
-    from vtoncompress.model.base import TryOnModel
+    from vtoncompress.model.base import Graph, TryOnModel
 
 MODEL_FILE = "model.onnx"
 # grid_sample gives the same result at 18, 20 and 22; 20 is the newest that every NNCF pattern was written against.
 OPSET = 20
+LARGEST = 2**31 - 2**20
+"""Bytes of weights that fit into a graph's own file, which ends at 2 GiB."""
 
 
 def read_onnx(folder: Path, part: str = WHOLE) -> onnx.ModelProto:
@@ -42,10 +44,11 @@ def read_onnx(folder: Path, part: str = WHOLE) -> onnx.ModelProto:
 
 
 def write_onnx(graph: onnx.ModelProto, folder: Path, part: str = WHOLE) -> None:
-    """Write ``graph`` into ``folder``, weights included."""
+    """Write ``graph`` into ``folder``; weights are in a file of their own where one can't hold all."""
     import onnx
 
-    onnx.save(graph, folder / f"{part}.onnx")
+    apart = sum(len(weight.raw_data) for weight in graph.graph.initializer) > LARGEST
+    onnx.save(graph, folder / f"{part}.onnx", save_as_external_data=apart, location=f"{part}.weights")
 
 
 def read_forms(graph: onnx.ModelProto) -> dict[str, str]:
@@ -193,27 +196,43 @@ def open_runtime(folder: Path, threads: int | None = None, performance: str = LA
     return open_parts(folder, lambda part: ONNXRuntime(folder, threads, part, performance))
 
 
+def _free(source: Graph) -> dict[str, dict[int, Any]]:
+    """Which sizes of which inputs are left open, as torch's exporter wants it."""
+    from torch.export import Dim
+
+    return {name: dict.fromkeys(source.free.get(name, ()), Dim.DYNAMIC) for name in source.example}
+
+
 class ONNXExporter(Exporter):
-    """One file of fixed size for each graph of the model, batch norms folded where a convolution precedes them."""
+    """One file for each graph of the model, batch norms folded where a convolution precedes them.
+
+    Args:
+        dynamic: whether the graphs of a model that works in steps take pictures of any size and number.
+    """
 
     runtime = "onnxruntime"
+
+    def __init__(self, dynamic: bool = False) -> None:
+        self.dynamic = dynamic
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         import torch
 
         from vtoncompress.export.onnx_storage import store
         from vtoncompress.export.tracing import fold_batch_norms, quiet
+        from vtoncompress.finetuning.progress import tracked
         from vtoncompress.model.stored_convolution import make_ordinary
         from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
-        frozen = fold_batch_norms(model)
+        frozen = fold_batch_norms(model, share=True)
         layers = make_ordinary(frozen, WeightOnlyConv2d)
         folder.mkdir(parents=True, exist_ok=True)
-        for part, source in frozen.graphs().items():
+        for part, source in tracked("graphs exported", frozen.graphs().items()):
             with quiet():
                 program = torch.onnx.export(
                     source.module,
                     kwargs=source.example,
+                    dynamic_shapes=_free(source) if self.dynamic else None,
                     output_names=source.outputs or list(source.module(**source.example)),
                     opset_version=OPSET,
                     dynamo=True,

@@ -14,7 +14,7 @@ from vtoncompress.export.openvino_profile import layer_times
 from vtoncompress.export.openvino_quantizers import move_ahead
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
-from vtoncompress.export.stepwise import WHOLE, open_parts, write_call
+from vtoncompress.export.stepwise import PARTS, WHOLE, open_parts, read_call, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ MODEL_FILE = "model.xml"
 WEIGHTS_FILE = "model.bin"
 # OpenVINO's own choice is bfloat16 on CPUs that have it, which moves PF-AFN's flow by pixels.
 EXECUTION_PRECISION = "f32"
+CPU = "CPU"
+PRECISION = "vtoncompress_precision"
+"""Key in a graph's file under which :func:`set_precision` says in what it is computed where it isn't integers."""
 
 
 def disable_telemetry() -> None:
@@ -64,12 +67,22 @@ def write_ir(graph: openvino.Model, folder: Path, part: str = WHOLE) -> None:
 
 def read_forms(graph: openvino.Model) -> dict[str, str]:
     """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
-    return json.loads(graph.get_rt_info(FORMS).astype(str)) if graph.has_rt_info(FORMS) else {}
+    forms: dict[str, str] = json.loads(_told(graph, FORMS, "{}"))
+    return forms
 
 
 def write_forms(graph: openvino.Model, forms: Mapping[str, str]) -> None:
     """Note it, in place."""
     graph.set_rt_info(json.dumps(forms), FORMS)
+
+
+def set_precision(graph: openvino.Model, precision: str) -> None:
+    """Let ``graph`` be opened in ``bf16`` or ``f32`` from now on, whatever the runtime would choose."""
+    graph.set_rt_info(precision, PRECISION)
+
+
+def _told(graph: openvino.Model, key: str, otherwise: str) -> str:
+    return str(graph.get_rt_info(key).astype(str)) if graph.has_rt_info(key) else otherwise
 
 
 def store_integers(graph: openvino.Model) -> None:
@@ -88,9 +101,10 @@ class OpenVINORuntime(Runtime):
         cache: folder for the compiled network, which the next opening takes from there; null keeps none.
         part: the graph's name, where the folder has more than one.
         performance: see :data:`vtoncompress.export.performance.CHOICES`.
+        device: OpenVINO's name of what runs it, such as ``GPU``.
 
     Raises:
-        ValueError: a file is missing or damaged.
+        ValueError: a file is missing or damaged, or there is no such device.
     """
 
     def __init__(
@@ -100,6 +114,7 @@ class OpenVINORuntime(Runtime):
         cache: Path | None = None,
         part: str = WHOLE,
         performance: str = LATENCY,
+        device: str = CPU,
     ) -> None:
         graph = read_ir(folder, part)
         import openvino
@@ -108,16 +123,17 @@ class OpenVINORuntime(Runtime):
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": performance.upper(),
             "NUM_STREAMS": self._streams,
-            "INFERENCE_PRECISION_HINT": EXECUTION_PRECISION,
+            "INFERENCE_PRECISION_HINT": _told(graph, PRECISION, EXECUTION_PRECISION),
         }
-        if threads is not None:
+        if threads is not None and device == CPU:
             settings["INFERENCE_NUM_THREADS"] = threads
         if cache is not None:
             settings["CACHE_DIR"] = str(cache)
-        self._core, self._graph, self._settings = openvino.Core(), graph, settings
+        self._core, self._graph, self._settings, self._device = openvino.Core(), graph, settings, device
+        _check_device(self._core.available_devices, device)
         self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
-            self._compiled = self._core.compile_model(graph, "CPU", settings)
+            self._compiled = self._core.compile_model(graph, device, settings)
         except RuntimeError as error:
             raise ValueError(f"{folder / part}.xml can't be run here: {str(error).splitlines()[-1]}") from error
         self._request = self._compiled.create_infer_request()
@@ -158,7 +174,9 @@ class OpenVINORuntime(Runtime):
         """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
         names = tuple(sorted(fixed))
         if names not in self._split:
-            first, rest = (self._core.compile_model(half, "CPU", self._settings) for half in split(self._graph, names))
+            first, rest = (
+                self._core.compile_model(half, self._device, self._settings) for half in split(self._graph, names)
+            )
             self._split[names] = first, rest
         first, rest = self._split[names]
         found = first.create_infer_request().infer(fixed)
@@ -176,7 +194,7 @@ class OpenVINORuntime(Runtime):
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime]:
         """As :meth:`Runtime.profile`, of a second copy of the network that counts."""
-        compiled = self._core.compile_model(self._graph, "CPU", {**self._settings, "PERF_COUNT": True})
+        compiled = self._core.compile_model(self._graph, self._device, {**self._settings, "PERF_COUNT": True})
         return layer_times(compiled, {name: inputs[name] for name in self.inputs}, repetitions)
 
     def rates(self) -> dict[str, float]:
@@ -198,9 +216,9 @@ class OpenVINORuntime(Runtime):
         return {
             "runtime": "openvino",
             "version": openvino.get_version(),
-            "device": self._core.get_property("CPU", "FULL_DEVICE_NAME"),
-            "instruction_set": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
-            "threads": self._compiled.get_property("INFERENCE_NUM_THREADS"),
+            "device": self._core.get_property(self._device, "FULL_DEVICE_NAME"),
+            "instruction_set": self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES"),
+            "threads": self._compiled.get_property("INFERENCE_NUM_THREADS") if self._device == CPU else None,
             "performance": str(self._compiled.get_property("PERFORMANCE_HINT")).lower(),
             "streams": self._compiled.get_property("NUM_STREAMS"),
             "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
@@ -213,16 +231,48 @@ class OpenVINORuntime(Runtime):
 
 
 def open_runtime(
-    folder: Path, threads: int | None = None, cache: Path | None = None, performance: str = LATENCY
+    folder: Path,
+    threads: int | None = None,
+    cache: Path | None = None,
+    devices: Mapping[str, str] | None = None,
+    performance: str = LATENCY,
 ) -> Runtime:
-    """Open what :class:`OpenVINOExporter` wrote. ValueError where a file is missing or damaged."""
-    return open_parts(folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance))
+    """Open what :class:`OpenVINOExporter` wrote.
+
+    Args:
+        folder, threads, cache, performance: see :class:`OpenVINORuntime`.
+        devices: graph -> what runs it; the CPU for those that it does not name.
+
+    Raises:
+        ValueError: a file is missing or damaged, or there is no such graph or device.
+    """
+    known = PARTS if read_call(folder) is not None else (WHOLE,)
+    if unknown := [part for part in devices or {} if part not in known]:
+        raise ValueError(f"devices.{unknown[0]}: {folder} has no such graph, it has {', '.join(known)}")
+    return open_parts(
+        folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance, (devices or {}).get(part, CPU))
+    )
+
+
+def _check_device(known: Sequence[str], device: str) -> None:
+    # A device may be one of several of its kind (GPU.1); plugins spread work over some of them (AUTO:GPU,CPU).
+    named = device.partition(":")[2].split(",") if ":" in device else [device]
+    here = {*known, *(one.partition(".")[0] for one in known), "AUTO", "HETERO"}
+    if missing := [one for one in named if one not in here]:
+        raise ValueError(f"OpenVINO finds no device {missing[0]} here: choose one of {', '.join(known)}")
 
 
 class OpenVINOExporter(Exporter):
-    """An IR of fixed size for each graph of the model, batch norms folded where a convolution precedes them."""
+    """An IR for each graph of the model, batch norms folded where a convolution precedes them.
+
+    Args:
+        dynamic: whether the graphs of a model that works in steps take pictures of any size and number.
+    """
 
     runtime = "openvino"
+
+    def __init__(self, dynamic: bool = False) -> None:
+        self.dynamic = dynamic
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         disable_telemetry()
@@ -230,17 +280,18 @@ class OpenVINOExporter(Exporter):
 
         from vtoncompress.export.openvino_storage import store
         from vtoncompress.export.tracing import fold_batch_norms, quiet
+        from vtoncompress.finetuning.progress import tracked
         from vtoncompress.model.stored_convolution import make_ordinary
 
-        frozen = fold_batch_norms(model)
+        frozen = fold_batch_norms(model, share=True)
         layers = make_ordinary(frozen)
         folder.mkdir(parents=True, exist_ok=True)
-        for part, source in frozen.graphs().items():
+        for part, source in tracked("graphs exported", frozen.graphs().items()):
             with quiet():
                 graph = openvino.convert_model(
                     source.module,
                     example_input=source.example,
-                    input=[(name, list(value.shape)) for name, value in source.example.items()],
+                    input=[(name, source.shape(name, self.dynamic)) for name in source.example],
                 )
             for port, name in zip(graph.outputs, source.outputs, strict=bool(source.outputs)):
                 port.get_tensor().set_names({name})

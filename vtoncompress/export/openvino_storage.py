@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
     from vtoncompress.model.stored_convolution import StoredConv2d
-    from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+PRODUCTS = (*CONVOLUTIONS, "MatMul")
 # They don't tell a bfloat16 number from the same number in float32, and the plugin does them with the convolution.
 FUSED = ("LeakyRelu", "PRelu", "Relu")
 
@@ -42,11 +42,35 @@ def store(graph: openvino.Model, layers: Mapping[str, StoredConv2d]) -> None:
     graph.validate_nodes_and_infer_types()
 
 
-def _unpacked(layer: WeightOnlyConv2d, shape: list[int]) -> openvino.Output:
+def store_weights(graph: openvino.Model, layers: Mapping[str, StoredConv2d]) -> None:
+    """Give convolutions and linear layers of ``graph`` (by module) rounded weights, in place.
+
+    A linear layer is told as a convolution with a kernel of one pixel. Whatever the weights are stored as, they are
+    computed with in the precision of the rest.
+    """
+    found = set()
+    for node in graph.get_ops():
+        name = node.get_friendly_name().removeprefix("__module.").split("/")[0]
+        if node.get_type_name() not in PRODUCTS or name not in layers:
+            continue
+        if node.get_type_name() == "MatMul":
+            assert node.get_attributes()["transpose_b"], f"{name}: its weights are not stored by output channel"
+        node.input(1).replace_source_output(_unpacked(layers[name], list(node.input(1).get_shape())))
+        found.add(name)
+    assert found == set(layers), f"not in the graph: {set(layers) - found}"
+    graph.validate_nodes_and_infer_types()
+
+
+def _unpacked(layer: StoredConv2d, shape: list[int]) -> openvino.Output:
     """From small constants to float32 weights of ``shape``; done once, when the network is compiled."""
     import openvino
     from openvino import opset13 as ops
 
+    from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
+
+    if not isinstance(layer, WeightOnlyConv2d):
+        half = ops.constant(layer.float_weight().numpy().reshape(shape), dtype=openvino.Type.bf16)
+        return ops.convert(half, openvino.Type.f32).output(0)
     if layer.scale is None:
         half = ops.constant(layer.weight.numpy().reshape(shape))
         return ops.convert(half, openvino.Type.f32).output(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vtoncompress.export.base import Runtime, Tensors
+from vtoncompress.export.base import LayerTime, Runtime, Tensors
 from vtoncompress.sampling.base import Array, Sampling
 from vtoncompress.sampling.call import Step, paint, recall, varied
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CALL_FILE = "call.json"
 ENCODER, UNET, DECODER = "encoder", "unet", "decoder"
+PARTS = (ENCODER, UNET, DECODER)
 WHOLE = "model"  # the only graph of a model whose call is one
 
 
@@ -47,7 +48,7 @@ def open_parts(folder: Path, open_part: Callable[[str], Runtime]) -> Runtime:
     call = read_call(folder)
     if call is None:
         return open_part(WHOLE)
-    return StepwiseRuntime({name: open_part(name) for name in (ENCODER, UNET, DECODER)}, call)
+    return StepwiseRuntime({name: open_part(name) for name in PARTS}, call)
 
 
 class StepwiseRuntime(Runtime):
@@ -70,6 +71,12 @@ class StepwiseRuntime(Runtime):
         self.parts = dict(parts)
         self._schedule, self._sampling = recall(call)
         self._pictures = 1 if self._sampling.guidance == 1 else 2
+        self._shown: dict[str, Tensors] = {}
+
+    @property
+    def calls(self) -> int:
+        """Of the UNet, for one picture."""
+        return len(self._sampling.timesteps(self._schedule))
 
     def __call__(self, inputs: Tensors) -> Tensors:
         return self._paint(inputs, self._sampling, None)
@@ -85,6 +92,9 @@ class StepwiseRuntime(Runtime):
         person, garment, mask = (inputs[name] for name in self.inputs)
         networks = _Doubled(self) if self._pictures == 2 and sampling.guidance == 1 else self
         return {"image": paint(networks, self._schedule, sampling, person, garment, mask, seeds, told)}
+
+    def networks(self) -> StepwiseRuntime:
+        return self
 
     def encode(self, picture: Array) -> Array:
         """See :class:`vtoncompress.sampling.call.Networks`."""
@@ -104,8 +114,15 @@ class StepwiseRuntime(Runtime):
         return _stacked(self._run(DECODER, {"latents": one}) for one in _singles(latents))
 
     def _run(self, part: str, inputs: Mapping[str, Any]) -> Array:
-        (output,) = self.parts[part](dict(inputs)).values()
+        self._shown[part] = dict(inputs)
+        (output,) = self.parts[part](self._shown[part]).values()
         return output
+
+    def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
+        """As :meth:`Runtime.profile`, of one step and of one pass through encoder and decoder."""
+        self(inputs)
+        each = [self.parts[part].profile(shown, repetitions) for part, shown in self._shown.items()]
+        return None if None in each else [layer for layers in each for layer in layers or ()]
 
     def describe(self) -> dict[str, Any]:
         """The UNet's, which takes nearly all of the time, and the stored bytes of all three."""

@@ -20,21 +20,23 @@ from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
-from vtoncompress.sampling.call import recall, varied
+from vtoncompress.sampling.call import Networks, recall, varied
 
 
 class TorchRuntime(Runtime):
     """A network run eagerly, in float32, on the CPU.
 
     Args:
-        model: as it is, for comparing an exported network with the one it was made from.
+        model: as it is, for comparing an exported network with the one it was made from. One that works in steps, which
+            may have gigabytes, is not copied and must not change meanwhile.
         threads: within an operation; null keeps torch's own number. It is one number for the whole process.
     """
 
     def __init__(self, model: TryOnModel, threads: int | None = None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model, self.inputs = freeze(model), tuple(model.inputs)
+        self._model = freeze(model, share=isinstance(model, StepwiseModel))
+        self.inputs = tuple(model.inputs)
         self._stored = stored_bytes(self._model)
         make_ordinary(self._model, WeightOnlyConv2d)  # unpacked once, not in every call
 
@@ -63,6 +65,9 @@ class TorchRuntime(Runtime):
             return super().many(inputs)
         outputs = self({name: np.concatenate([one[name] for one in inputs]) for name in self.inputs})
         return [{name: value[place : place + 1] for name, value in outputs.items()} for place in range(len(inputs))]
+
+    def networks(self) -> Networks | None:
+        return self._model.networks() if isinstance(self._model, StepwiseModel) else None
 
     def describe(self) -> dict[str, Any]:
         precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"
@@ -100,9 +105,16 @@ def open_runtime(folder: Path, threads: int | None = None) -> TorchRuntime:
 
 
 class TorchExporter(Exporter):
-    """Structure as JSON, weights as safetensors."""
+    """Structure as JSON, weights as safetensors.
+
+    Args:
+        dynamic: as for the other exporters; files of the model itself are no different.
+    """
 
     runtime = "torch"
+
+    def __init__(self, dynamic: bool = False) -> None:
+        self.dynamic = dynamic
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         checkpoint.save(model, folder)

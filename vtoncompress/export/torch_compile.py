@@ -108,14 +108,18 @@ def open_runtime(folder: Path, threads: int | None = None) -> TorchCompileRuntim
 class TorchCompileExporter(Exporter):
     """Writes what :class:`vtoncompress.export.torch.TorchExporter` writes, and compiles it where it is opened.
 
+    Args:
+        dynamic: False; it runs no model that works in steps.
+
     Raises:
         ValueError: there is no C++ compiler.
     """
 
     runtime = "torch_compile"
 
-    def __init__(self) -> None:
+    def __init__(self, dynamic: bool = False) -> None:
         need_compiler()
+        self.dynamic = dynamic
 
     def export(self, model: TryOnModel, folder: Path) -> None:
         checkpoint.save(model, folder)

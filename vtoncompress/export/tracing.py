@@ -14,18 +14,25 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from vtoncompress.model.base import TryOnModel
 
 
-def freeze(model: TryOnModel) -> TryOnModel:
-    """A copy in evaluation mode, in float32 on the CPU, so that exporting changes nothing in ``model`` itself."""
-    return copy.deepcopy(model).float().cpu().eval().requires_grad_(False)
+def freeze(model: TryOnModel, share: bool = False) -> TryOnModel:
+    """A copy in evaluation mode, in float32 on the CPU, so that exporting changes nothing in ``model`` itself.
+
+    ``share``: use the model's own weights, which must not change meanwhile, instead of copies of gigabytes.
+    """
+    own: dict[int, Tensor] = {}
+    if share:
+        own |= {id(one): nn.Parameter(one.detach(), requires_grad=False) for one in model.parameters()}
+        own |= {id(one): one.detach() for one in model.buffers()}
+    return copy.deepcopy(model, own).float().cpu().eval().requires_grad_(False)
 
 
-def fold_batch_norms(model: TryOnModel) -> TryOnModel:
-    """A frozen copy whose convolutions carry the batch norm that follows them.
+def fold_batch_norms(model: TryOnModel, share: bool = False) -> TryOnModel:
+    """A frozen copy whose convolutions carry the batch norm that follows them; ``share`` as for :func:`freeze`.
 
     Runtimes fold by themselves, but give the result a name of their own; here a convolution keeps its module's name, by
     which quantization finds it. Only inside ``nn.Sequential`` is it certain what follows what.
     """
-    model = freeze(model)
+    model = freeze(model, share)
     for sequence in [module for module in model.modules() if isinstance(module, nn.Sequential)]:
         for index in range(1, len(sequence)):
             before, norm = sequence[index - 1], sequence[index]

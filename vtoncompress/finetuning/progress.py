@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -18,6 +19,9 @@ class RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.2f}/s" if task.speed else "")
+
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -75,3 +79,11 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def tracked(title: str, items: Collection[T]) -> Iterator[T]:
+    """``items``, with the progress of the loop over them shown."""
+    with Progress(title, len(items)) as progress:
+        for item in items:
+            yield item
+            progress.step()

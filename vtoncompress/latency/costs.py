@@ -90,8 +90,8 @@ def _layers(model: TryOnModel, groups: Sequence[Group], graph: tp.DependencyGrap
     shapes, found = geometries(model), []
     for layer, name in names.items():
         inputs = {place: count / groups[place].channels for place, count in read[name].items()}
-        fixed, group = layer.in_channels - sum(read[name].values()), group_of.get(name)
+        fixed, own = layer.in_channels - sum(read[name].values()), group_of.get(name)
         assert fixed >= 0, name
-        if inputs or group is not None:
-            found.append(Layer(shapes[name], fixed, inputs, group, layer.out_channels))
+        if inputs or own is not None:
+            found.append(Layer(shapes[name], fixed, inputs, own, layer.out_channels))
     return found

@@ -55,7 +55,9 @@ def _start(deployed: Path, pair: Pair, work: Path, cached: bool) -> dict[str, An
     """What the process told of itself, and the seconds until it did."""
     pictures = work / "pictures.npz"
     if not pictures.exists():
-        np.savez(pictures, person=pair.person, garment=pair.garment, garment_mask=pair.garment_mask)
+        arrays: dict[str, Any] = {"person": pair.person, "garment": pair.garment, "garment_mask": pair.garment_mask}
+        arrays |= {} if pair.agnostic_mask is None else {"agnostic_mask": pair.agnostic_mask}
+        np.savez(pictures, **arrays)
     command = [sys.executable, "-m", "vtoncompress.deployed_process", str(deployed), str(pictures)]
     command += [str(work / "cache")] if cached else []
     begun = time.perf_counter()

@@ -23,12 +23,13 @@ class Profile(SubjectMetric):
     none, such as a change of layout between them. Counting costs time itself, so the sum is above a call's latency.
     The details hold every layer with its floor: its products at the rate of a large convolution in its precision, or
     its bytes at the rate of a large copy, both measured in the same process; the longer of the two bounds it.
+    Of a model that works in steps one step is counted, and one pass through encoder and decoder.
 
     Args:
         repetitions: calls that are counted, at least 1.
     """
 
-    columns = tuple(f"profile_{stage}_ms" for stage in ("pre", "warp", "generator", "other", "post"))
+    columns = tuple(f"profile_{stage}_ms" for stage in ("pre", "warp", "generator", "unet", "vae", "other", "post"))
 
     def __init__(self, repetitions: int) -> None:
         if repetitions < 1:
@@ -39,7 +40,7 @@ class Profile(SubjectMetric):
         if not subject.pairs:
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
         pair, call = subject.pairs[0], TryOn(subject.runtime, subject.model.size)
-        shown = (pair.person, pair.garment, pair.garment_mask)
+        shown = (pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask)
         tensors = call.prepare(*shown)
         layers = subject.runtime.profile(tensors, self.repetitions)
         if layers is None:

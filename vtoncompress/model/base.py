@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -14,6 +14,8 @@ from vtoncompress.model.trace import Trace
 
 if TYPE_CHECKING:
     from vtoncompress.sampling.base import Sampling
+    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
 class Network(nn.Module, ABC):
@@ -33,12 +35,19 @@ class Graph:
         example: inputs of the right shapes.
         outputs: names of what it returns, in order.
         calls: how often one try-on call runs it on inputs of these shapes.
+        free: input -> axes whose size may differ from the example's, where that is asked for.
     """
 
     module: nn.Module
     example: dict[str, Tensor]
     outputs: list[str]
     calls: int = 1
+    free: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def shape(self, name: str, dynamic: bool) -> list[int]:
+        """Of an input; -1 for axes that are ``free``, if it is to be ``dynamic``."""
+        free = self.free.get(name, ()) if dynamic else ()
+        return [-1 if axis in free else side for axis, side in enumerate(self.example[name].shape)]
 
 
 class TryOnModel(Network):
@@ -139,9 +148,17 @@ class StepwiseModel(TryOnModel):
 
     Attributes:
         sampling: how pictures are made of what the networks predict.
+        schedule: the noise that they were trained with.
+        multiple: of which the sides of pictures must be multiples, in pixels, where they may differ from ``size``.
     """
 
     sampling: Sampling
+    schedule: NoiseSchedule
+    multiple: int
+
+    @abstractmethod
+    def networks(self) -> Networks:
+        """Its networks, run by eager PyTorch where their weights are."""
 
     @abstractmethod
     def set_sampling(self, sampling: Sampling) -> None:

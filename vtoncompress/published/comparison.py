@@ -48,9 +48,13 @@ def _cell(comparison: Comparison, records: Mapping[str, Record], row_name: str, 
     column, row = comparison.columns[column_name], comparison.experiment.rows[row_name]
     published = comparison.figures.rows[row_name][column_name]
     dense = comparison.experiment.dense
-    variant = dense if column.relative == "dense" else row.steps[-1]
-    ours, reason = None, column.apart
-    if column.ours and not (reason := _absent(records, variant, comparison) or _absent(records, dense, comparison)):
+    variant = dense if column.relative == "dense" else row.steps[-1] if row.steps else ""
+    ours, reason = None, column.apart or row.apart
+    if (
+        column.ours
+        and not row.apart
+        and not (reason := _absent(records, variant, comparison) or _absent(records, dense, comparison))
+    ):
         ours, reason = _measure(column, row, records[variant], records[dense])
     difference = None
     if ours is not None and not (reason := column.apart or _mismatch(column, records[variant])):
@@ -85,6 +89,8 @@ def _measure(column: Column, row: Row, record: Record, dense: Record) -> tuple[f
         first, last = numbers
         if last == 0:
             return None, f"the dense row's {path.rpartition('.')[2]} is 0"
+        if column.relative == "ratio":
+            return (last / first, "") if first else (None, f"the row's {path.rpartition('.')[2]} is 0")
         return 100 * first / last - (100 if column.relative == "increase" else 0), ""
     reasons = [one.missing[key] for one in needed for path in paths if (key := path.rpartition(".")[2]) in one.missing]
     return None, reasons[0] if reasons else f"no {paths[0].rpartition('.')[2]} was measured"

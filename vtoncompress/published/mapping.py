@@ -11,7 +11,7 @@ from vtoncompress.published.figures import Figures, read_figures, read_mapping
 from vtoncompress.record import ROOT
 
 FOLDER = ROOT / "results" / "published"
-RELATIVES = ("value", "dense", "share", "increase")
+RELATIVES = ("value", "dense", "share", "increase", "ratio")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Column:
     Attributes:
         ours: dotted paths in a record, ``values.gmacs``; the first with a number counts. ``{part}`` is the row's.
         relative: ``value`` is that number, ``dense`` the dense row's, ``share`` the number in per cent of the dense
-            row's, ``increase`` by how many per cent it is above the dense row's.
+            row's, ``increase`` by how many per cent it is above that, ``ratio`` how many times it is in it.
         scale: our number times this is in the published unit.
         where: dotted path -> what a record must say there, for a difference to be drawn: figures of two protocols,
             networks or sizes have none.
@@ -48,13 +48,16 @@ class Row:
     """Our variants for a published row.
 
     Attributes:
-        steps: in the order of the work: compressed alone first; the last is the published row's counterpart.
+        steps: in the order of the work: compressed alone first; the last is the published row's counterpart. None where
+            we have no such row.
         part: of the network that the row is about, where the rows of a table differ in that.
+        apart: why we have none.
         errata: column -> further errata, which contradict this one figure of the row.
     """
 
     steps: tuple[str, ...]
     part: str = ""
+    apart: str = ""
     errata: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -143,7 +146,7 @@ def _column(spec: Mapping[str, Any]) -> Column:
 def _row(spec: Any) -> Row:
     told = dict(spec) if isinstance(spec, Mapping) else {"steps": spec}
     errata = {column: _texts(many) for column, many in told.get("errata", {}).items()}
-    return Row(**{**told, "steps": _texts(told["steps"]), "errata": errata})
+    return Row(**{**told, "steps": _texts(told.get("steps", ())), "errata": errata})
 
 
 def _texts(told: Any) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ def _steps(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
     """Each variant with the one that it won something back from and its control, '' where it has none."""
     control = comparison.experiment.control
     for row in (*comparison.experiment.rows.values(), *comparison.experiment.further.values()):
-        yield row.steps[0], "", ""
+        for variant in row.steps[:1]:
+            yield variant, "", ""
         for number, variant in enumerate(row.steps[1:]):
             yield variant, row.steps[0], control[number] if control else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ class Material:
 
     Attributes:
         calibration: inputs for the ranges of activations.
+        trajectories: the same for a model that works in steps: graph -> what it was given on the way to pictures.
         validation: pairs with a truth on which a mode with a budget judges quality; none of them calibrates or tests.
         training: what a mode that trains learns from.
         teacher: the network before pruning, where a mode's training asks for it.
@@ -26,6 +27,7 @@ class Material:
     """
 
     calibration: Sequence[Tensors] = ()
+    trajectories: Mapping[str, Sequence[Tensors]] = field(default_factory=dict)
     validation: Sequence[Pair] = ()
     training: TryOnData | None = None
     teacher: TryOnModel | None = None
@@ -37,12 +39,15 @@ class Quantization(ABC):
 
     Attributes:
         runtimes: that can run its result.
+        step_runtimes: those of them for which it takes a model that works in steps, whose graphs :meth:`convert` gets
+            without :meth:`prepare`.
         calibrates: whether it looks at calibration inputs.
         tolerance: largest mean absolute difference, in units of 1/255 of a picture's range, that the parity gate
             allows between the exported network and the float32 torch network.
     """
 
     runtimes: ClassVar[frozenset[str]]
+    step_runtimes: ClassVar[frozenset[str]] = frozenset()
     calibrates: ClassVar[bool] = True
     tolerance: float
 

@@ -11,6 +11,8 @@ setting and cannot be opened in another precision by mistake. The conversions co
 bfloat16 takes 7.2 and float32 10.6). What breaks it: a CPU without such instructions, where it is slower than float32,
 and ONNX Runtime, whose CPU provider has no bfloat16 convolution.
 
+Of a model that works in steps each graph that holds layers of the scope runs in bfloat16 altogether, attention too: the
+graph's file tells the runtime.
 Measured (results/quantization_modes): openvino 6.2 MiB of 11.2, 0.88 of the time (disturbed), garment SSIM 0.782 of
 0.779.
 """
@@ -18,13 +20,14 @@ Measured (results/quantization_modes): openvino 6.2 MiB of 11.2, 0.88 of the tim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.quantization.layers import quantized_layers
-from vtoncompress.quantization.replacement import with_replaced
+from vtoncompress.quantization.replacement import with_replaced, with_stored_parts
 
 
 class BFloat16(Quantization):
@@ -36,6 +39,7 @@ class BFloat16(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "openvino"})
+    step_runtimes = frozenset({"openvino"})
     calibrates = False
 
     def __init__(self, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
@@ -44,7 +48,16 @@ class BFloat16(Quantization):
 
     def check(self, model: TryOnModel) -> None:
         quantized_layers(model, self.modules, self.float_layers)
+        if isinstance(model, StepwiseModel) and self.float_layers:
+            raise ValueError(
+                "quantization.float_layers: a graph of a model that works in steps is in bfloat16 altogether: choose "
+                "graphs by quantization.scope, or use quantization=hybrid quantization.rest=float32"
+            )
 
     def prepare(self, model: TryOnModel, material: Material) -> tuple[TryOnModel, Mapping[str, Any]]:
         layers = quantized_layers(model, self.modules, self.float_layers)
         return with_replaced(model, layers, BFloat16Conv2d.of), {"quantized_layers": len(layers)}
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        layers = quantized_layers(model, self.modules, self.float_layers)
+        return with_stored_parts(folder, model, layers, BFloat16Conv2d.of, "bf16")

@@ -15,13 +15,14 @@ Measured (results/quantization_modes): onnxruntime 5.4 MiB of 10.4, 0.94 of the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
 from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.quantization.layers import quantized_layers
-from vtoncompress.quantization.replacement import with_replaced
+from vtoncompress.quantization.replacement import with_replaced, with_stored_parts
 
 
 class Float16(Quantization):
@@ -33,6 +34,7 @@ class Float16(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    step_runtimes = frozenset({"openvino"})
     calibrates = False
 
     def __init__(self, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
@@ -46,3 +48,7 @@ class Float16(Quantization):
         layers = quantized_layers(model, self.modules, self.float_layers)
         made = with_replaced(model, layers, lambda layer: WeightOnlyConv2d.of(layer, "float16"))
         return made, {"quantized_layers": len(layers)}
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        layers = quantized_layers(model, self.modules, self.float_layers)
+        return with_stored_parts(folder, model, layers, lambda layer: WeightOnlyConv2d.of(layer, "float16"))

@@ -1,31 +1,34 @@
-"""Which convolutions a mode makes small: those of its scope, but for coordinates and those kept in float by name."""
+"""Which layers a mode makes small: those of its scope, but for coordinates and those kept in float by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from torch import nn
 
 from vtoncompress.model.base import TryOnModel
 
+KINDS = (nn.Conv2d, nn.Linear)
 CONVOLUTIONS = ("Convolution", "Conv")  # as OpenVINO and as ONNX call them
+PRODUCTS = (*CONVOLUTIONS, "MatMul", "Gemm")
 STRUCTURE = ("Constant", "Parameter", "Result")
 
 
 def quantized_layers(model: TryOnModel, modules: Sequence[str], float_layers: Sequence[str] = ()) -> list[str]:
-    """Names of the convolutions to quantize, in the order of ``model.named_modules()``.
+    """Names of the convolutions and linear layers to quantize, in the order of ``model.named_modules()``.
 
     Args:
         model: the network.
-        modules: names of the submodules of the scope.
-        float_layers: names of convolutions, or of modules whose convolutions, stay in float besides the coordinates.
+        modules: names of the submodules of the scope, or patterns of them (``unet.*.attn1``).
+        float_layers: names or patterns of layers, or of modules whose layers, stay in float besides the coordinates.
 
     Raises:
         ValueError: a name that the network doesn't have, or nothing left to quantize.
     """
     names = {name for name, _ in model.named_modules()}
     for option, given in (("scope", modules), ("float_layers", float_layers)):
-        if unknown := [name for name in given if name not in names]:
+        if unknown := [name for name in given if not any(fnmatchcase(one, name) for one in names)]:
             raise ValueError(
                 f"quantization.{option}: the network has no {unknown[0]}; name modules such as {_first(model)}"
             )
@@ -33,29 +36,39 @@ def quantized_layers(model: TryOnModel, modules: Sequence[str], float_layers: Se
     layers = [
         name
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Conv2d) and _within(name, modules) and not _within(name, kept)
+        if isinstance(layer, KINDS) and within(name, modules) and not within(name, kept)
     ]
     if not layers:
         raise ValueError(
-            "quantization: the scope has no convolution left to quantize; choose another quantization.scope "
+            "quantization: the scope has no layer left to quantize; choose another quantization.scope "
             "or shorten quantization.float_layers"
         )
     return layers
 
 
 def float_nodes(kinds: Mapping[str, str], layers: Sequence[str]) -> list[str]:
-    """Names of the nodes of an exported graph to leave in float32, when ``layers`` are to be quantized.
+    """Names of the nodes of an exported graph to leave in float32, when ``layers`` and no others are to be quantized.
 
     Args:
         kinds: operation of each node, by name; the name starts with its module's.
         layers: of :func:`quantized_layers`.
     """
     modules = {name: module_of(name) for name in kinds}
-    assert set(layers) <= set(modules.values()), f"not in the graph: {set(layers) - set(modules.values())}"
+    chosen = set(layers)
+    assert chosen <= set(modules.values()), f"not in the graph: {chosen - set(modules.values())}"
     return [
         name
         for name, module in modules.items()
-        if kinds[name] not in STRUCTURE and not (kinds[name] in CONVOLUTIONS and module in layers)
+        if kinds[name] not in STRUCTURE and not (kinds[name] in PRODUCTS and module in chosen)
+    ]
+
+
+def outside(kinds: Mapping[str, str], modules: Sequence[str], float_layers: Sequence[str]) -> list[str]:
+    """Names of the nodes that are not of ``modules``, or of ``float_layers``; arguments as of the functions above."""
+    return [
+        name
+        for name, kind in kinds.items()
+        if kind not in STRUCTURE and (not within(module_of(name), modules) or within(module_of(name), float_layers))
     ]
 
 
@@ -64,9 +77,10 @@ def module_of(node: str) -> str:
     return node.removeprefix("__module.").split("/")[0]
 
 
-def _within(name: str, modules: Sequence[str]) -> bool:
-    return any(name == module or name.startswith(f"{module}.") for module in modules)
+def within(name: str, modules: Sequence[str]) -> bool:
+    """Whether ``name`` is one of the modules, or of what is in them; they may be patterns."""
+    return any(fnmatchcase(name, module) or fnmatchcase(name, f"{module}.*") for module in modules)
 
 
 def _first(model: nn.Module) -> str:
-    return next(name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d))
+    return next(name for name, layer in model.named_modules() if isinstance(layer, KINDS))

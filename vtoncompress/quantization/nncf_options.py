@@ -42,18 +42,34 @@ class NNCFOptions:
         self.preset, self.bias_correction = preset, bias_correction
         self.range_estimator, self.granularity = range_estimator, granularity
 
-    def quantize(self, graph: Any, float_nodes: Sequence[str], calibration: Sequence[Tensors]) -> Any:
-        """``graph``, an OpenVINO or ONNX one, with all but ``float_nodes`` in INT8."""
+    def quantize(
+        self,
+        graph: Any,
+        float_nodes: Sequence[str],
+        calibration: Sequence[Tensors],
+        smooth_quant: float | None = None,
+    ) -> Any:
+        """``graph``, an OpenVINO or ONNX one, with all but ``float_nodes`` in INT8.
+
+        ``smooth_quant``: None, or for a graph with attention what :func:`check_smooth_quant` takes.
+        """
         disable_telemetry()
         import nncf
 
+        arguments = self.arguments(float_nodes, calibration, smooth_quant)
         with quiet():
-            return nncf.quantize(graph, nncf.Dataset(list(calibration)), **self.arguments(float_nodes, calibration))
+            return nncf.quantize(graph, nncf.Dataset(list(calibration)), **arguments)
 
-    def arguments(self, float_nodes: Sequence[str], calibration: Sequence[Tensors]) -> dict[str, Any]:
-        """Of ``nncf.quantize`` and its like."""
+    def arguments(
+        self, float_nodes: Sequence[str], calibration: Sequence[Tensors], smooth_quant: float | None = None
+    ) -> dict[str, Any]:
+        """Of ``nncf.quantize`` and its like; ``smooth_quant`` as for :meth:`quantize`."""
         import nncf
-        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, QuantizationParameters
+        from nncf.quantization.advanced_parameters import (
+            AdvancedQuantizationParameters,
+            AdvancedSmoothQuantParameters,
+            QuantizationParameters,
+        )
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet as Estimators
 
         estimators = {
@@ -67,14 +83,26 @@ class NNCFOptions:
             "subset_size": len(calibration),
             "preset": nncf.QuantizationPreset(self.preset),
             "ignored_scope": nncf.IgnoredScope(names=list(float_nodes)),
+            "model_type": None if smooth_quant is None else nncf.ModelType.TRANSFORMER,
             "advanced_parameters": AdvancedQuantizationParameters(
                 disable_bias_correction=not self.bias_correction,
                 activations_range_estimator_params=estimators[self.range_estimator],
                 weights_quantization_params=QuantizationParameters(
                     per_channel=False if self.granularity == "per_tensor" else None  # None is NNCF's per channel
                 ),
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=-1 if smooth_quant is None else smooth_quant),
             ),
         }
+
+
+def check_smooth_quant(smooth_quant: float) -> None:
+    """SmoothQuant (Xiao et al. 2023): the share of an activation's outliers that the weights behind it take over.
+
+    Raises:
+        ValueError: it is not 0..1, or -1 for none.
+    """
+    if smooth_quant != -1 and not 0 <= smooth_quant <= 1:
+        raise ValueError(f"quantization.smooth_quant={smooth_quant}: use 0 to 1, or -1 to leave it out")
 
 
 @contextlib.contextmanager

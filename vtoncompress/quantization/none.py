@@ -14,6 +14,7 @@ class NoQuantization(Quantization):
     """Leaves everything as it is. Takes the options of the others, so that a sweep over ``quantization`` composes."""
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    step_runtimes = frozenset({"torch", "onnxruntime", "openvino"})
 
     def __init__(self, **_: Any) -> None:
         self.tolerance = TOLERANCE

@@ -17,7 +17,8 @@ Measured (results/quantization_modes): openvino 2.8 MiB of 11.2, 1.06 of the tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -26,7 +27,7 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d, check_group_size
 from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.quantization.layers import quantized_layers
-from vtoncompress.quantization.replacement import with_replaced
+from vtoncompress.quantization.replacement import as_convolution, with_replaced, with_stored_parts
 
 SMALL = 1 / 500
 """Share of the scope's weights below which a convolution is stored in 8 bits."""
@@ -46,6 +47,7 @@ class WeightInt4(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    step_runtimes = frozenset({"openvino"})
     calibrates = False
 
     def __init__(self, group_size: int, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
@@ -59,14 +61,22 @@ class WeightInt4(Quantization):
 
     def prepare(self, model: TryOnModel, material: Material) -> tuple[TryOnModel, Mapping[str, Any]]:
         layers = quantized_layers(model, self.modules, self.float_layers)
-        convolutions = [layer for layer in map(model.get_submodule, layers) if isinstance(layer, nn.Conv2d)]
-        limit = SMALL * sum(layer.weight.numel() for layer in convolutions)
+        make, kept = self._maker(model, layers)
+        return with_replaced(model, layers, make), {"quantized_layers": len(layers), "int8_layers": kept}
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        layers = quantized_layers(model, self.modules, self.float_layers)
+        make, kept = self._maker(model, layers)
+        return {**with_stored_parts(folder, model, layers, make), "int8_layers": kept}
+
+    def _maker(self, model: TryOnModel, names: Sequence[str]) -> tuple[Callable[[nn.Conv2d], WeightOnlyConv2d], int]:
+        """What rounds a layer, and how many of them are small and so kept in 8 bits."""
+        sizes = [as_convolution(model.get_submodule(name)).weight.numel() for name in names]
+        limit = SMALL * sum(sizes)
 
         def make(layer: nn.Conv2d) -> WeightOnlyConv2d:
             if layer.weight.numel() < limit:
                 return WeightOnlyConv2d.of(layer, "int8")
             return WeightOnlyConv2d.of(layer, "int4", self.group_size)
 
-        kept = sum(layer.weight.numel() < limit for layer in convolutions)
-        made = with_replaced(model, layers, make)
-        return made, {"quantized_layers": len(layers), "int8_layers": kept}
+        return make, sum(size < limit for size in sizes)

@@ -16,13 +16,15 @@ Measured (results/quantization_modes): openvino 3.9 MiB of 11.2, 0.80 of the tim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d, check_group_size
 from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.quantization.layers import quantized_layers
-from vtoncompress.quantization.replacement import with_replaced
+from vtoncompress.quantization.replacement import with_replaced, with_stored_parts
 
 
 class WeightInt8(Quantization):
@@ -39,6 +41,7 @@ class WeightInt8(Quantization):
     """
 
     runtimes = frozenset({"torch", "torch_compile", "onnxruntime", "openvino"})
+    step_runtimes = frozenset({"openvino"})
     calibrates = False
 
     def __init__(self, group_size: int, modules: Sequence[str], float_layers: Sequence[str], tolerance: float) -> None:
@@ -54,3 +57,8 @@ class WeightInt8(Quantization):
         layers = quantized_layers(model, self.modules, self.float_layers)
         made = with_replaced(model, layers, lambda layer: WeightOnlyConv2d.of(layer, "int8", self.group_size))
         return made, {"quantized_layers": len(layers)}
+
+    def convert(self, folder: Path, runtime: str, model: TryOnModel, material: Material) -> Mapping[str, Any]:
+        layers = quantized_layers(model, self.modules, self.float_layers)
+        make = partial(WeightOnlyConv2d.of, format="int8", group_size=self.group_size)
+        return with_stored_parts(folder, model, layers, make)

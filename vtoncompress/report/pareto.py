@@ -17,6 +17,10 @@ NAMED = 12
 """More names than that are in the table alone."""
 NEAR = 0.6
 """A reference is drawn where it is no further from the rows than this share of their range."""
+TOLD = {
+    "oracle": "true flow (oracle)", "pasted": "garment pasted", "unchanged": "person unchanged",
+    "ceiling": "truth through the autoencoder",
+}  # fmt: skip
 
 
 def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[str, str], name: str) -> Drawing:
@@ -98,8 +102,7 @@ def _references(axes: Axes, quality: Axis, group: Sequence[Record]) -> None:
                 continue
             axes.axhline(value, color="#666666", linewidth=0.8, linestyle=":" if one.role == "reference" else "--")
             name = one.variant.rpartition("-")[0] or one.variant
-            told = {"oracle": "true flow (oracle)", "pasted": "garment pasted", "unchanged": "person unchanged"}
             axes.text(
-                0.99, value, told.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
+                0.99, value, TOLD.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
                 fontsize=SMALL, color="#555555",
             )  # fmt: skip

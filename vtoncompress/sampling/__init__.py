@@ -4,5 +4,6 @@ noise            random numbers that are torch's, without torch
 noise_schedule   how much noise each timestep has
 base, ddim       the steps from noise to latents
 latents          what the network is shown: person, garment and mask side by side
+trajectories     which calls calibration looks at
 call             the whole call: encode, denoise step by step, decode
 """

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
-from vtoncompress.deployment import FILES, write_manifest
+from vtoncompress.deployment import FILES, MANIFEST, write_manifest
 from vtoncompress.environment import environment
 from vtoncompress.export.base import Exporter, Tensors
 from vtoncompress.export.parity import check_parity
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
+from vtoncompress.quantization.base import Material
 from vtoncompress.stage.quantization import RECORD, material
 from vtoncompress.stage.sampling import load_sampled
 from vtoncompress.stage.seed import set_seed
+from vtoncompress.stage.trajectories import read as read_trajectories
 from vtoncompress.try_on import pair_tensors
 
 PARITY = "parity.json"
@@ -69,6 +71,32 @@ def make_prepared(config: Mapping[str, Any], tuned: Path, prepared: Path, out: P
     _finish(config, model, exporter, parity, len(test), out)
 
 
+def make_from_float(config: Mapping[str, Any], tuned: Path, float32: Path, out: Path) -> None:
+    """As :func:`make`, from the files of a float32 deployment of the same network for the same runtime."""
+    _convert_parts(config, tuned, float32, {}, out)
+
+
+def make_from_trajectories(
+    config: Mapping[str, Any], tuned: Path, float32: Path, trajectories: Path, out: Path
+) -> None:
+    """As :func:`make_from_float`, for a mode that looks at what the graphs are given."""
+    _convert_parts(config, tuned, float32, read_trajectories(trajectories), out)
+
+
+def _convert_parts(
+    config: Mapping[str, Any], tuned: Path, float32: Path, trajectories: Mapping[str, Sequence[Tensors]], out: Path
+) -> None:
+    set_seed(config["seed"])
+    model = load_sampled(tuned, config)
+    exporter, quantization = instantiate(config["export"]), instantiate(config["quantization"])
+    shutil.copytree(float32 / FILES, out / FILES, ignore=shutil.ignore_patterns(MANIFEST))
+    told = quantization.convert(out / FILES, exporter.runtime, model, Material(trajectories=trajectories))
+    (out / RECORD).write_text(json.dumps(told))
+    test = _test(config)
+    found = check_parity(model, exporter.open(out / FILES), test, quantization.tolerance)
+    _finish(config, model, exporter, {**found, "tolerance": quantization.tolerance}, len(test), out)
+
+
 def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, out: Path) -> None:
     set_seed(config["seed"])
     model = load_sampled(tuned, config)
@@ -102,4 +130,5 @@ def _finish(
         convention=model.arguments().get("convention"),
         versions=environment()["versions"],
         inputs=tuple(model.inputs),
+        multiple=model.multiple if exporter.dynamic and isinstance(model, StepwiseModel) else None,
     )

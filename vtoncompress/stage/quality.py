@@ -17,7 +17,7 @@ from vtoncompress.pair_error import PAIR_ERROR, error
 from vtoncompress.picture_grid import difference, write_grid
 from vtoncompress.stage.chosen_pairs import Paint, choose
 from vtoncompress.stage.measurements import write_measurements
-from vtoncompress.try_on import pair_tensors, to_image
+from vtoncompress.try_on import pair_tensors, to_image, to_tensors
 
 GRID, CHOSEN = "pictures.png", "chosen.png"
 BATCH = 32
@@ -56,7 +56,25 @@ def make_reference(config: Mapping[str, Any], *folders: Path) -> None:
     from vtoncompress.reference import REFERENCES
 
     reference = next(row for row in REFERENCES if row.name == config["reference"])
+    assert reference.predict is not None, f"{reference.name} takes a network"
     measure(config, reference.predict, folders[:-1], folders[-1])
+
+
+def make_ceiling(config: Mapping[str, Any], dense: Path, *folders: Path) -> None:
+    """As :func:`make` for :data:`vtoncompress.reference.CEILING`, by the autoencoder of the network in ``dense``."""
+    from vtoncompress import checkpoint
+    from vtoncompress.model.base import StepwiseModel
+
+    model = checkpoint.load(dense)
+    assert isinstance(model, StepwiseModel), "only a model that works in steps has an autoencoder"
+    networks = model.networks()
+
+    def predict(pair: Pair) -> Prediction:
+        assert pair.truth is not None, "the ceiling needs the truth"
+        shown = to_tensors(pair.truth, pair.garment, pair.garment_mask)["person"]
+        return Prediction(to_image(networks.decode(networks.encode(shown))))
+
+    measure(config, predict, folders[:-1], folders[-1])
 
 
 def measure(

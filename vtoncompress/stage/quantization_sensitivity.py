@@ -44,7 +44,7 @@ def make_float(config: Mapping[str, Any], dense: Path, calibrated: Path, out: Pa
     model = fold_batch_norms(checkpoint.load(dense))
     layers = [name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)]
     grids = input_grids(model, layers, calibration.read(calibrated))
-    values, pictures = _look(TorchRuntime(model), _read_pairs(json.dumps(config["data"], sort_keys=True)))
+    values, pictures = look(TorchRuntime(model), read_pairs(json.dumps(config["data"], sort_keys=True)))
     (out / GRIDS).write_text(json.dumps({name: astuple(grid) for name, grid in grids.items()}))
     np.save(out / PICTURES, pictures)
     (out / POINT).write_text(json.dumps({**values, "picture_difference": 0.0}))
@@ -61,13 +61,13 @@ def make(config: Mapping[str, Any], dense: Path, float_point: Path, out: Path) -
     model = fold_batch_norms(checkpoint.load(dense))
     grids = json.loads((float_point / GRIDS).read_text())
     make_integer(model, {name: Grid(*grids[name]) for name in config["layers"]})
-    values, pictures = _look(TorchRuntime(model), _read_pairs(json.dumps(config["data"], sort_keys=True)))
+    values, pictures = look(TorchRuntime(model), read_pairs(json.dumps(config["data"], sort_keys=True)))
     difference = np.abs(pictures - np.load(float_point / PICTURES)).mean(dtype=np.float64) * LEVELS_PER_UNIT
     (out / POINT).write_text(json.dumps({**values, "picture_difference": float(difference)}))
 
 
-def _look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """Metrics by column, and the pictures, (pairs, 3, H, W) in -1..1."""
+def look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Metrics by column, and the pictures, (pairs, 3, H, W) in -1..1. ValueError where no garment is to be seen."""
     metrics, pictures, left = (GarmentLikeness(), FlowError(), Ssim()), [], iter(pairs)
     while some := list(islice(left, BATCH)):
         predictions = []
@@ -88,7 +88,7 @@ def _look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArra
 
 
 @lru_cache(maxsize=1)
-def _read_pairs(data: str) -> list[Pair]:
-    """Of a config in JSON: every point looks at the same ones."""
+def read_pairs(data: str) -> list[Pair]:
+    """Of a data set's config in JSON: every point looks at the same ones."""
     pairs: list[Pair] = instantiate(json.loads(data))[:]
     return pairs

@@ -36,6 +36,16 @@ TINY: dict[str, Any] = {
     "scheduler": CONFIG["scheduler_config"],
 }
 """Smaller still, with an autoencoder that downsamples by 2."""
+TINY_OF_8: dict[str, Any] = {
+    **TINY,
+    "vae": {
+        **TINY["vae"],
+        "block_out_channels": [8] * 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 4,
+        "up_block_types": ["UpDecoderBlock2D"] * 4,
+    },
+}
+"""The same for generated pictures, with one that downsamples by 8."""
 
 
 def arguments(size: tuple[int, int] = SIZE) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_a_second_run_computes_nothing(done: Done, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_stopped_run_has_lost_one_point(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other, look, looks = run(tmp_path), stage._look, 0
+    other, look, looks = run(tmp_path), stage.look, 0
 
     def stop(*arguments: Any) -> Any:
         nonlocal looks
@@ -146,7 +146,7 @@ def test_a_stopped_run_has_lost_one_point(done: Done, tmp_path: Path, monkeypatc
             raise KeyboardInterrupt
         return look(*arguments)
 
-    monkeypatch.setattr(stage, "_look", stop)
+    monkeypatch.setattr(stage, "look", stop)
     with pytest.raises(KeyboardInterrupt):
         other()
     assert len([*(tmp_path / "store" / "quantization_sensitivity").glob("[!.]*")]) == 3

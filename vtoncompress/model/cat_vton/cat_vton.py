@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
 from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
-from vtoncompress.model.cat_vton.unet import Denoiser, build_unet
+from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
 from vtoncompress.sampling.base import Sampling
 from vtoncompress.sampling.call import Step, describe, paint, recall
@@ -49,9 +49,11 @@ class CatVTON(StepwiseModel):
         self._arguments = {"size": size, "unet": unet, "vae": vae, "scheduler": scheduler}
         self.schedule, self.sampling = NoiseSchedule.of(scheduler), DDIM()
         self.vae, self.unet = build_vae(vae), build_unet(unet)
+        self.unet.time_proj = TimestepTable(cast("nn.Module", self.unet.time_proj), self.schedule.num_train_timesteps)
         self.factor, self.latent_channels = downsampling(vae), int(vae["latent_channels"])
         _check(size, self.factor, self.latent_channels, unet)
         self.size = (size[0], size[1])
+        self.multiple = self.factor * 2 ** (len(unet["block_out_channels"]) - 1)
         self.register_buffer("latent_scale", torch.tensor(float(vae.get("scaling_factor", 1.0))))
 
     def arguments(self) -> dict[str, Any]:
@@ -77,6 +79,9 @@ class CatVTON(StepwiseModel):
         """Latents -> pictures, by this model's own weights."""
         return Decoder(self.vae, self.latent_scale)
 
+    def networks(self) -> EagerNetworks:
+        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), self.latent_scale.device)
+
     def forward(
         self,
         person: Tensor,
@@ -90,8 +95,7 @@ class CatVTON(StepwiseModel):
         ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step.
         """
         shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
-        networks = EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), person.device)
-        image = paint(networks, self.schedule, self.sampling, shown, worn, mask, seeds, told)
+        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds, told)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(
@@ -108,10 +112,14 @@ class CatVTON(StepwiseModel):
         steps = len(self.sampling.timesteps(self.schedule))
         noisy = torch.zeros(pictures, 2 * channels + 1, 2 * height, width)
         picture, latents = torch.zeros(1, 3, *self.size), torch.zeros(1, channels, height, width)
+        pictures_and_sides = (0, 2, 3)
         return {
-            "encoder": Graph(self.encoder(), {"picture": picture}, ["latents"], calls=2),  # person and garment
-            "unet": Graph(self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"], steps),
-            "decoder": Graph(self.decoder(), {"latents": latents}, ["picture"]),
+            name: Graph(module, example, outputs, calls, {next(iter(example)): pictures_and_sides})
+            for name, module, example, outputs, calls in (
+                ("encoder", self.encoder(), {"picture": picture}, ["latents"], 2),  # person and garment
+                ("unet", self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"], steps),
+                ("decoder", self.decoder(), {"latents": latents}, ["picture"], 1),
+            )
         }
 
     def call(self) -> dict[str, Any]:

@@ -27,6 +27,28 @@ class NoCrossAttention(nn.Module):
         return hidden_states
 
 
+class TimestepTable(nn.Module):
+    """What a UNet is told of each timestep, looked up instead of computed.
+
+    It is the sines and cosines of multiples of the timestep. A runtime that computes in bfloat16 gets them wrong: from
+    257 on it has not even each whole number, and predicted noise was off by up to 13 % instead of 1 %.
+
+    Args:
+        computed: diffusers' ``Timesteps``.
+        timesteps: how many there are, from 0.
+    """
+
+    table: Tensor
+
+    def __init__(self, computed: nn.Module, timesteps: int) -> None:
+        super().__init__()
+        self.register_buffer("table", computed(torch.arange(timesteps)), persistent=False)
+
+    def forward(self, timesteps: Tensor) -> Tensor:
+        """Whole numbers (N,) -> (N, channels)."""
+        return self.table[timesteps]
+
+
 def build_unet(config: Mapping[str, Any]) -> nn.Module:
     """:func:`build_whole_unet` without its cross-attention."""
     unet = build_whole_unet(config)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from hydra.utils import instantiate
 
+from vtoncompress.model.base import StepwiseModel
 from vtoncompress.options import check_types
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED
@@ -27,9 +29,12 @@ def check(cfg: Config) -> None:
     _check_budget(cfg["budget"])
     with torch.device("meta"):  # no memory, no time: the names are what is checked
         network = instantiate(cfg["model"]["network"])
-    names = {name for name, _ in network.named_modules()}
-    if unknown := [name for name in cfg["scope"]["modules"] if name not in names]:
-        raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as warp")
+    names = [name for name, _ in network.named_modules()]
+    if unknown := [name for name in cfg["scope"]["modules"] if not fnmatch.filter(names, name)]:
+        parts = ", ".join(network.parts)
+        raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as {parts}")
+    if isinstance(network, StepwiseModel):
+        network.set_sampling(instantiate(cfg["model"]["sampling"]))
     instantiate(cfg["calibration"])
     for name in ("data", "held_out"):
         pair = instantiate(cfg[name])[0]

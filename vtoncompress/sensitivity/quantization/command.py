@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from torch import nn
 
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
 from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pipeline import Stage, plan_model
+from vtoncompress.quantization.layers import KINDS, within
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED, Analysis, Attempt, Point, losses, spent
 from vtoncompress.sensitivity.quantization.check import check
 from vtoncompress.sensitivity.quantization.choice import by_harm, choose
@@ -75,16 +75,14 @@ def analyse(cfg: Config) -> Analysis:
 
 
 def _groups(model: TryOnModel, modules: Sequence[str], depth: int | None) -> dict[str, tuple[str, ...]]:
-    """Name -> convolutions of the scope that begin with its first ``depth`` parts, coordinates apart; in order."""
+    """Name -> layers of the scope that begin with its first ``depth`` parts, coordinates apart; in order."""
     coordinates, groups = set(model.float_layers()), dict[str, list[str]]()
     for name, layer in model.named_modules():
-        if isinstance(layer, nn.Conv2d) and any(name == one or name.startswith(f"{one}.") for one in modules):
+        if isinstance(layer, KINDS) and within(name, modules):
             group = name if depth is None or name in coordinates else ".".join(name.split(".")[:depth])
             groups.setdefault(group, []).append(name)
     if not groups.keys() - coordinates:
-        raise ValueError(
-            f"scope.modules={','.join(modules)} holds no convolution that may be INT8: choose a wider scope"
-        )
+        raise ValueError(f"scope.modules={','.join(modules)} holds no layer that may be INT8: choose a wider scope")
     return {name: tuple(layers) for name, layers in groups.items()}
 
 
@@ -106,11 +104,13 @@ def _protocol(cfg: Config, dense: Artifact) -> list[str]:
     height, width = cfg["model"]["size"]
     calibration: dict[str, Any] = cfg["calibration"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in LIBRARIES)
+    how = "eager PyTorch, INT8 as every runtime rounds it: inputs to 256 levels between their extremes on "
+    if sampling := cfg["model"].get("sampling"):
+        how = f"OpenVINO, {sampling['steps']} steps, INT8 as quantization=hybrid makes it of trajectories on "
     return [
         f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}), "
         f"held out {len(apart)} (list {apart.pair_list_hash()}); "
-        "eager PyTorch, INT8 as every runtime rounds it: inputs to 256 levels between their extremes on "
-        f"{calibration['pairs']} calibration pairs (seed {calibration['seed']}), weights for each output channel.",
+        f"{how}{calibration['pairs']} calibration pairs (seed {calibration['seed']}), weights for each output channel.",
         f"Network: {cfg['model']['name']}, {dense.json(WEIGHTS)['weights']}, batch norms folded; "
         f"scope {cfg['scope']['name']} ({', '.join(cfg['scope']['modules'])}), seed {cfg['seed']}.",
         f"Versions: {versions}; {machine['cpu']}.",

@@ -1,0 +1,34 @@
+"""Of a model that works in steps a point is its exported graphs with one layer in INT8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from tests.conftest import ROOT
+from tests.model.cat_vton.conftest import TINY_OF_8
+from vtoncompress.sensitivity.quantization.analysis import SSIM
+from vtoncompress.sensitivity.quantization.command import analyse
+
+LAYERS = ("unet.conv_in", "unet.time_embedding.linear_1")
+OPTIONS = (
+    "model=cat_vton_small", "model.size=[128,96]", "model.checkpoint=null", "model.sampling.steps=1", "data.pairs=1",
+    "calibration.pairs=1", "budget=1", f"scope.modules=[{','.join(LAYERS)}]",
+)  # fmt: skip
+
+
+def test_a_point_for_each_layer_and_a_budget_met(tmp_path: Path) -> None:
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("quantization_sensitivity", [*OPTIONS, *places])
+    for part, arguments in TINY_OF_8.items():
+        OmegaConf.update(cfg, f"model.network.{part}", arguments, merge=False)
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    analysis = analyse(config)  # type: ignore[arg-type]
+    assert {point.name for point in analysis.points} == {*LAYERS}
+    assert all(point.values["picture_difference"] > 0 for point in analysis.points)
+    assert analysis.points[0].loss == analysis.float32[SSIM] - analysis.points[0].values[SSIM]
+    assert analysis.override == "quantization.float_layers=[]"
+    assert "quantization=hybrid" in (tmp_path / "results" / "quantization_sensitivity" / "table.md").read_text()

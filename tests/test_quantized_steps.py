@@ -1,0 +1,60 @@
+"""A row of CatVTON in INT8, from random weights to its record, and the row that its autoencoder sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from tests.model.cat_vton.conftest import TINY_OF_8
+from vtoncompress import variant
+from vtoncompress.delivery import deliver
+from vtoncompress.deployment import open_deployment
+from vtoncompress.record import Record, read_all
+from vtoncompress.store import Store
+from vtoncompress.sweep import check, complete
+
+CONF = Path(__file__).parents[1] / "conf"
+OPTIONS = (
+    "model=cat_vton_small", "model.size=[128,96]", "model.checkpoint=null", "model.sampling.steps=2", "data.pairs=2",
+    "calibration.pairs=2", "trajectories.samples=3", "parity_pairs=1", "metric=[size,steps,ssim]",
+    "metric.steps={repetitions:1,warmup:0,turn:1}", "quantization.tolerance=255",
+)  # fmt: skip
+
+
+def run(folder: Path, name: str, *overrides: str) -> Record:
+    where = (f"results={folder / 'results'}", f"store={folder / 'store'}", "name=toy", f"variant={name}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", [*OPTIONS, *where, *overrides], return_hydra_config=True)
+    for part, arguments in TINY_OF_8.items():
+        OmegaConf.update(cfg, f"model.network.{part}", arguments, merge=False)
+    check(cfg)
+    record = variant.run(complete(cfg, cfg.hydra.runtime.choices, 0))
+    assert record.status == "done", record.traceback
+    return record
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("steps")
+
+
+def test_modes_share_a_float32_deployment_and_trajectories(folder: Path) -> None:
+    float32 = run(folder, "float32")
+    int8, hybrid = run(folder, "int8", "quantization=nncf_ptq"), run(folder, "hybrid", "quantization=hybrid")
+    assert set(float32.stages) & set(int8.stages) >= {one for one in float32.stages if one.startswith("deployment/")}
+    assert set(int8.stages) & set(hybrid.stages) >= {one for one in int8.stages if one.startswith("trajectories/")}
+    assert int8.details["quantization"]["parts"]["unet"]["calibration"] == 3
+    assert hybrid.trust["config"]["trajectories"]["samples"] == 3
+    assert int8.values["step_ms_p50"] > 0
+    assert int8.details["parity"]["parity_mean"] > 0
+    names = {record.variant.rpartition("-")[0]: record for record in read_all(folder / "results" / "toy")}
+    ceiling = names["ceiling"]
+    assert (ceiling.role, ceiling.model) == ("oracle", "cat_vton_small (random weights)")
+    assert ceiling.values["ssim"] != names["unchanged"].values["ssim"]
+    # What is delivered is the last deployment of a row, not the float32 one that it was made from.
+    deliver("int8", folder / "results" / "toy", Store(folder / "store"), folder / "delivered")
+    stored = open_deployment(folder / "delivered").runtime.parts["unet"].describe()["stored_bytes"]  # type: ignore[attr-defined]
+    assert stored["i8"] > 0

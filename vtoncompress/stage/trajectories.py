@@ -1,0 +1,78 @@
+"""Between a float32 deployment and quantization: what its graphs are given while they paint the calibration pairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from safetensors.numpy import load_file, save_file
+
+from vtoncompress.data.base import Pair
+from vtoncompress.deployment import FILES, open_deployment
+from vtoncompress.export.base import Runtime, Tensors
+from vtoncompress.export.stepwise import PARTS, UNET, StepwiseRuntime
+from vtoncompress.finetuning.progress import tracked
+from vtoncompress.try_on import pair_tensors
+
+CHOSEN = "chosen.json"
+
+
+def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
+    """Write a file for each graph, its calls stacked, and ``chosen.json``, the calls of the UNet as [pair, step].
+
+    ``config``: ``trajectories``, and of the pairs ``calibration`` and ``data``. Encoder and decoder are given all that
+    the pairs give them, two pictures and one.
+
+    Raises:
+        ValueError: pairs without a person's mask.
+    """
+    pairs: list[Pair] = instantiate(config["calibration"]).choose(instantiate(config["data"]))
+    trajectories, runtime = instantiate(config["trajectories"]), open_deployment(deployed / FILES).runtime
+    assert isinstance(runtime, StepwiseRuntime), "only a model that works in steps has trajectories"
+    chosen = trajectories.choose(len(pairs), runtime.calls)
+    wanted = {pair * runtime.calls + step for pair, step in chosen}
+    kept = {name: Recorder(runtime.parts[name], wanted if name == UNET else None) for name in PARTS}
+    runtime.parts |= kept
+    for place, pair in enumerate(tracked("trajectories", pairs)):
+        runtime(pair_tensors(pair) | {"seeds": np.array([trajectories.noise_seed(place)])})
+    for name in PARTS:
+        calls = kept[name].calls
+        save_file({key: np.stack([call[key] for call in calls]) for key in calls[0]}, out / f"{name}.safetensors")
+    (out / CHOSEN).write_text(json.dumps(chosen))
+
+
+def read(folder: Path) -> dict[str, list[Tensors]]:
+    """Graph -> its calls, as :func:`make` wrote them."""
+    stacked = {name: load_file(folder / f"{name}.safetensors") for name in PARTS}
+    return {
+        name: [
+            {key: values[place, ...] for key, values in tensors.items()}
+            for place in range(len(next(iter(tensors.values()))))
+        ]
+        for name, tensors in stacked.items()
+    }
+
+
+class Recorder(Runtime):
+    """Hands everything on to a graph, and keeps copies of what it was given.
+
+    Args:
+        part: the graph.
+        wanted: numbers of the calls to keep, from 0; None for all.
+    """
+
+    def __init__(self, part: Runtime, wanted: Collection[int] | None = None) -> None:
+        self.part, self.wanted, self.calls, self._count = part, wanted, list[Tensors](), 0
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        if self.wanted is None or self._count in self.wanted:
+            self.calls.append({name: np.array(value) for name, value in inputs.items()})
+        self._count += 1
+        return self.part(inputs)
+
+    def describe(self) -> dict[str, Any]:
+        return self.part.describe()
