@@ -108,3 +108,13 @@ def test_within_one_process_it_is_taken_again_after_it_was_freed() -> None:
     for alone in (True, False, True):
         with machine.use(alone):
             pass
+
+
+def test_waiting_is_counted_apart_from_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 13.5, 20.0, 20.5])
+    monkeypatch.setattr(machine.time, "perf_counter", clock.__next__)
+    before = machine.waited()
+    for alone in (False, True):
+        with machine.use(alone):
+            pass
+    assert machine.waited() - before == 4.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,13 @@ from typing import TextIO
 
 FOLDER = Path("/tmp")
 """Of the locks. One of the machine's: by ``TMPDIR`` two processes may have two, and two locks are none."""
+
+_waited = 0.0
+
+
+def waited() -> float:
+    """Seconds that this process has waited in :func:`use`."""
+    return _waited
 
 
 @contextmanager
@@ -22,11 +30,14 @@ def use(alone: bool) -> Iterator[None]:
     dies. Nobody else begins while somebody waits for it alone, or stages that overlap would keep it waiting for ever;
     so a process that has it must not ask for it again.
     """
+    global _waited
+    begun = time.perf_counter()
     with _open("gate") as gate, _open("machine") as machine:
         kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         fcntl.flock(gate, kind)
         fcntl.flock(machine, kind)
         fcntl.flock(gate, fcntl.LOCK_UN)
+        _waited += time.perf_counter() - begun
         yield
 
 

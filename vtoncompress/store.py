@@ -72,11 +72,15 @@ class Store:
 
     Args:
         root: made when the first artifact is built.
+
+    Attributes:
+        waited: seconds, for other processes that built something.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).expanduser().absolute()  # absolute: a job may change its directory
         self.lease = Lease(self.root / "locks")
+        self.waited = 0.0
 
     @staticmethod
     def key(stage: str, config: Mapping[str, Any], inputs: Sequence[str], code: Sequence[str]) -> str:
@@ -260,7 +264,9 @@ class Store:
                 lock.acquire(blocking=False)
             except Timeout:
                 LOG.info("waiting for another process that builds %s %s", stage, key)
+                begun = time.perf_counter()
                 lock.acquire()
+                self.waited += time.perf_counter() - begun
         try:
             yield
         finally:

@@ -162,7 +162,7 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
     if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
-        for name in ("stage_seconds", "start_seconds"):  # of that run, not of this one
+        for name in ("stage_seconds", "start_seconds", "waiting_seconds"):  # of that run, not of this one
             before.details.pop(name, None)
         return before
     record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)

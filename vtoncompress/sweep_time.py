@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from vtoncompress.record import Record
 
+NOTHING = 0.05
+
 
 def where_time_went(records: Sequence[Record], wall: float, written: float, workers: int) -> str:
     """Of all that the command took; of several variants at once, of what they took one by one.
@@ -16,16 +18,20 @@ def where_time_went(records: Sequence[Record], wall: float, written: float, work
         written: of them, those of tables and report.
         workers: variants at once.
     """
-    variants, stages, start, tracker = (
+    variants, stages, start, waiting, tracker = (
         sum(record.details.get(f"{name}_seconds", 0.0) for record in records)
-        for name in ("total", "stage", "start", "tracker")
+        for name in ("total", "stage", "start", "waiting", "tracker")
     )
     if not stages + start:
         return f"time: {wall:.1f} s for {len(records)} variants, nothing was built"
     total = wall if workers == 1 else variants
-    own = max(0.0, total - stages - start - tracker - (written if workers == 1 else 0.0))
+    own = max(0.0, total - stages - start - waiting - tracker - (written if workers == 1 else 0.0))
     return (
         f"time: {total:.1f} s for {len(records)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
-        f"{written:.1f} s tables and report, {f'{tracker:.1f} s tracker, ' if tracker > 0.05 else ''}"
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks, waiting and records"
+        f"{_part(waiting, 'waiting for other work')}{_part(tracker, 'tracker')}{written:.1f} s tables and report, "
+        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks and records"
     )
+
+
+def _part(seconds: float, name: str) -> str:
+    return f"{seconds:.1f} s {name}, " if seconds > NOTHING else ""

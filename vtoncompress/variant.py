@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress import fingerprint, profile_file, row
+from vtoncompress import fingerprint, machine, profile_file, row
 from vtoncompress.failure import Stopped, reason, root, stop_on_signals
 from vtoncompress.outcome import left
 from vtoncompress.picture_grid import chosen_path, grid_path
@@ -52,6 +52,7 @@ def run(cfg: Config) -> Record:
         profile_file.move_out(record, folder)
         seconds += _write_references(cfg, record, store, folder)
         record.details["stage_seconds"] = round(seconds, 3)
+        record.details["waiting_seconds"] = round(store.waited + machine.waited(), 3)
         # The record last: where it says "done" the pictures are there.
         _copy_pictures(stages, store, record, folder)
         write(record, folder)
@@ -63,6 +64,7 @@ def run(cfg: Config) -> Record:
             "stopped": isinstance(root(error), Stopped),
             "error": type(root(error)).__name__,
             "stage_seconds": round(seconds, 3),
+            "waiting_seconds": round(store.waited + machine.waited(), 3),
         }
         _write_failure(record, folder)
     return record
