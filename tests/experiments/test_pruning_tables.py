@@ -21,7 +21,9 @@ ROWS = {
     "image_generation_module_pruning": {
         *DENSE, *(f"pruned{ratio}{step}" for ratio in (20, 25, 30, 35, 40) for step in STEPS),
     },
-    "best_pruning": {*DENSE, *(f"{name}{step}" for name in ("best", "best_whole", "whole20", "whole50") for step in STEPS)},
+    "best_pruning": {
+        *DENSE, *(f"{name}{step}" for name in ("best", "best_whole", "whole20", "whole50") for step in STEPS),
+    },
     "full_size_pruning": {
         "dense", *(f"encoders{ratio}" for ratio in (20, 30, 40, 50)), "encoders_and_pyramids40",
         *(f"generator{ratio}" for ratio in (20, 25, 30, 35, 40)), "best", "best_whole",
