@@ -92,7 +92,8 @@ def test_rows_of_parts_are_read_from_their_part(make: MakeRecord) -> None:
     warp, generator = "cloth_warp_module", "image_generation_module"
     ratios = [found[row, "sparsity_pct"] for row in (warp, generator)]
     assert [(cell.published, cell.ours) for cell in ratios] == [(40, pytest.approx(41)), (25, pytest.approx(24.25))]
-    assert [cell.difference_pct for cell in ratios] == pytest.approx([2.5, -3.0])
+    assert [cell.difference_pct for cell in ratios] == [None, None]
+    assert all("asked for" in cell.reason for cell in ratios)
     original = found[generator, "original_mb"]
     assert (original.variant, original.ours) == ("dense", 168.0)
     assert original.difference_pct == pytest.approx(100 * (168 / 167 - 1))
