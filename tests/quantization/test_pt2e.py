@@ -104,6 +104,7 @@ def test_whatever_else_a_toolkit_rounds_only_convolutions_become_integer(network
 def test_a_layer_called_with_inputs_of_two_ranges_is_refused() -> None:
     class Twice(nn.Module):
         size = (8, 8)
+        inputs = PFAFN.inputs
 
         def __init__(self) -> None:
             super().__init__()

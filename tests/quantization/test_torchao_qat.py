@@ -86,7 +86,7 @@ def test_ends_in_integer_convolutions_that_have_learned(network: PFAFN, trained:
     assert list(integer) == quantized_layers(network, ["generator"])
     assert record["quantized_layers"] == len(integer)
     assert record["training"]["steps"] == 3
-    assert {"loss_teacher_flow", "teacher"} <= record["training"].keys()
+    assert {"loss_teacher_features", "teacher"} <= record["training"].keys()
     start = fold_batch_norms(network)
     moved = [(layer.float_weight() - start.get_submodule(name).weight).abs().max() for name, layer in integer.items()]
     assert all(change > 0 for change in moved)
