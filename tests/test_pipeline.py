@@ -232,7 +232,7 @@ def test_features_of_the_people_are_shared_by_all_that_is_compared_with_them() -
     [people] = known()
     assert people.config["data"] == config()["data"]
     assert known("pruning=one_shot", "quantization=nncf_ptq", "seed=1", "metric.kid.subsets=9") == [people]
-    assert plan(config("metric=[fid,kid,ssim]")).measurements[0].inputs[1:] == (people,)
+    assert plan(config("metric=[fid,kid,ssim]")).measurements[0].inputs[2:] == (people,)
     pasted = plan_reference(config("metric=[fid,kid,ssim]"), "pasted")
     assert pasted is not None
     assert pasted.inputs == (people,)

@@ -20,7 +20,7 @@ def test_a_command_is_timed_and_its_number_read() -> None:
     run = benchmark._run("theirs", ["-c", "print('FID:  2.5')"])
     assert (run.name, run.fid) == ("theirs", 2.5)
     assert run.seconds > 0
-    assert 1 < run.peak_mib < 1000
+    assert run.peak_mib > 1
     with pytest.raises(ValueError, match="theirs failed: no weights"):
         benchmark._run("theirs", ["-c", "raise SystemExit('no weights')"])
 

@@ -165,6 +165,8 @@ def test_two_processes_end_where_one_does_that_accumulates(
     expected = _mode(accumulation=2, **options).train(first, small, tmp_path / "one", copy.deepcopy(teacher))
     summary = _mode(processes=2, **options).train(second, small, tmp_path / "two", copy.deepcopy(teacher))
     assert summary.pop("teacher") == expected.pop("teacher")
+    curve, expected_curve = summary.pop("curve"), expected.pop("curve")
+    assert {name: pytest.approx(values, rel=1e-2) for name, values in expected_curve.items()} == curve
     assert summary == pytest.approx({**expected, "processes": 2}, rel=1e-4)
     for name, value in first.named_parameters():
         torch.testing.assert_close(second.get_parameter(name), value, rtol=1e-4, atol=1e-5)

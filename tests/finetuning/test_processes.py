@@ -107,7 +107,9 @@ def test_two_processes_of_which_one_is_killed_end_where_one_does_that_accumulate
 
     trained = copy.deepcopy(model)
     summary = mode.train(trained, Small(small), tmp_path)
-    assert summary == pytest.approx({**alone[1], "processes": 2}, rel=1e-5)
+    curve, expected = summary.pop("curve"), dict(alone[1])
+    assert {name: pytest.approx(values, rel=1e-3) for name, values in expected.pop("curve").items()} == curve
+    assert summary == pytest.approx({**expected, "processes": 2}, rel=1e-5)
     torch.testing.assert_close(_parameters(trained), _parameters(alone[0]), rtol=1e-5, atol=1e-6)
     # The statistics are taken anew at the end, so the buffers are the same too.
     for name, buffer in trained.named_buffers():

@@ -191,7 +191,7 @@ def test_no_gradient_is_taken_of_a_loss_that_is_not_finite(pairs: list[Pair], tm
 
 def test_pairs_without_truth_are_refused(toy: PFAFN, pairs: list[Pair], tmp_path: Path) -> None:
     real = [replace(pair, truth=None, region=None, flow=None) for pair in pairs]
-    with pytest.raises(ValueError, match=r"supervised training needs generated data \(data=synthetic\)"):
+    with pytest.raises(ValueError, match=r"supervised training needs generated pairs \(data=synthetic\)"):
         _mode().train(toy, Endless(real), tmp_path)
 
 

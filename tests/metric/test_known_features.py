@@ -18,7 +18,7 @@ from vtoncompress.metric.extractor import Extractor, Features
 from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.known_features import read, write
-from vtoncompress.stage import quality, reference_features
+from vtoncompress.stage import measurements, quality, reference_features
 
 PAIRS = 40
 DATA = {
@@ -34,7 +34,7 @@ def measure(folder: Path, *known: Path) -> Any:
     """Of the pasted garments."""
     folder.mkdir()
     quality.make_reference({"data": DATA, "metric": METRIC, "reference": "pasted"}, *known, folder)
-    return json.loads((folder / quality.MEASUREMENTS).read_text())
+    return json.loads((folder / measurements.MEASUREMENTS).read_text())
 
 
 def test_a_run_with_known_persons_gives_the_same_numbers_and_looks_at_predictions_only(

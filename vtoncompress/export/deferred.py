@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vtoncompress.export.base import LayerTime, Runtime, Tensors
+
+if TYPE_CHECKING:
+    from vtoncompress.sampling.call import Networks
 
 
 class DeferredRuntime(Runtime):
@@ -37,6 +40,14 @@ class DeferredRuntime(Runtime):
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
         return self.opened.profile(inputs, repetitions)
+
+    def sampled(
+        self, options: Mapping[str, Any], told: Callable[[int, int], None]
+    ) -> Callable[[Tensors], Tensors] | None:
+        return self.opened.sampled(options, told)
+
+    def networks(self) -> Networks | None:
+        return self.opened.networks()
 
     def rates(self) -> dict[str, float]:
         return self.opened.rates()

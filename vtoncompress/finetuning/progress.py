@@ -82,8 +82,8 @@ class Progress:
 
 
 def tracked(title: str, items: Collection[T]) -> Iterator[T]:
-    """``items``, with the progress of the loop over them shown."""
-    with Progress(title, len(items)) as progress:
+    """``items``, with the progress of the loop over them shown, if there are several."""
+    with Progress(title, len(items), shown=len(items) > 1) as progress:
         for item in items:
             yield item
             progress.step()

@@ -34,6 +34,7 @@ class Iterative(Pruning):
         ranking: str = "uniform",
         max_ratio: float = 1.0,
         round_to: int | None = None,
+        **_: Any,
     ) -> None:
         if steps < 1:
             raise ValueError(f"pruning.steps={steps}: use 1 or more")

@@ -22,7 +22,7 @@ from vtoncompress.sensitivity.allocation import Allocation
 Point = Mapping[str, Any]
 DIGITS = 10
 RATIOS, SENSITIVITY = "pruning.ratios.", "sensitivity"
-NAME_LENGTH = 140
+NAME_LENGTH = 110
 DRAWS = 1000
 
 

@@ -15,7 +15,7 @@ from vtoncompress.sensitivity.quantization.command import analyse
 LAYERS = ("unet.conv_in", "unet.time_embedding.linear_1")
 OPTIONS = (
     "model=cat_vton_small", "model.size=[128,96]", "model.checkpoint=null", "model.sampling.steps=1", "data.pairs=1",
-    "calibration.pairs=1", "budget=1", f"scope.modules=[{','.join(LAYERS)}]",
+    "calibration.pairs=1", "held_out.pairs=1", "budget.ssim_garment=1", "budget.ssim=1", f"scope.modules=[{','.join(LAYERS)}]",
 )  # fmt: skip
 
 
