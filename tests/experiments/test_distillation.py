@@ -60,7 +60,7 @@ def test_rows_of_one_ratio_differ_in_how_they_are_trained_alone() -> None:
         if found := re.match(r"pruned(\d+)", name):
             assert row.pruning.ratio == int(found[1]) / 100
         assert name in TRAINED or row.training_data.seed == SEEDS[0]
-        assert row.finetuning.batch_norm_pairs == (256 if "_" in name else 0)
+        assert row.finetuning.batch_norm_pairs == (512 if "_" in name else 0)
     tuned, distilled = (dict(rows()[f"pruned40_{step}"].finetuning) for step in ("tuned", "distilled"))
     assert {key for key in tuned if tuned[key] != distilled[key]} == {"_target_", "teacher"}
     assert distilled["teacher"] == "dense"
