@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from unittest import mock
@@ -20,7 +21,8 @@ def test_a_command_is_timed_and_its_number_read() -> None:
     run = benchmark._run("theirs", ["-c", "print('FID:  2.5')"])
     assert (run.name, run.fid) == ("theirs", 2.5)
     assert run.seconds > 0
-    assert run.peak_mib > 1
+    # A child begins with what its parent has: the kernel counts that too.
+    assert 1 < run.peak_mib < max(1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + 1)
     with pytest.raises(ValueError, match="theirs failed: no weights"):
         benchmark._run("theirs", ["-c", "raise SystemExit('no weights')"])
 
