@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT
 
-ROWS = 8
+ROWS = 32
 """Most rows of a block: more of them share what is copied for the rows in their reach."""
 LEAST_MACS = 2_000_000
 """Work below which a second thread costs more than it brings, in multiply-accumulates."""

@@ -38,11 +38,13 @@ def correlate(first, second, cost, channels, height, width, displacement, rows, 
     """
     window = 2 * displacement + 1
     blocks = -(-height // rows)
-    wide = -(-width // (2 * LANES)) * 2 * LANES
+    pairs = -(-rows // 2)
+    wide = -(-width // LANES) * LANES
     reach = wide + -(-2 * displacement // LANES) * LANES
-    near = np.zeros(rows * CHANNELS * wide, np.float32)
-    far = np.zeros((rows + 2 * displacement) * CHANNELS * reach, np.float32)
-    sums = np.empty(rows * window * window * wide, np.float32)
+    near = np.zeros(2 * pairs * CHANNELS * wide, np.float32)
+    far = np.zeros((2 * pairs + 2 * displacement) * CHANNELS * reach, np.float32)
+    # A pair of rows reaches window + 1 rows; of these each of both has one too many, whose sums nobody reads.
+    sums = np.empty(2 * pairs * (window + 1) * window * wide, np.float32)
     for task in range(begin, end):
         sample, top = task // blocks, task % blocks * rows
         count = min(rows, height - top)
@@ -51,14 +53,14 @@ def correlate(first, second, cost, channels, height, width, displacement, rows, 
             some, place = min(CHANNELS, channels - start), (sample * channels + start) * height * width
             _pack(first, place, some, height, width, top, count, near, 0, wide)
             _pack(second, place, some, height, width, top - displacement, count + window - 1, far, displacement, reach)
-            for row in range(count):
-                for dy in range(window):
-                    from_far, to = (row + dy) * CHANNELS * reach, (row * window + dy) * window * wide
+            for row in range(0, count, 2):
+                for reached in range(window + 1):
+                    from_far, to = (row + reached) * CHANNELS * reach, (row * (window + 1) + reached) * window * wide
                     _shifts(near, row * CHANNELS * wide, wide, far, from_far, reach, sums, to, window, some)
         for row in range(count):
             for shift in range(window * window):
                 to = ((sample * window * window + shift) * height + top + row) * width
-                _copy(sums, (row * window * window + shift) * wide, cost, to, width)
+                _copy(sums, ((row * (window + 1) + row % 2) * window + shift) * wide, cost, to, width)
 
 
 @compiled
@@ -140,55 +142,66 @@ def _pack_turned(weights, begin, height, width, displacement, top, rows, target,
 
 @compiled
 def _shifts(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
-    """Add to the sums of a row against another, of all its displacements to the side."""
-    for x in range(0, wide, 2 * LANES):
+    """Add to the sums of a pair of rows against another row, of all displacements to the side."""
+    for x in range(0, wide, LANES):
         shift = 0
         while shift + SHIFTS <= window:
-            _seven(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, wide, channels)
+            _seven(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, window, channels)
             shift += SHIFTS
         while shift < window:
-            _one(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, channels)
+            _one(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, window, channels)
             shift += 1
 
 
 @compiled
-def _one(near, here, wide, far, there, reach, sums, to, channels):  # type: ignore[no-untyped-def]
-    a, b = load(sums, to), load(sums, to + LANES)
+def _one(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
+    below, to_b = CHANNELS * wide, to + (window + 1) * window * wide
+    a, b = load(sums, to), load(sums, to_b)
     for _ in range(channels):
-        a = add_product(a, load(near, here), load(far, there))
-        b = add_product(b, load(near, here + LANES), load(far, there + LANES))
+        shifted = load(far, there)
+        a, b = add_product(a, load(near, here), shifted), add_product(b, load(near, here + below), shifted)
         here, there = here + wide, there + reach
     store(sums, to, a)
-    store(sums, to + LANES, b)
+    store(sums, to_b, b)
 
 
 @compiled
-def _seven(near, here, wide, far, there, reach, sums, to, stride, channels):  # type: ignore[no-untyped-def]
-    """14 sums of two vectors in registers: enough of them hide how long a product takes, and each is loaded once."""
-    a0, b0 = load(sums, to), load(sums, to + LANES)
-    a1, b1 = load(sums, to + stride), load(sums, to + stride + LANES)
-    a2, b2 = load(sums, to + 2 * stride), load(sums, to + 2 * stride + LANES)
-    a3, b3 = load(sums, to + 3 * stride), load(sums, to + 3 * stride + LANES)
-    a4, b4 = load(sums, to + 4 * stride), load(sums, to + 4 * stride + LANES)
-    a5, b5 = load(sums, to + 5 * stride), load(sums, to + 5 * stride + LANES)
-    a6, b6 = load(sums, to + 6 * stride), load(sums, to + 6 * stride + LANES)
+def _seven(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
+    """14 sums in registers: enough of them hide how long a product takes. What is far lies across two lines of the
+    cache, which makes it the slowest to load; both rows share it.
+    """
+    below, to_b = CHANNELS * wide, to + (window + 1) * window * wide
+    a0, b0 = load(sums, to), load(sums, to_b)
+    a1, b1 = load(sums, to + wide), load(sums, to_b + wide)
+    a2, b2 = load(sums, to + 2 * wide), load(sums, to_b + 2 * wide)
+    a3, b3 = load(sums, to + 3 * wide), load(sums, to_b + 3 * wide)
+    a4, b4 = load(sums, to + 4 * wide), load(sums, to_b + 4 * wide)
+    a5, b5 = load(sums, to + 5 * wide), load(sums, to_b + 5 * wide)
+    a6, b6 = load(sums, to + 6 * wide), load(sums, to_b + 6 * wide)
     for _ in range(channels):
-        a, b = load(near, here), load(near, here + LANES)
-        a0, b0 = add_product(a0, a, load(far, there)), add_product(b0, b, load(far, there + LANES))
-        a1, b1 = add_product(a1, a, load(far, there + 1)), add_product(b1, b, load(far, there + LANES + 1))
-        a2, b2 = add_product(a2, a, load(far, there + 2)), add_product(b2, b, load(far, there + LANES + 2))
-        a3, b3 = add_product(a3, a, load(far, there + 3)), add_product(b3, b, load(far, there + LANES + 3))
-        a4, b4 = add_product(a4, a, load(far, there + 4)), add_product(b4, b, load(far, there + LANES + 4))
-        a5, b5 = add_product(a5, a, load(far, there + 5)), add_product(b5, b, load(far, there + LANES + 5))
-        a6, b6 = add_product(a6, a, load(far, there + 6)), add_product(b6, b, load(far, there + LANES + 6))
+        a, b = load(near, here), load(near, here + below)
+        shifted = load(far, there)
+        a0, b0 = add_product(a0, a, shifted), add_product(b0, b, shifted)
+        shifted = load(far, there + 1)
+        a1, b1 = add_product(a1, a, shifted), add_product(b1, b, shifted)
+        shifted = load(far, there + 2)
+        a2, b2 = add_product(a2, a, shifted), add_product(b2, b, shifted)
+        shifted = load(far, there + 3)
+        a3, b3 = add_product(a3, a, shifted), add_product(b3, b, shifted)
+        shifted = load(far, there + 4)
+        a4, b4 = add_product(a4, a, shifted), add_product(b4, b, shifted)
+        shifted = load(far, there + 5)
+        a5, b5 = add_product(a5, a, shifted), add_product(b5, b, shifted)
+        shifted = load(far, there + 6)
+        a6, b6 = add_product(a6, a, shifted), add_product(b6, b, shifted)
         here, there = here + wide, there + reach
-    store(sums, to, a0), store(sums, to + LANES, b0)
-    store(sums, to + stride, a1), store(sums, to + stride + LANES, b1)
-    store(sums, to + 2 * stride, a2), store(sums, to + 2 * stride + LANES, b2)
-    store(sums, to + 3 * stride, a3), store(sums, to + 3 * stride + LANES, b3)
-    store(sums, to + 4 * stride, a4), store(sums, to + 4 * stride + LANES, b4)
-    store(sums, to + 5 * stride, a5), store(sums, to + 5 * stride + LANES, b5)
-    store(sums, to + 6 * stride, a6), store(sums, to + 6 * stride + LANES, b6)
+    store(sums, to, a0), store(sums, to_b, b0)
+    store(sums, to + wide, a1), store(sums, to_b + wide, b1)
+    store(sums, to + 2 * wide, a2), store(sums, to_b + 2 * wide, b2)
+    store(sums, to + 3 * wide, a3), store(sums, to_b + 3 * wide, b3)
+    store(sums, to + 4 * wide, a4), store(sums, to_b + 4 * wide, b4)
+    store(sums, to + 5 * wide, a5), store(sums, to_b + 5 * wide, b5)
+    store(sums, to + 6 * wide, a6), store(sums, to_b + 6 * wide, b6)
 
 
 @compiled
