@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from omegaconf import OmegaConf
 from torch import Tensor
 from torch.utils.data import default_collate
@@ -178,16 +179,25 @@ class Sweep:
 
 @pytest.fixture(scope="session")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """Two ratios in float32 and INT8, fine-tuned on four pairs: four variants, each in a process of its own."""
-    folder = tmp_path_factory.mktemp("sweep")
+    """Two ratios in float32 and INT8, fine-tuned on four pairs: four variants, each in a process of its own.
+
+    It is run once, whichever of pytest's own processes asks first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sweep"
     arguments = (
         "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.25,0.5", "quantization=none,nncf_ptq", "finetuning=supervised",
         "metric=[cost,size,garment,flow_error]", f"results={folder / 'results'}", f"store={folder / 'store'}",
         "name=toy_sweep",
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-        code = run_script(monkeypatch, "run", *arguments)
-    assert {path.name for path in folder.iterdir()} <= {"results", "store"}
-    return Sweep(arguments, folder / "results", folder / "store", "toy_sweep", code)
+    ended = folder.with_suffix(".code")
+    with FileLock(folder.with_suffix(".lock")):
+        if not ended.exists():
+            folder.mkdir()
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                monkeypatch.chdir(folder)
+                monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+                code = run_script(monkeypatch, "run", *arguments)
+            assert {path.name for path in folder.iterdir()} <= {"results", "store"}
+            ended.write_text(str(code))
+    return Sweep(arguments, folder / "results", folder / "store", "toy_sweep", int(ended.read_text()))

@@ -186,6 +186,23 @@ def test_file_hash(tmp_path: Path) -> None:
     assert fingerprint.file_hash(tmp_path / "file").startswith("ba7816bf8f01cfea")
 
 
+def test_a_known_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def file_hash(path: Path) -> str:
+        read.append(path.name)
+        return path.read_text()
+
+    monkeypatch.setattr(fingerprint, "file_hash", file_hash)
+    (tmp_path / "building").write_text("one")
+    assert fingerprint.known_hash(tmp_path / "building") == "one"
+    finished = (tmp_path / "building").rename(tmp_path / "finished")
+    assert fingerprint.known_hash(finished) == "one"
+    assert read == ["building"]
+    finished.write_text("other")
+    assert fingerprint.known_hash(finished) == "other"
+
+
 def test_what_another_process_has_parsed_is_taken_over_unless_the_file_has_changed(
     write: Write,
 ) -> None:

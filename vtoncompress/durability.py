@@ -19,7 +19,7 @@ def save_files(folder: Path) -> dict[str, dict[str, Any]]:
         else:
             save(path)
             size = path.stat().st_size
-            files[path.relative_to(folder).as_posix()] = {"bytes": size, "sha256": fingerprint.file_hash(path)}
+            files[path.relative_to(folder).as_posix()] = {"bytes": size, "sha256": fingerprint.known_hash(path)}
     return files
 
 

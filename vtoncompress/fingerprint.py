@@ -90,16 +90,25 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def known_hash(path: Path) -> str:
+    """:func:`file_hash`, for which a process reads a file once as long as its size and time of change stay.
+
+    Also under another name, which is what a finished artifact gets.
+    """
+    found = path.stat()
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    if identity not in _HASHES:
+        _HASHES[identity] = file_hash(path)
+    return _HASHES[identity]
+
+
+_HASHES: dict[tuple[int, int, int, int], str] = {}
+
+
 def files_hash(paths: Iterable[Path]) -> str:
-    """One hash, 64 hex digits, of the names and contents of many files."""
-    content = [[path.name, _known_hash(path, path.stat().st_size, path.stat().st_mtime_ns)] for path in paths]
+    """One hash, 64 hex digits, of the names and contents of many files, see :func:`known_hash`."""
+    content = [[path.name, known_hash(path)] for path in paths]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-@functools.cache
-def _known_hash(path: Path, size: int, changed: int) -> str:
-    """A sweep asks for the same pictures once a variant; while size and time stay, they are not read again."""
-    return file_hash(path)
 
 
 def _read(name: str, importer: str, package: Path) -> _Known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.report.conftest import row
 from vtoncompress.record import Record
 from vtoncompress.report.origin import command_of
@@ -83,6 +84,13 @@ def test_layers_are_those_of_the_same_network(tmp_path: Path) -> None:
     assert found.worst == [("a", 0.3), ("c", 0.2), ("b", 0.1)]
     assert found.best == [("b", 0.1), ("c", 0.2), ("a", 0.3)]
     assert read_sensitivity(tmp_path, [row("a", model="another")]) == []
+
+
+def test_the_committed_analyses_are_found() -> None:
+    found = read_sensitivity(ROOT / "results", [row("a", model="pf_afn_small")])
+    assert {one.of for one in found} == {"pruning", "INT8"}
+    for one in found:
+        assert one.worst[0][1] >= one.worst[-1][1] >= one.best[0][1], one.name
 
 
 def test_published_points_stand_in_figures_of_their_own_a_protocol_each() -> None:

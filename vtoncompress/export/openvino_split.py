@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import openvino
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Pad")
+"""What only arranges features otherwise: within a network often free, but not for what comes from outside."""
 
 
 def split(graph: openvino.Model, fixed: Collection[str]) -> tuple[openvino.Model, openvino.Model]:
@@ -56,10 +58,11 @@ def split(graph: openvino.Model, fixed: Collection[str]) -> tuple[openvino.Model
 
 
 def _kept(graph: openvino.Model, fixed: set[str]) -> set[str]:
-    """Names of the nodes before the cut: convolutions that the fixed inputs decide alone, and what leads to them.
+    """Names of the nodes before the cut: convolutions that the fixed inputs decide alone, what leads to them, and what
+    arranges their features for the readers.
 
-    What follows the last of them is cheap and stays with its readers; among it is the quantization of what they read,
-    without which they would not run in INT8.
+    What else follows the last of them is cheap and stays with its readers; among it is the quantization of what they
+    read, without which they would not run in INT8.
     """
     ordered = graph.get_ordered_ops()
     decided_by: dict[str, set[str]] = {}
@@ -77,6 +80,10 @@ def _kept(graph: openvino.Model, fixed: set[str]) -> set[str]:
         readers = {one.get_node().get_name() for one in node.output(0).get_target_inputs()}
         if node.get_type_name() in CONVOLUTIONS or _adds_bias(node) or readers & kept:
             kept.add(name)
+    for node in ordered:
+        before = {one.get_node().get_name() for one in node.input_values()}
+        if node.get_type_name() in MOVES and all(one in kept for one in before if decided_by[one]) and before & kept:
+            kept.add(node.get_name())
     constants = {
         one.get_node().get_name()
         for node in ordered

@@ -7,7 +7,7 @@ published       figures of papers in figures of their own: another protocol, nev
 ratio           quality over the share that was pruned, a figure a scope
 training        losses over the steps of a sweep's trainings
 time_spent      seconds of every stage, and multiply-accumulates of every part of the network
-sensitivity     what ``results/sensitivity`` and ``results/quantization_sensitivity`` say of the same network
+sensitivity     what the analyses layer by layer in ``results`` say of the same network
 pictures        person, garment, dense result, this result and their difference: a typical and the worst pair
 drawing         a figure as SVG in the page, and as SVG and PNG beside it
 table           rows and columns as the page sorts and filters them

@@ -42,8 +42,8 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (folder / RECORDS).glob("[!.]*.json")
     for pictures in (folder / PICTURES, folder / PICTURES / CHOSEN):
         yield from pictures.glob("[!.]*.png")
-    beside = [
-        folder / COMMAND,
-        *(folder.parent / kind / f"{kind}{end}" for kind in KINDS for end in (".csv", ".md", ".svg")),
-    ]
+    beside = [folder / COMMAND]
+    for pattern, points, table, _ in KINDS:
+        for analysis in sorted(folder.parent.glob(pattern)):
+            beside += [analysis / f"{points}.csv", analysis / f"{table}.md", analysis / f"{points}.svg"]
     yield from (path for path in beside if path.is_file())

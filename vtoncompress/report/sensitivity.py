@@ -13,7 +13,11 @@ from vtoncompress.record import Record
 
 EXTREMES = 8
 NETWORK = re.compile(r"^- Network: ([^,\s]+)", re.MULTILINE)
-KINDS = {"sensitivity": "pruning", "quantization_sensitivity": "INT8"}
+KINDS = (
+    ("sensitivity", "sensitivity", "sensitivity", "pruning"),
+    ("quantization_sensitivity*", "points", "table", "INT8"),
+)
+"""Folders of results, their CSV, their Markdown, and what was done to each layer."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,11 @@ def read_sensitivity(results: Path, records: Sequence[Record]) -> list[Sensitivi
     models = {one.model for one in records if one.model}
     return [
         found
-        for name, of in KINDS.items()
-        if (results / name / f"{name}.csv").is_file()
-        and _network(results / name / f"{name}.md") in models
-        and (found := _read(results / name, of)) is not None
+        for pattern, points, table, of in KINDS
+        for folder in sorted(results.glob(pattern))
+        if (folder / f"{points}.csv").is_file()
+        and _network(folder / f"{table}.md") in models
+        and (found := _read(folder, points, of)) is not None
     ]
 
 
@@ -53,8 +58,8 @@ def _network(path: Path) -> str | None:
     return found and found[1]
 
 
-def _read(folder: Path, of: str) -> Sensitivity | None:
-    with (folder / f"{folder.name}.csv").open(encoding="utf-8", newline="") as file:
+def _read(folder: Path, points: str, of: str) -> Sensitivity | None:
+    with (folder / f"{points}.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get("ratio") != "0" and row.get("name") != "float32"]
     if not rows:
         return None
@@ -66,7 +71,7 @@ def _read(folder: Path, of: str) -> Sensitivity | None:
     ]
     losses.sort(key=lambda pair: -pair[1])
     at = f" at the largest ratio, {largest:g}" if largest else ""
-    svg = folder / f"{folder.name}.svg"
+    svg = folder / f"{points}.svg"
     data = base64.b64encode(svg.read_bytes()).decode() if svg.is_file() else ""
     return Sensitivity(
         folder.name, of, data and f"data:image/svg+xml;base64,{data}", losses[:EXTREMES], losses[: -EXTREMES - 1 : -1],

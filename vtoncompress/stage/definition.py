@@ -52,7 +52,7 @@ class Stage:
 
     @cached_property
     def input_keys(self) -> list[str]:
-        return [*(stage.key for stage in self.inputs), *(fingerprint.file_hash(path) for path in self.files)]
+        return [*(stage.key for stage in self.inputs), *(fingerprint.known_hash(path) for path in self.files)]
 
     @cached_property
     def key(self) -> str:
@@ -107,9 +107,12 @@ class Stage:
 
 
 def _build_sound(stage: Stage, store: Store) -> tuple[Artifact, float]:
-    """As :meth:`Stage.build` for what is about to be read: a file that a disk has damaged is built again."""
+    """As :meth:`Stage.build` for what is about to be read: a file that a disk has damaged is built again.
+
+    What this process has written or looked at before is not read again.
+    """
     artifact, seconds = stage.build(store)
-    if faults := find_faults(artifact):
+    if faults := find_faults(artifact, fingerprint.known_hash):
         LOG.warning("%s is damaged (%s): building it again", stage.address, "; ".join(faults))
         store.discard(artifact.stage, artifact.key, artifact.path)
         artifact, again = stage.build(store)

@@ -13,8 +13,10 @@ from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.model.pf_afn.correlation import (
     Correlation,
     banded_correlation,
+    compiled,
     compiled_correlation,
     correlation,
+    team,
 )
 from vtoncompress.model.pf_afn.correlation.compiled import LEAST_MACS
 from vtoncompress.model.pf_afn.correlation.layer import FORMS
@@ -88,19 +90,28 @@ def test_the_compiled_gradient_is_that_of_finite_differences() -> None:
         torch.testing.assert_close(first.grad.view(-1)[place], (high - low) / (2 * step), rtol=1e-4, atol=1e-4)
 
 
-def test_the_compiled_form_shares_large_work_out_and_takes_any_layout() -> None:
+@pytest.mark.parametrize("own_threads", [False, True])
+def test_the_compiled_form_shares_large_work_out_and_takes_any_layout(
+    own_threads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows that are no multiple of a block's, in three threads, from four at once, of features in another order."""
+    if own_threads:
+        monkeypatch.setattr(team, "_openmp", lambda: None)
     first, second = (x.detach().to(memory_format=torch.channels_last) for x in _features(2, 40, 37, 33))
     assert first.numel() * 49 > LEAST_MACS
     expected, threads = correlation(first, second), torch.get_num_threads()
+    weights = torch.randn(2, 49, 37, 33, generator=torch.Generator().manual_seed(0))
+    blended = [compiled._blend(weights, first, 3, turned) for turned in (False, True)]
     torch.set_num_threads(3)
     try:
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda _: compiled_correlation(first, second[:], 3), range(4)))
+        blended_by_three = [compiled._blend(weights, first, 3, turned) for turned in (False, True)]
     finally:
         torch.set_num_threads(threads)
     for one in found:
         torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(blended_by_three, blended)
 
 
 def test_the_compiled_form_is_an_operation_that_torch_accepts() -> None:

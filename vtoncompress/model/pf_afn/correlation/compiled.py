@@ -6,11 +6,7 @@ On a CPU the first call of a process loads numba and the kernel: 1.4 s of a core
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT
+from vtoncompress.model.pf_afn.correlation.team import share_out
 
 ROWS = 32
 """Most rows of a block: more of them share what is copied for the rows in their reach."""
@@ -46,10 +43,11 @@ def compiled_correlation(first: Tensor, second: Tensor, displacement: int = DISP
     schema="(Tensor first, Tensor second, int displacement) -> Tensor",
 )
 def _correlate(first: Tensor, second: Tensor, displacement: int) -> Tensor:
-    samples, channels, height, width = first.shape
+    samples, _, height, width = first.shape
     cost = torch.empty(samples, (2 * displacement + 1) ** 2, height, width)
     arrays = (_flat(first), _flat(second), cost.numpy().reshape(-1))
-    _share_out(_kernel().correlate, arrays, (samples, channels, height, width), displacement)
+    kernel = _kernel()
+    _share_out(kernel.correlate, kernel.correlate_share, arrays, first.shape, displacement)
     return cost.to(first.dtype)
 
 
@@ -67,7 +65,8 @@ def _blend(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> T
     """
     result = torch.empty(image.shape)
     arrays = (_flat(weights), _flat(image), result.numpy().reshape(-1))
-    _share_out(_kernel().blend, arrays, image.shape, displacement, turned)
+    kernel = _kernel()
+    _share_out(kernel.blend, kernel.blend_share, arrays, image.shape, displacement, turned)
     return result.to(image.dtype)
 
 
@@ -147,27 +146,11 @@ def _gpu_kernel() -> ModuleType:
 
 
 def _share_out(
-    run: Callable[..., None], arrays: tuple[Any, ...], shape: tuple[int, ...], displacement: int, *options: bool
+    run: Any, share: Any, arrays: tuple[Any, ...], shape: Sequence[int], displacement: int, *options: bool
 ) -> None:
-    """Call the kernel on a share of the blocks of rows in each of torch's threads, one of which is this one."""
     samples, channels, height, width = shape
     work = samples * channels * height * width * (2 * displacement + 1) ** 2
     threads = torch.get_num_threads() if work >= LEAST_MACS else 1
     rows = max(1, min(ROWS, height, samples * height // (2 * threads)))
-    blocks = samples * -(-height // rows)
-    cuts = [blocks * share // threads for share in range(threads + 1)]
-    calls = [
-        (*arrays, channels, height, width, displacement, rows, begin, end, *options)
-        for begin, end in itertools.pairwise(cuts)
-    ]
-    # numba's own threads abort the process where two of the caller's threads meet in them.
-    others = [_pool(os.getpid(), threads - 1).submit(run, *call) for call in calls[1:]]
-    run(*calls[0])
-    for other in others:
-        other.result()
-
-
-@functools.cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Kept, because starting a thread takes as long as a small correlation; a forked process needs its own."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="correlation")
+    sizes = (channels, height, width, displacement, rows)
+    share_out(run, share, arrays, sizes, samples * -(-height // rows), threads, *options)

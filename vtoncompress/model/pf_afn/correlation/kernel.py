@@ -12,9 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, cfunc, njit, types
 
-from vtoncompress.model.pf_afn.correlation.lanes import LANES, add_product, load, store, zeros
+from vtoncompress.model.pf_afn.correlation.lanes import (
+    LANES,
+    add_product,
+    floats_at,
+    load,
+    number_from,
+    store,
+    zeros,
+)
 
 CHANNELS = 32
 """Channels that are copied at a time: with them a row of both maps stays in 48 KiB at usual widths."""
@@ -23,7 +31,11 @@ SHIFTS = 7
 SUMS = 8
 """Channels in :func:`_blend`; divides :data:`CHANNELS`."""
 
+TOLD = 15
+"""Numbers that a thread of a team is told, see :func:`correlate_share`."""
+
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+callback: Any = cfunc(types.void(types.CPointer(types.int64)), nopython=True, cache=True)
 
 
 @compiled
@@ -229,3 +241,33 @@ def _blend(shares, here, wide, far, there, reach, sums, to, window):  # type: ig
         store(sums, to + x + 5 * wide, a5)
         store(sums, to + x + 6 * wide, a6)
         store(sums, to + x + 7 * wide, a7)
+
+
+@compiled
+def _share(told):  # type: ignore[no-untyped-def]
+    """The arrays, and the blocks of the thread that asks, in a team that may be smaller than what was asked for."""
+    thread, team = number_from(told[0]), number_from(told[1])
+    one, other = carray(floats_at(told[3]), (told[6],)), carray(floats_at(told[4]), (told[7],))
+    result = carray(floats_at(told[5]), (told[8],))
+    return one, other, result, told[2] * thread // team, told[2] * (thread + 1) // team
+
+
+@callback
+def correlate_share(told):  # type: ignore[no-untyped-def]
+    """:func:`correlate` in one thread of a team.
+
+    Args:
+        told: addresses of ``omp_get_thread_num`` and ``omp_get_num_threads``, blocks, addresses of three arrays, their
+            sizes, then channels, height, width, displacement and rows as of :func:`correlate`, at last ``turned``.
+    """
+    told = carray(told, (TOLD,))
+    first, second, cost, begin, end = _share(told)
+    correlate(first, second, cost, told[9], told[10], told[11], told[12], told[13], begin, end)
+
+
+@callback
+def blend_share(told):  # type: ignore[no-untyped-def]
+    """:func:`blend` in one thread of a team, told as :func:`correlate_share` is."""
+    told = carray(told, (TOLD,))
+    weights, image, result, begin, end = _share(told)
+    blend(weights, image, result, told[9], told[10], told[11], told[12], told[13], begin, end, told[14] != 0)

@@ -1,4 +1,4 @@
-"""Vectors of the processor as values that numba knows: loaded, multiplied and added, stored.
+"""Vectors of the processor as values that numba knows: loaded, multiplied and added, stored; and plain addresses.
 
 numba leaves it to the compiler whether a loop uses vectors and whether a sum stays in a register. The kernel of the
 correlation lives on both, so it says so itself.
@@ -87,3 +87,24 @@ def add_product(typing: Any, total: Any, one: Any, other: Any) -> Any:
         return builder.call(function, [values[1], values[2], values[0]])
 
     return vector(vector, vector, vector), generate
+
+
+@intrinsic
+def floats_at(typing: Any, address: Any) -> Any:
+    """The float32 in memory from an address on, for ``numba.carray``."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], ir.FloatType().as_pointer())
+
+    return types.CPointer(types.float32)(address), generate
+
+
+@intrinsic
+def number_from(typing: Any, address: Any) -> Any:
+    """What the C function ``int f(void)`` at an address says."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        function = builder.inttoptr(values[0], ir.FunctionType(ir.IntType(32), []).as_pointer())
+        return builder.call(function, [])
+
+    return types.int32(address), generate
