@@ -23,7 +23,7 @@ from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.deployment import check_performance_of
 from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
-from vtoncompress.options import built, check_budget, check_types, effective, used
+from vtoncompress.options import TARGET, built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import Plan, plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
@@ -268,12 +268,16 @@ def sweep_name(arguments: Sequence[str]) -> str:
 
 
 def plain(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
-    """Without Hydra's own part, resolved. ValueError where a value is missing."""
+    """Without Hydra's own part, resolved, and without an experiment's options of metrics that were not chosen.
+
+    ValueError where a value is missing.
+    """
     if not isinstance(cfg, DictConfig):
         return cfg
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
+    config["metric"] = {name: metric for name, metric in config["metric"].items() if TARGET in metric}
     return {str(key): value for key, value in config.items()}
 
 
