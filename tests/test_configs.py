@@ -35,7 +35,7 @@ from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.sampling.base import Sampling
-from vtoncompress.sweep import check
+from vtoncompress.sweep import check, plain
 from vtoncompress.training_stage.base import TrainingStage
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -174,6 +174,11 @@ def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choic
     assert issubclass(found, METRIC_KINDS[kind])
     assert found.columns
     instantiate(metric[choice])
+
+
+def test_an_experiments_options_of_a_metric_go_with_the_metric() -> None:
+    assert [*plain(compose("config", ["experiment=speed_small", "metric=[cost]"]))["metric"]] == ["cost"]
+    assert plain(compose("config", ["experiment=speed_small"]))["metric"]["speed"]["people"] == 16
 
 
 @pytest.mark.parametrize("group", ["data", "pruning", "finetuning", "quantization", "export", "criterion", "scope"])

@@ -135,8 +135,12 @@ def run_variant(config: dict[str, Any]) -> Record:
         The record, with ``total_seconds`` in its details.
     """
     begun = time.monotonic()
-    record = _known(config)
+    stages = plan(config)
+    record = _known(config, stages)
     if record is None:
+        # Read here, once for all variants, and handed to their processes.
+        for stage in stages.stages:
+            fingerprint.module_hashes(stage.code)
         record = _run_child(config)
         finished = time.monotonic()
         track(record, Path(config["results"]) / config["name"], choose_tracker(config["tracker"]))
@@ -145,8 +149,7 @@ def run_variant(config: dict[str, Any]) -> Record:
     return record
 
 
-def _known(config: dict[str, Any]) -> Record | None:
-    stages = plan(config)
+def _known(config: dict[str, Any], stages: Plan) -> Record | None:
     before = settled(config, stages)
     return None if before is None else known_end(config, stages, before)
 
