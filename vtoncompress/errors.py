@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import difflib
+import gc
 import os
 import signal
 import sys
