@@ -15,7 +15,8 @@ import pytest
 
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.deployment import MANIFEST, add_figures, open_deployment, read_manifest, write_manifest
-from vtoncompress.export.openvino import OpenVINOExporter, write_ir
+from vtoncompress.export.openvino import OpenVINOExporter
+from vtoncompress.export.openvino_ir import write_ir
 from vtoncompress.metric.base import Subject
 from vtoncompress.metric.process import Process
 

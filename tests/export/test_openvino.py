@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from vtoncompress.export.openvino import open_runtime, read_ir
+from vtoncompress.export.openvino import open_runtime
+from vtoncompress.export.openvino_ir import read_ir
 from vtoncompress.model.pf_afn import PFAFN
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vtoncompress.export.openvino import disable_telemetry
+from vtoncompress.export.openvino_ir import disable_telemetry
 from vtoncompress.export.openvino_quantizers import move_ahead
 
 

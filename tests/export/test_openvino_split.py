@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vtoncompress.export.base import Tensors
-from vtoncompress.export.openvino import open_runtime, read_ir
+from vtoncompress.export.openvino import open_runtime
+from vtoncompress.export.openvino_ir import read_ir
 from vtoncompress.export.openvino_split import split
 
 GARMENT, PERSON = ("garment", "garment_mask"), ("person",)

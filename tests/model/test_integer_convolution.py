@@ -10,7 +10,8 @@ from torch import nn
 from tests.export.conftest import EXPORTERS, pictures, toy
 from vtoncompress import checkpoint
 from vtoncompress.export.onnx import read_onnx
-from vtoncompress.export.openvino import open_runtime, read_ir
+from vtoncompress.export.openvino import open_runtime
+from vtoncompress.export.openvino_ir import read_ir
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.export.tracing import fold_batch_norms
 from vtoncompress.model.integer_convolution import Grid, IntegerConv2d, replace_layers

@@ -15,7 +15,8 @@ import torch
 from tests.model.cat_vton.conftest import TINY_OF_8
 from tests.quantization.conftest import CONF, configured
 from vtoncompress.deployment import FILES, write_manifest
-from vtoncompress.export.openvino import OpenVINOExporter, OpenVINORuntime, read_ir
+from vtoncompress.export.openvino import OpenVINOExporter, OpenVINORuntime
+from vtoncompress.export.openvino_ir import read_ir
 from vtoncompress.export.stepwise import DECODER, ENCODER, PARTS, UNET
 from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.quantization.base import Material

@@ -58,7 +58,7 @@ def test_weight_int8_is_nncfs_own_rounding(model: PFAFN, tmp_path: Path) -> None
     """NNCF's weight compression of the exported graph gives the same pictures."""
     import nncf
 
-    from vtoncompress.export.openvino import read_ir, write_ir
+    from vtoncompress.export.openvino_ir import read_ir, write_ir
     from vtoncompress.quantization.layers import float_nodes, quantized_layers
     from vtoncompress.quantization.nncf_options import quiet
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtoncompress.export.openvino import EXECUTION_PRECISION, disable_telemetry
+from vtoncompress.export.openvino_ir import EXECUTION_PRECISION, disable_telemetry
 from vtoncompress.export.tracing import quiet
 from vtoncompress.model.pf_afn.correlation import (
     DISPLACEMENT,

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import ctypes
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vtoncompress.export.base import FORMS, Exporter, LayerTime, Runtime, Tensors
+from vtoncompress.export.base import Exporter, LayerTime, Runtime, Tensors
+from vtoncompress.export.openvino_ir import (
+    disable_telemetry,
+    read_forms,
+    read_ir,
+    read_precision,
+    store_integers,
+    write_forms,
+    write_ir,
+)
 from vtoncompress.export.openvino_profile import layer_times
-from vtoncompress.export.openvino_quantizers import move_ahead
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
 from vtoncompress.export.stepwise import PARTS, WHOLE, open_parts, read_call, write_call
@@ -22,74 +31,7 @@ if TYPE_CHECKING:
 
     from vtoncompress.model.base import TryOnModel
 
-MODEL_FILE = "model.xml"
-WEIGHTS_FILE = "model.bin"
-# OpenVINO's own choice is bfloat16 on CPUs that have it, which moves PF-AFN's flow by pixels.
-EXECUTION_PRECISION = "f32"
 CPU = "CPU"
-PRECISION = "vtoncompress_precision"
-"""Key in a graph's file under which :func:`set_precision` says in what it is computed where it isn't integers."""
-
-
-def disable_telemetry() -> None:
-    """Keep OpenVINO and NNCF from reporting their use over the network; they do without their reporter if it's missing.
-
-    To be called before either is imported.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-
-def read_ir(folder: Path, part: str = WHOLE) -> openvino.Model:
-    """The graph ``part`` in ``folder``. ValueError where a file is missing or damaged."""
-    disable_telemetry()
-    import openvino
-
-    structure, weights = folder / f"{part}.xml", folder / f"{part}.bin"
-    for file in (structure, weights):
-        if not file.is_file():
-            raise ValueError(f"{file} is missing: export the network again")
-    try:
-        return openvino.Core().read_model(structure, weights)
-    except RuntimeError as error:
-        raise ValueError(f"{structure} or {weights.name} is damaged: export the network again") from error
-
-
-def write_ir(graph: openvino.Model, folder: Path, part: str = WHOLE) -> None:
-    """Write ``graph`` into ``folder``, its quantizers where they are cheapest, with its constants as they are.
-
-    OpenVINO's default is to store float16.
-    """
-    import openvino
-
-    move_ahead(graph)
-    openvino.save_model(graph, folder / f"{part}.xml", compress_to_fp16=False)
-
-
-def read_forms(graph: openvino.Model) -> dict[str, str]:
-    """What :meth:`TryOnModel.forms` told when the graph was made; empty where nobody noted it."""
-    forms: dict[str, str] = json.loads(_told(graph, FORMS, "{}"))
-    return forms
-
-
-def write_forms(graph: openvino.Model, forms: Mapping[str, str]) -> None:
-    """Note it, in place."""
-    graph.set_rt_info(json.dumps(forms), FORMS)
-
-
-def set_precision(graph: openvino.Model, precision: str) -> None:
-    """Let ``graph`` be opened in ``bf16`` or ``f32`` from now on, whatever the runtime would choose."""
-    graph.set_rt_info(precision, PRECISION)
-
-
-def _told(graph: openvino.Model, key: str, otherwise: str) -> str:
-    return str(graph.get_rt_info(key).astype(str)) if graph.has_rt_info(key) else otherwise
-
-
-def store_integers(graph: openvino.Model) -> None:
-    """Store weights that are rounded to 8 bits as such, in place; without it they are float32 that is rounded later."""
-    from openvino._offline_transformations import compress_quantize_weights_transformation
-
-    compress_quantize_weights_transformation(graph)
 
 
 class OpenVINORuntime(Runtime):
@@ -116,35 +58,33 @@ class OpenVINORuntime(Runtime):
         performance: str = LATENCY,
         device: str = CPU,
     ) -> None:
-        graph = read_ir(folder, part)
+        disable_telemetry()
         import openvino
 
+        precision = read_precision(folder, part)
         self._streams = streams(performance, threads)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": performance.upper(),
             "NUM_STREAMS": self._streams,
-            "INFERENCE_PRECISION_HINT": _told(graph, PRECISION, EXECUTION_PRECISION),
+            "INFERENCE_PRECISION_HINT": precision,
         }
         if threads is not None and device == CPU:
             settings["INFERENCE_NUM_THREADS"] = threads
         if cache is not None:
             settings["CACHE_DIR"] = str(cache)
-        self._core, self._graph, self._settings, self._device = openvino.Core(), graph, settings, device
+        self._core, self._settings, self._device = openvino.Core(), settings, device
+        self._folder, self._part = folder, part
         _check_device(self._core.available_devices, device)
         self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
-            self._compiled = self._core.compile_model(graph, device, settings)
+            self._compiled = self._core.compile_model(folder / f"{part}.xml", device, settings)
         except RuntimeError as error:
+            read_ir(folder, part)  # which tells what is damaged
             raise ValueError(f"{folder / part}.xml can't be run here: {str(error).splitlines()[-1]}") from error
         self._request = self._compiled.create_infer_request()
         self.inputs = [port.any_name for port in self._compiled.inputs]
         self._outputs = {port.any_name: port for port in self._compiled.outputs}
-        self._stored: Counter[str] = Counter()
-        for node in graph.get_ops():
-            if node.get_type_name() == "Constant":
-                self._stored[node.output(0).element_type.to_string()] += node.get_byte_size()
-        self._stored_parts = parts_of_openvino(graph)
-        self._forms = read_forms(graph)
+        _return_memory()
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
@@ -174,9 +114,8 @@ class OpenVINORuntime(Runtime):
         """As :meth:`Runtime.reuse`; the first call for a set of inputs compiles the two halves of the graph."""
         names = tuple(sorted(fixed))
         if names not in self._split:
-            first, rest = (
-                self._core.compile_model(half, self._device, self._settings) for half in split(self._graph, names)
-            )
+            halves = split(self._file, names)
+            first, rest = (self._core.compile_model(half, self._device, self._settings) for half in halves)
             self._split[names] = first, rest
         first, rest = self._split[names]
         found = first.create_infer_request().infer(fixed)
@@ -194,7 +133,7 @@ class OpenVINORuntime(Runtime):
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime]:
         """As :meth:`Runtime.profile`, of a second copy of the network that counts."""
-        compiled = self._core.compile_model(self._graph, self._device, {**self._settings, "PERF_COUNT": True})
+        compiled = self._core.compile_model(self._file, self._device, {**self._settings, "PERF_COUNT": True})
         return layer_times(compiled, {name: inputs[name] for name in self.inputs}, repetitions)
 
     def rates(self) -> dict[str, float]:
@@ -224,10 +163,22 @@ class OpenVINORuntime(Runtime):
             "many": "one after another" if self._streams == 1 else f"{self._streams} side by side",
             "execution_precision": f"bf16 and {rest}" if "bf16" in executed and rest != "bf16" else rest,
             "executed_layers": dict(executed),
-            "stored_bytes": dict(self._stored),
-            "stored_parts": self._stored_parts,
-            "forms": self._forms,
+            **self._stored(),
         }
+
+    @functools.cached_property
+    def _file(self) -> openvino.Model:
+        """Not kept from the opening: its weights would be in memory beside the compiled ones."""
+        return read_ir(self._folder, self._part)
+
+    def _stored(self) -> dict[str, Any]:
+        stored: Counter[str] = Counter()
+        for node in self._file.get_ops():
+            if node.get_type_name() == "Constant":
+                stored[node.output(0).element_type.to_string()] += node.get_byte_size()
+        return {
+            "stored_bytes": dict(stored), "stored_parts": parts_of_openvino(self._file), "forms": read_forms(self._file)
+        }  # fmt: skip
 
 
 def open_runtime(
@@ -252,6 +203,12 @@ def open_runtime(
     return open_parts(
         folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance, (devices or {}).get(part, CPU))
     )
+
+
+def _return_memory() -> None:
+    """Give back to the system what compiling has freed, where the C library can do that."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _check_device(known: Sequence[str], device: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vtoncompress.export.openvino import EXECUTION_PRECISION, disable_telemetry
+from vtoncompress.export.openvino_ir import EXECUTION_PRECISION, disable_telemetry
 from vtoncompress.latency.geometry import PRECISIONS, Geometry
 
 if TYPE_CHECKING:

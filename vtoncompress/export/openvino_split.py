@@ -81,8 +81,8 @@ def _kept(graph: openvino.Model, fixed: set[str]) -> set[str]:
         if node.get_type_name() in CONVOLUTIONS or _adds_bias(node) or readers & kept:
             kept.add(name)
     for node in ordered:
-        before = {one.get_node().get_name() for one in node.input_values()}
-        if node.get_type_name() in MOVES and all(one in kept for one in before if decided_by[one]) and before & kept:
+        sources = {one.get_node().get_name() for one in node.input_values()}
+        if node.get_type_name() in MOVES and all(one in kept for one in sources if decided_by[one]) and sources & kept:
             kept.add(node.get_name())
     constants = {
         one.get_node().get_name()

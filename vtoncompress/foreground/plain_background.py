@@ -6,7 +6,6 @@ from typing import Any
 
 from vtoncompress.data.base import Image
 from vtoncompress.foreground.base import Foreground
-from vtoncompress.garment_mask import find_garment
 
 
 class PlainBackground(Foreground):
@@ -16,4 +15,7 @@ class PlainBackground(Foreground):
         pass
 
     def __call__(self, picture: Image) -> Image:
+        # SciPy takes 25 MiB and a sixth of a second to load: only for a garment that came without its mask.
+        from vtoncompress.garment_mask import find_garment
+
         return find_garment(picture)

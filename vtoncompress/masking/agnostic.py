@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from vtoncompress.data.base import Image
 
@@ -22,6 +21,8 @@ def agnostic_mask(painted: Mask, kept: Mask, margin: float = MARGIN) -> Image:
         kept: (H, W), what stays in any case, such as face, hair and hands.
         margin: by which ``painted`` grows on each side, a share of the height, 0 or more.
     """
+    from scipy import ndimage  # loads slowly, and many calls have their mask
+
     reach = round(margin * painted.shape[0])
     grown = ndimage.maximum_filter(painted.astype(np.uint8), 2 * reach + 1) > 0
     return np.where(grown & ~kept, np.uint8(255), np.uint8(0))

@@ -90,7 +90,7 @@ def _open_onnx(path: Path) -> Any:
 
 
 def _open_ir(path: Path) -> Any:
-    from vtoncompress.export.openvino import disable_telemetry
+    from vtoncompress.export.openvino_ir import disable_telemetry
 
     disable_telemetry()
     import openvino

@@ -88,7 +88,7 @@ class Inception(Extractor):
     @cached_property
     def _compiled(self) -> Any:
         # Here, so that who looks through the shipped network does not wait for it.
-        from vtoncompress.export.openvino import disable_telemetry
+        from vtoncompress.export.openvino_ir import disable_telemetry
 
         disable_telemetry()
         import openvino

@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import nn
 
-from vtoncompress.export.openvino import set_precision
+from vtoncompress.export.openvino_ir import set_precision
 from vtoncompress.export.openvino_storage import store_weights
 from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d

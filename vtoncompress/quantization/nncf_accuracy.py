@@ -26,7 +26,7 @@ import numpy as np
 from vtoncompress.data.base import Pair
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.export.graph_edit import edited_graph
-from vtoncompress.export.openvino import disable_telemetry, store_integers
+from vtoncompress.export.openvino_ir import disable_telemetry, store_integers
 from vtoncompress.metric.base import Batch, Prediction
 from vtoncompress.metric.fid import Fid
 from vtoncompress.metric.garment import GarmentLikeness

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vtoncompress.export.base import Tensors
-from vtoncompress.export.openvino import disable_telemetry
+from vtoncompress.export.openvino_ir import disable_telemetry
 
 PRESETS = ("mixed", "performance")
 GRANULARITIES = ("per_channel", "per_tensor")

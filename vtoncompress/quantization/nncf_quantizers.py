@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vtoncompress.export.base import Tensors
-from vtoncompress.export.openvino import disable_telemetry
+from vtoncompress.export.openvino_ir import disable_telemetry
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.fake_quantized import FakeQuantizer, Levels
 from vtoncompress.quantization.nncf_options import NNCFOptions, quiet

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vtoncompress.export.openvino import set_precision
+from vtoncompress.export.openvino_ir import set_precision
 from vtoncompress.export.openvino_storage import store_weights
 from vtoncompress.export.tracing import fold_batch_norms
 from vtoncompress.model.base import TryOnModel
