@@ -359,6 +359,9 @@ def test_a_dry_run_tells_what_would_be_built_and_builds_nothing(command: Command
     assert done.code == 0, done.err
     assert "stages: 0 to build, 0 shared" in done.out
     assert _mtimes(sweep.folder) == before
+    used = {path: path.stat().st_mtime_ns for path in (sweep.store / "finetuning").rglob("manifest.json")}
+    assert "about" in command("run", *sweep.arguments, "pruning.ratio=0.4", "dry_run=true").out  # estimated by these
+    assert {path: path.stat().st_mtime_ns for path in used} == used
     places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}")
     others = [argument for argument in sweep.arguments if not argument.startswith(("results=", "store="))]
     done = command("run", *others, *places, "dry_run=true")

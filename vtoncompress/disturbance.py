@@ -12,19 +12,27 @@ SPREAD = 1.25
 APART = 0.2
 """Share by which a row's baseline may differ from the median of a table's: all of them time the same network."""
 
+BASELINES = {
+    "baseline": "baseline_latency_ms",
+    "baseline of one garment": "amortised_baseline_latency_ms",
+    "baseline of eight pairs": "batch8_baseline_latency_ms",
+}
+"""Samples of the baseline beside those of a latency, by what they are called."""
+
 
 def disturbed(records: Sequence[Record]) -> dict[str, str]:
     """Variant -> why its latency or its speedup is not to be trusted; by the samples in the records' details.
 
     ``speedup`` bears a load that lasts, which slows both networks, but not one that comes, goes or slows only one.
     """
-    timed = [record for record in records if record.details.get("speed", {}).get("baseline_latency_ms")]
+    timed = [record for record in records if record.details.get("speed", {}).get(BASELINES["baseline"])]
     found = {record.variant: [*_spreads(record)] for record in timed}
-    for group in _same_baseline(timed):
-        usual = statistics.median(map(_baseline, group))
-        for record in group:
-            if abs(_baseline(record) / usual - 1) > APART:
-                found[record.variant].append(f"baseline {_baseline(record):.1f} ms, of all rows {usual:.1f}")
+    for name, samples in BASELINES.items():
+        for group in _same_baseline([record for record in timed if record.details["speed"].get(samples)]):
+            usual = statistics.median(_baseline(record, samples) for record in group)
+            for record in group:
+                if abs((taken := _baseline(record, samples)) / usual - 1) > APART:
+                    found[record.variant].append(f"{name} {taken:.1f} ms, of all rows {usual:.1f}")
     return {variant: "; ".join(reasons) for variant, reasons in found.items() if reasons}
 
 
@@ -46,8 +54,8 @@ def _same_baseline(records: Sequence[Record]) -> list[list[Record]]:
     return [*groups.values()]
 
 
-def _baseline(record: Record) -> float:
-    return float(statistics.median(record.details["speed"]["baseline_latency_ms"]))
+def _baseline(record: Record, samples: str) -> float:
+    return float(statistics.median(record.details["speed"][samples]))
 
 
 def disturbance_notes(records: Sequence[Record]) -> list[str]:

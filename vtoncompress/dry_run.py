@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from vtoncompress import row
 from vtoncompress.outcome import settled
 from vtoncompress.pipeline import Config, Plan, Stage, plan
 from vtoncompress.record import Record
-from vtoncompress.store import Artifact, Store
+from vtoncompress.store import Store
 from vtoncompress.variant import reference_stages
 
 CACHED, SHARED, BUILD, FAILED = "cached", "shared", "build", "failed before"
@@ -119,9 +120,10 @@ def _title(stage: Stage) -> str:
 
 
 def _artifacts(name: str, store: Store) -> Iterator[dict[str, Any]]:
+    """Manifests of a kind of stage. Read without finding the artifacts, which would count as using them."""
     for folder in (store.root / name).glob("[!.]*"):
-        if (artifact := store.find(name, folder.name)) is not None:
-            yield Artifact(name, folder.name, artifact.path).manifest()
+        with suppress(OSError, ValueError):
+            yield store.artifact(name, folder.name).manifest()
 
 
 def _estimate(stage: Stage, known: Sequence[Mapping[str, Any]]) -> float | None:

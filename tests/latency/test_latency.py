@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from tests.conftest import SIZE, WIDTH
 from vtoncompress.criterion.magnitude_l2 import MagnitudeL2
 from vtoncompress.export.openvino_convolution import convolution_ms
 from vtoncompress.latency.command import measure_latency
@@ -82,6 +83,19 @@ def test_predicted_costs_follow_the_widths_of_groups(toy: PFAFN) -> None:
         saved = (macs(toy) - macs(pruned)) / 1e9
         assert costs.saved_ms(widths, place, 1) == pytest.approx(saved, rel=1e-6)
         assert place in costs.neighbours(place)
+
+
+def test_a_small_network_costs_what_the_large_one_costs_whose_latencies_are_given(toy: PFAFN) -> None:
+    large = PFAFN(2 * WIDTH, (2 * SIZE[0], 2 * SIZE[1]), "official").eval()
+    graphs = [trace(model) for model in (toy, large)]
+    groups = [find_groups(model, SCOPE, graph) for model, graph in zip((toy, large), graphs, strict=True)]
+    lookup = by_products(large)
+    small, expected = Costs(toy, groups[0], graphs[0], lookup, 2, 2), Costs(large, groups[1], graphs[1], lookup)
+    widths, wide = ([group.channels for group in ones] for ones in groups)
+    assert wide == [2 * width for width in widths]
+    assert small.whole_ms(widths) == pytest.approx(expected.whole_ms(wide))
+    for place in (0, len(groups[0]) // 2, len(groups[0]) - 1):
+        assert small.saved_ms(widths, place, 1) == pytest.approx(expected.saved_ms(wide, place, 2))
 
 
 def test_a_ratio_is_a_share_of_time_and_goes_where_it_buys_most(toy: PFAFN, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch_pruning as tp
 from torch import nn
@@ -40,13 +40,23 @@ class Costs:
         groups: those that may lose channels.
         graph: whose groups they are.
         lookup: measured.
+        channels, sides: how many times as wide the measured network is, in the channels of groups, and how many times
+            as long its pictures' sides.
 
     Raises:
         ValueError: a convolution that the lookup doesn't know.
     """
 
-    def __init__(self, model: TryOnModel, groups: Sequence[Group], graph: tp.DependencyGraph, lookup: Lookup) -> None:
-        self._lookup = lookup
+    def __init__(
+        self,
+        model: TryOnModel,
+        groups: Sequence[Group],
+        graph: tp.DependencyGraph,
+        lookup: Lookup,
+        channels: float = 1,
+        sides: int = 1,
+    ) -> None:
+        self._lookup, self._channels, self._sides = lookup, channels, sides
         self._layers = _layers(model, groups, graph)
         self._of_group = [
             [layer for layer in self._layers if place == layer.group or place in layer.inputs]
@@ -73,9 +83,11 @@ class Costs:
         return near
 
     def _milliseconds(self, layer: Layer, widths: Sequence[int]) -> float:
-        inputs = layer.fixed_inputs + sum(factor * widths[place] for place, factor in layer.inputs.items())
-        outputs = layer.outputs if layer.group is None else widths[layer.group]
-        return self._lookup.milliseconds(layer.geometry, inputs, outputs)
+        inputs = layer.fixed_inputs + self._channels * sum(f * widths[place] for place, f in layer.inputs.items())
+        outputs = layer.outputs if layer.group is None else self._channels * widths[layer.group]
+        shown = layer.geometry
+        measured = replace(shown, height=self._sides * shown.height, width=self._sides * shown.width)
+        return self._lookup.milliseconds(measured, inputs, outputs)
 
 
 def _layers(model: TryOnModel, groups: Sequence[Group], graph: tp.DependencyGraph) -> list[Layer]:

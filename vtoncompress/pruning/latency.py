@@ -31,6 +31,9 @@ class LatencyAware(Pruning):
     Args:
         ratio: share to save of the time of all convolutions that get narrower in some dimension, 0..1.
         lookup: file of what they take, from experiments/measure_latency.py; null has the pipeline measure it.
+        lookup_channels, lookup_sides: how many times as wide the network is that ``lookup`` was measured of, and how
+            many times as long its pictures' sides: layers then lose the shares that they would lose there. For scopes
+            of the whole network: what is not pruned counts with its own channels.
         precision: that is measured there, ``int8`` or ``f32``.
         ratios: submodule -> 0, which keeps its layers.
         max_ratio: largest share of its channels that a group may lose, 0..1.
@@ -44,6 +47,8 @@ class LatencyAware(Pruning):
         self,
         ratio: float,
         lookup: str | None = None,
+        lookup_channels: float = 1,
+        lookup_sides: int = 1,
         precision: str = "int8",
         ratios: Mapping[str, Any] | None = None,
         max_ratio: float = 1.0,
@@ -61,7 +66,11 @@ class LatencyAware(Pruning):
             )
         if precision not in PRECISIONS:
             raise ValueError(f"pruning.precision={precision}: choose one of {', '.join(PRECISIONS)}")
+        for name, value in (("lookup_channels", lookup_channels), ("lookup_sides", lookup_sides)):
+            if not value > 0:
+                raise ValueError(f"pruning.{name}={value}: use more than 0; 1 is this very network")
         self.lookup, self.max_ratio, self.round_to = lookup, max_ratio, round_to
+        self.lookup_channels, self.lookup_sides = lookup_channels, lookup_sides
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
@@ -87,7 +96,8 @@ class LatencyAware(Pruning):
         criterion.prepare(model, groups, data, folder)
         importance = criterion.importance(model, data)
         mattering = [importance(group.tied) for group in groups]
-        kept = self._kept(groups, mattering, Costs(model, groups, graph, self._open()))
+        costs = Costs(model, groups, graph, self._open(), self.lookup_channels, self.lookup_sides)
+        kept = self._kept(groups, mattering, costs)
         for group, scores, count in zip(groups, mattering, kept, strict=True):
             gone = torch.topk(scores, group.channels - count, largest=False).indices
             if len(gone):

@@ -16,6 +16,7 @@ from vtoncompress.table import NOTHING, Column, Table, to_latex, to_markdown
 
 NAME = "published"
 MACS = "1 MAC = 2 FLOPs."
+RECOVERED = "garment SSIM recovered (%)"
 
 
 def write_comparisons(records: Sequence[Record], folder: Path, published: Path = FOLDER) -> list[Table]:
@@ -99,11 +100,11 @@ def _ours(comparison: Comparison, found: Sequence[Recovery]) -> Table:
     names = {header: path.rpartition(".")[2] for header, path in (shown | quality).items()}
     columns = {header: [number_at(one.record, path) for one in found] for header, path in (shown | quality).items()}
     columns["FID loss (%)"] = [one.fid_loss_pct for one in found]
-    columns["garment SSIM recovered (%)"] = [one.recovered_pct for one in found]
+    columns[RECOVERED] = [one.recovered_pct for one in found]
     columns["recovered of control (%)"] = [one.recovered_of_control_pct for one in found]
     columns = {header: numbers for header, numbers in columns.items() if any(one is not None for one in numbers)}
     return Table(
-        f"{comparison.experiment.name}: before and after fine-tuning",
+        comparison.experiment.name + (": before and after fine-tuning" if RECOVERED in columns else ""),
         [one.record for one in found],
         tuple(Column(names.get(header, header), header, 0) for header in columns),
         [
@@ -119,7 +120,7 @@ def _captions(headers: Iterable[str], control: Sequence[str]) -> list[str]:
     captions = {
         "FID loss (%)": "FID loss: against the dense row, through the same features. FID never stands alone: the "
         "person returned unchanged wins it.",
-        "garment SSIM recovered (%)": "Recovered: of the garment SSIM that pruning alone cost against the dense row.",
+        RECOVERED: "Recovered: of the garment SSIM that pruning alone cost against the dense row.",
         "recovered of control (%)": "Recovered of control: the same against the dense network with the same further "
         f"work ({', '.join(control)}).",
     }

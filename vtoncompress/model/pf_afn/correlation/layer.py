@@ -9,11 +9,13 @@ from vtoncompress.model.pf_afn.correlation.banded import banded_correlation
 from vtoncompress.model.pf_afn.correlation.compiled import compiled_correlation
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT, correlation
 
-FASTEST, LOOP, TRITON = "fastest", "loop", "triton"
+FASTEST, LOOP, BANDED, COMPILED, TRITON = "fastest", "loop", "banded", "compiled", "triton"
 FORMS = {
-    LOOP: correlation, "banded": banded_correlation, "compiled": compiled_correlation, TRITON: compiled_correlation
+    LOOP: correlation, BANDED: banded_correlation, COMPILED: compiled_correlation, TRITON: compiled_correlation
 }  # fmt: skip
-CHOICES = (FASTEST, LOOP, "banded", TRITON)
+CHOICES = (FASTEST, *FORMS)
+KERNELS = {COMPILED: "cpu", TRITON: "cuda"}
+"""What a kernel runs on."""
 
 
 def check_choice(choice: str) -> None:
@@ -26,18 +28,23 @@ def form_for(choice: str, graph: bool, device: str = "cpu", dtype: torch.dtype =
     """The name of the form, of :data:`FORMS`, that a choice means.
 
     Args:
-        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` on a CPU and ``banded`` elsewhere. ``triton`` is
-            that on a GPU, and elsewhere what ``fastest`` is.
-        graph: whether the network is being traced into a graph for another runtime.
+        choice: one of :data:`CHOICES`; ``fastest`` is ``compiled`` on a CPU and ``banded`` elsewhere.
+        graph: whether the network is being traced into a graph for another runtime, which takes no kernels.
         device, dtype: of the features.
+
+    Raises:
+        ValueError: a kernel was asked for that does not run on such features.
     """
-    if choice not in (FASTEST, TRITON):
-        return choice
-    if graph or dtype == torch.float64:  # the kernels' sums are float32
-        return "banded"
-    if device == "cpu":
-        return "compiled"
-    return TRITON if choice == TRITON and device == "cuda" else "banded"
+    if graph:
+        return BANDED if choice != LOOP else LOOP
+    if choice == FASTEST:  # the kernels' sums are float32
+        return COMPILED if device == KERNELS[COMPILED] and dtype != torch.float64 else BANDED
+    if choice in KERNELS and (device != KERNELS[choice] or dtype == torch.float64):
+        raise ValueError(
+            f"model.network.correlation={choice} runs on {KERNELS[choice]}, in at most 32 bits, and not on {device} in "
+            f"{str(dtype).removeprefix('torch.')}: use {FASTEST}"
+        )
+    return choice
 
 
 class Correlation(nn.Module):
