@@ -19,6 +19,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from vtoncompress.data.base import Image
 
 RESIZING_RULE = "Pillow bicubic with antialiasing, masks bilinear"
+RULES = {"bicubic": Pillow.Resampling.BICUBIC, "lanczos": Pillow.Resampling.LANCZOS}
 MIN_SIDE = 16
 MAX_MEGAPIXELS = 150
 # Larger pictures are halved while reading: no try-on network sees more, and a poster's scan must not fill the memory.
@@ -93,13 +94,16 @@ def check_writable(path: Path | str) -> None:
         raise ValueError(f"cannot write to {path.parent}: {error.strerror or error}; choose another folder") from error
 
 
-def resize(array: Image, size: tuple[int, int]) -> Image:
-    """(H, W, 3) picture or (H, W) mask, uint8, at ``size`` (height, width); the array itself where it has that size."""
+def resize(array: Image, size: tuple[int, int], rule: str = "bicubic") -> Image:
+    """(H, W, 3) picture or (H, W) mask, uint8, at ``size`` (height, width); the array itself where it has that size.
+
+    Pictures by ``rule``, one of :data:`RULES`, masks bilinearly; all with antialiasing.
+    """
     if array.shape[:2] == tuple(size):
         return array
     height, width = size
-    rule = Pillow.Resampling.BICUBIC if array.ndim == 3 else Pillow.Resampling.BILINEAR
-    return np.asarray(Pillow.fromarray(array).resize((width, height), rule))
+    resampling = RULES[rule] if array.ndim == 3 else Pillow.Resampling.BILINEAR
+    return np.asarray(Pillow.fromarray(array).resize((width, height), resampling))
 
 
 def centre_crop(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:

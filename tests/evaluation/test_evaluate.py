@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command
 from vtoncompress.data.base import Pair
-from vtoncompress.image import write_image
+from vtoncompress.image import read_image, resize, write_image
 from vtoncompress.metric.base import Batch, Prediction
 from vtoncompress.metric.features import Shipped
 from vtoncompress.metric.fid import Fid
@@ -78,6 +78,17 @@ def test_the_same_pictures_give_the_same_numbers_as_in_a_run(
     assert table.count("### Protocol generated") == 1  # both rows in one table
 
 
+def test_the_size_of_the_predictions_is_part_of_the_protocol(command: Command, folders: dict[str, Path]) -> None:
+    options = ("protocol=generated", "protocol.pairing=unpaired", "features=shipped")
+    assert command("evaluate", *arguments(folders, *options, "variant=own")).code == 0
+    for path in folders["prediction"].iterdir():
+        write_image(path, resize(read_image(path), (64, 48)))
+    assert command("evaluate", *arguments(folders, *options, "variant=smaller")).code == 0
+    assert [read(folders, name)["trust"]["picture_size"] for name in ("own", "smaller")] == [[128, 96], [64, 48]]
+    table = (folders["prediction"].parent / "results" / "evaluate" / "table.md").read_text()
+    assert table.count("### Protocol generated") == 2  # one each
+
+
 def test_catvtons_protocol(command: Command, folders: dict[str, Path]) -> None:
     options = ("protocol=cat_vton_vitonhd", "protocol.pairs=4", "features=shipped")
     assert command("evaluate", *arguments(folders, *options, "protocol.size=[64,48]")).code == 0
@@ -86,7 +97,7 @@ def test_catvtons_protocol(command: Command, folders: dict[str, Path]) -> None:
     paired, other = read(folders), read(folders, "unpaired")
     assert paired["trust"]["picture_size"] == [64, 48]
     assert paired["trust"]["repaint"] == "yes"
-    assert paired["trust"]["picture_resizing"] == "Pillow bicubic with antialiasing"
+    assert paired["trust"]["picture_resizing"] == "Pillow Lanczos with antialiasing"
     assert "ssim" in paired["values"]
     assert "ssim" in other["missing"]
     assert other["values"]["kid_shipped"] == paired["values"]["kid_shipped"]
@@ -106,7 +117,7 @@ def test_catvtons_protocol(command: Command, folders: dict[str, Path]) -> None:
         (("protocol=generated", "prediction=nowhere"), "prediction=nowhere is no folder"),
         (
             ("protocol=generated", "protocol.resizing=nearest"),
-            "protocol.resizing=nearest: choose one of refuse, bicubic",
+            "protocol.resizing=nearest: choose one of refuse, bicubic, lanczos",
         ),
         (("protocol=generated", "features=vgg"), "features=vgg: choose one of auto, inception, shipped"),
         (("protocol=generated", "features=stand_in"), "features=stand_in needs the weights"),

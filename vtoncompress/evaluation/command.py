@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def evaluate(config: Mapping[str, Any], others: list[Record]) -> Record:
             assert stage is not None, "such a metric has an extractor's options"
             known = metric.refer_to(stage.build(Store(Path(config["store"])))[0].path, reference)
             assert known, "they were made by the metric's own extractor"
-    _look(protocol, metrics, predictions, references)
+    record.trust["picture_size"] = _look(protocol, metrics, predictions, references)
     _fill(record, metrics)
     for other in others:
         check_same_protocol(other, record)
@@ -81,7 +83,7 @@ def _describe(
     """The record before anything is measured: all of the protocol that is known from the folders."""
     size = protocol.size and list(protocol.size)
     repaint = "not told" if protocol.repaint is None else "yes" if protocol.repaint else "no"
-    names = [f"{one} {other}" for one, other in zip(predictions, references, strict=False)]
+    names = [f"{one} {other}" for one, other in zip_longest(predictions, references, fillvalue="")]
     return Record(
         variant=config["variant"] or Path(config["prediction"]).resolve().name,
         model=config["variant"] or Path(config["prediction"]).resolve().name,
@@ -114,13 +116,18 @@ def _look(
     metrics: Mapping[str, PictureMetric],
     predictions: Mapping[str, Path],
     references: Mapping[str, Path],
-) -> None:
-    """Read the predictions, and beside them the references that show their truth, and feed the metrics."""
+) -> list[int] | str:
+    """Read the predictions, and beside them the references that show their truth, and feed the metrics.
+
+    Returns:
+        Height and width of the predictions; in words where they have several.
+    """
     chunks = read_chunks([*predictions.values()], protocol.size, protocol.resizing)
     truths = read_chunks([*references.values()], protocol.size, protocol.resizing)
-    names = iter(predictions)
+    names, sizes = iter(predictions), Counter[tuple[int, int]]()
     with Progress("predictions", len(predictions)) as progress:
         for pictures in chunks:
+            sizes.update((picture.shape[0], picture.shape[1]) for picture in pictures)
             shown: list[Image | None] = [None] * len(pictures)
             if protocol.pairing == "paired":
                 shown = [*next(truths)]
@@ -130,6 +137,9 @@ def _look(
                 metric.update(batch)
             for _ in pictures:
                 progress.step()
+    if len(sizes) == 1:
+        return [*next(iter(sizes))]
+    return ", ".join(f"{count} of {width}x{height}" for (height, width), count in sorted(sizes.items()))
 
 
 def _pair(name: str, prediction: Image, truth: Image | None) -> Pair:

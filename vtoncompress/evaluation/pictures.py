@@ -51,7 +51,7 @@ def read_chunks(files: Sequence[Path], size: tuple[int, int] | None, resizing: s
     Args:
         files: to be read.
         size: (height, width) that they have, or get; None for each its own.
-        resizing: ``bicubic``, or ``refuse``: another size is an error.
+        resizing: one of :data:`vtoncompress.image.RULES`, or ``refuse``: another size is an error.
 
     Raises:
         ValueError: a picture that can't be read, or of another size; names the file.
@@ -78,4 +78,4 @@ def _read(file: Path, size: tuple[int, int] | None, resizing: str) -> Image:
             f"{file} is {picture.shape[1]}x{picture.shape[0]} pixels and the protocol {size[1]}x{size[0]}: make it so, "
             "or say protocol.resizing=bicubic"
         )
-    return resize(picture, size)
+    return resize(picture, size, resizing)

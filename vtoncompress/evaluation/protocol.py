@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any, final
 
 PAIRINGS = ("paired", "unpaired")
-RESIZINGS = {"refuse": "none", "bicubic": "Pillow bicubic with antialiasing"}
+RESIZINGS = {
+    "refuse": "none",
+    "bicubic": "Pillow bicubic with antialiasing",
+    "lanczos": "Pillow Lanczos with antialiasing",
+}
 """What becomes of a picture of another size, and how records call it."""
 
 
@@ -20,7 +24,7 @@ class Protocol:
             name; or ``unpaired``, where the references are just photos of people.
         pairs: number of predictions; None for any.
         size: [height, width] of the predictions; None for any.
-        resizing: ``refuse`` or ``bicubic``, for pictures of another size.
+        resizing: ``refuse``, ``bicubic`` or ``lanczos``, for pictures of another size.
         repaint: whether the original photo was put back outside of the mask, as the maker of the pictures says; None
             where nobody does. It cannot be seen.
         kid_factor: what the convention multiplies KID by where it is shown; records hold KID itself.
