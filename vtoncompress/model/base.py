@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +24,22 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
         """What its class must be called with to build it before pruning, as JSON values."""
+
+    def form(self) -> dict[str, Any]:
+        """What pruning changed that neither :meth:`arguments` nor the shapes of the weights tell, as JSON values."""
+        return {}
+
+    def take_form(self, form: Mapping[str, Any]) -> None:
+        """Become, before weights are loaded, what another of the same arguments told by :meth:`form`.
+
+        Raises:
+            LookupError: there is no such layer.
+        """
+        if form:
+            raise LookupError(f"{type(self).__name__} has no {', '.join(form)}")
+
+    def refit(self) -> None:
+        """Set what layers say of their widths beside their weights, after these have changed."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,21 @@ class TryOnModel(Network):
         Every parameter takes part. Where the real network multiplies or compares two features channel by channel, they
         are added here, which ties their channels; where it samples or flows, features pass through.
         """
+
+    def heads(self) -> dict[str, int]:
+        """Layers that project for attention -> its heads, whose channels lie one head after another in what they give.
+
+        Of projections that read the same features the channels are tied, and their names differ in the last part.
+        """
+        return {}
+
+    def halves(self) -> list[str]:
+        """Names of layers of whose result one half is multiplied with the other, channel by channel."""
+        return []
+
+    def set_heads(self, layers: Sequence[str], heads: int, factor: float) -> None:
+        """The attention that ``layers`` project for has ``heads`` now, and its products are to be ``factor`` times."""
+        raise AssertionError("a model that has heads says how they are set")
 
     def use_definitions(self) -> None:
         """From now on compute every operation by its definition: the network that speedups are measured against."""

@@ -9,20 +9,43 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from vtoncompress.model.base import TryOnModel
+from vtoncompress.pruning.ratio import LAYERS, within
+
 WHOLE = "network"
 Counts = dict[str, dict[str, int]]
 
 
-def count(model: nn.Module, modules: Sequence[str]) -> Counts:
-    """Output channels of convolutions, and parameters, of the whole network and of each of ``modules``."""
-    places = {WHOLE: model, **{name: model.get_submodule(name) for name in modules}}
+def count(model: TryOnModel, modules: Sequence[str]) -> Counts:
+    """Of the whole network and of each of ``modules``, names or patterns of them.
+
+    Output channels of convolutions and linear layers, parameters, and attention's heads where there are any.
+    """
+    heads = {name.rpartition(".")[0]: number for name, number in model.heads().items()}
     return {
         name: {
-            "channels": sum(layer.out_channels for layer in module.modules() if isinstance(layer, nn.Conv2d)),
-            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "channels": sum(output_channels(part) for part in parts),
+            "parameters": sum(parameter.numel() for part in parts for parameter in part.parameters()),
+            **({"heads": held} if (held := sum(n for one, n in heads.items() if _holds(name, one))) else {}),
         }
-        for name, module in places.items()
+        for name, parts in {WHOLE: [model], **{name: _outermost(model, name) for name in modules}}.items()
     }
+
+
+def output_channels(module: nn.Module) -> int:
+    """Of all convolutions and linear layers in it."""
+    return sum(layer.weight.shape[0] for layer in module.modules() if isinstance(layer, LAYERS))
+
+
+def _holds(name: str, module: str) -> bool:
+    return name == WHOLE or within(module, name)
+
+
+def _outermost(model: nn.Module, pattern: str) -> list[nn.Module]:
+    """The modules that ``pattern`` means, but for those inside of others."""
+    names = [name for name, _ in model.named_modules() if name and within(name, pattern)]
+    kept = set(names)
+    return [model.get_submodule(name) for name in names if name.rpartition(".")[0] not in kept]
 
 
 def compare(before: Counts, after: Counts) -> dict[str, dict[str, dict[str, float]]]:

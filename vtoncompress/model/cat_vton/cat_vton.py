@@ -11,6 +11,15 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
+from vtoncompress.model.cat_vton.form import (
+    PROJECTIONS,
+    attention_layers,
+    changed,
+    gated_layers,
+    refit,
+    set_heads,
+    take,
+)
 from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
 from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
@@ -54,6 +63,7 @@ class CatVTON(StepwiseModel):
         _check(size, self.factor, self.latent_channels, unet)
         self.size = (size[0], size[1])
         self.multiple = self.factor * 2 ** (len(unet["block_out_channels"]) - 1)
+        self._dense_heads = {name: layer.heads for name, layer in attention_layers(self).items()}
         self.register_buffer("latent_scale", torch.tensor(float(vae.get("scaling_factor", 1.0))))
 
     def arguments(self) -> dict[str, Any]:
@@ -129,6 +139,28 @@ class CatVTON(StepwiseModel):
         _, sampling = recall(call)
         self.set_sampling(sampling)
 
+    def form(self) -> dict[str, Any]:
+        return changed(self, self._dense_heads)
+
+    def take_form(self, form: Mapping[str, Any]) -> None:
+        take(self, form)
+
+    def refit(self) -> None:
+        refit(self)
+
+    def heads(self) -> dict[str, int]:
+        return {
+            f"{name}.{projection}": int(cast("int", layer.heads))
+            for name, layer in attention_layers(self).items()
+            for projection in PROJECTIONS
+        }
+
+    def halves(self) -> list[str]:
+        return gated_layers(self)
+
+    def set_heads(self, layers: Sequence[str], heads: int, factor: float) -> None:
+        set_heads(self, layers, heads, factor)
+
     def float_layers(self) -> list[str]:
         return []
 
@@ -136,10 +168,13 @@ class CatVTON(StepwiseModel):
         return ["unet.conv_out", "vae.encoder.conv_out", "vae.quant_conv", "vae.decoder.conv_out"]
 
     def dependency_outputs(self, person: Tensor, garment: Tensor, agnostic_mask: Tensor) -> list[Tensor]:
-        latents = self.encoder()(person)
-        both = torch.cat([latents, self.encoder()(garment)], 2)
-        noise = self.denoiser()(torch.cat([both, torch.zeros_like(both[:, :1]), both], 1), torch.tensor(1))
-        return [noise, self.decoder()(latents)]
+        """Each network apart: what goes from one to the next has a width that none may change."""
+        height, width = (side // self.factor for side in self.size)
+        channels = self.latent_channels
+        noisy = person.new_zeros(1, 2 * channels + 1, 2 * height, width)
+        latents = person.new_zeros(1, channels, height, width)
+        moments = cast("Any", self.vae).encode(person).latent_dist.parameters
+        return [moments, self.denoiser()(noisy, torch.tensor(1)), self.decoder()(latents)]
 
 
 def _plain(value: Any) -> Any:
