@@ -137,10 +137,10 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
     }  # fmt: skip
     if samples:
         config["finetuning"] = recovery
-    if samples or criterion.keys() > {TARGET}:
+    if samples or criterion.keys() > {TARGET} or "pairs" in cfg["pruning"]:
         data = cfg["training_data"]
         config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
-        config |= {**_perceptual(criterion), **_perceptual(recovery)}
+        config |= {**_perceptual(criterion), **_perceptual(recovery), **_perceptual(cfg["pruning"])}
     lookup = _lookup(cfg, model)
     measured = (lookup,) if isinstance(lookup, Stage) else ()
     told = {"criterion": passing, "finetuning": recovery_passing}

@@ -28,7 +28,7 @@ def describe(cfg: Config) -> Record:
         model=cfg["model"]["name"],
         data=choices["data"],
         scope="" if dense else cfg["scope"]["name"],
-        criterion="" if dense else choices["criterion"],
+        criterion="" if cfg["criterion"] is None else choices["criterion"],
         pruning=choices["pruning"],
         pruning_ratio=0.0 if dense else cfg["pruning"]["ratio"],
         finetuning=choices["finetuning"],

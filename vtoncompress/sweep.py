@@ -23,7 +23,7 @@ from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.deployment import check_performance_of
 from vtoncompress.failure import reason_of_death
 from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE
-from vtoncompress.options import built, check_budget, check_types, effective, used
+from vtoncompress.options import TARGET, built, check_budget, check_types, effective, used
 from vtoncompress.outcome import failed, left, settled
 from vtoncompress.pipeline import Plan, plan, work_threads
 from vtoncompress.record import NAME, Record, read_all, write, write_text
@@ -65,11 +65,15 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
-    built(used(config["pruning"])).check(network, config["scope"]["modules"])
+    pruning = built(used(config["pruning"]))
+    pruning.check(network, config["scope"]["modules"])
+    pruning.check_data(built(config["training_data"]))
+    if criterion is not None:
+        built(criterion).check_model(network)
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
-    if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:
+    if used(config["pruning"]).keys() == {TARGET} and used(config["finetuning"]).get("teacher") == DENSE:
         raise ValueError(NO_DENSE)
     if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")

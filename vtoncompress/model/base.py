@@ -149,6 +149,14 @@ class TryOnModel(Network):
         """The attention that ``layers`` project for has ``heads`` now, and its products are to be ``factor`` times."""
         raise AssertionError("a model that has heads says how they are set")
 
+    def blocks(self) -> list[str]:
+        """Names of what may be left out, because what goes in may take the place of what comes out, in running order."""
+        return []
+
+    def remove_blocks(self, names: Sequence[str]) -> None:
+        """Leave out some of :meth:`blocks`. LookupError for any other name."""
+        raise LookupError(f"{type(self).__name__} has no blocks")
+
     def use_definitions(self) -> None:
         """From now on compute every operation by its definition: the network that speedups are measured against."""
 

@@ -15,7 +15,7 @@ from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.budget import Budget, Entry
-from vtoncompress.pruning.division import ATTENTION, CHANNELS, HEAD_WIDTHS, HEADS, NORM_GROUPS, Division
+from vtoncompress.pruning.division import ATTENTION, CHANNELS, HEAD_WIDTHS, HEADS, NORM_GROUPS, UNDIVIDED
 from vtoncompress.pruning.groups import Group, find_groups, trace
 
 Recover = Callable[[int], None]
@@ -50,7 +50,7 @@ def _dense_entries(model: TryOnModel, scope: tuple[str, ...], attention: str) ->
 
 def _divisible(groups: Sequence[Group]) -> list[Group]:
     """Those of dense groups that have more than one unit: an only head stays."""
-    return [group for group in groups if group.division == Division() or group.units > 1]
+    return [group for group in groups if group.division == UNDIVIDED or group.units > 1]
 
 
 def _entry(group: Group, dense: int, importance: Tensor) -> Entry:
@@ -107,9 +107,7 @@ def prune_channels(
         importance = criterion.importance(model, data)
         groups = [group for group in find_groups(model, scope, graph, attention) if group.name in dense]
         united = [group.division.unite(importance(group.tied)) for group in groups]
-        entries = [
-            _entry(group, dense[group.name], scores) for group, (scores, _) in zip(groups, united, strict=True)
-        ]
+        entries = [_entry(group, dense[group.name], scores) for group, (scores, _) in zip(groups, united, strict=True)]
         removed = budget.removed(entries, (step + 1) / steps)
         for group, units, (_, channels) in zip(groups, removed, united, strict=True):
             if units:

@@ -55,3 +55,6 @@ class Division:
             order = sections.argsort(dim=1, stable=True)
             sections, channels = sections.gather(1, order), channels.gather(1, order)
         return sections.mean(0), channels.T
+
+
+UNDIVIDED = Division()

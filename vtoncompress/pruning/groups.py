@@ -10,7 +10,7 @@ import torch_pruning as tp
 from torch import nn
 
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.pruning.division import HALVES, HEADS, NORM_GROUPS, Division
+from vtoncompress.pruning.division import HALVES, HEADS, NORM_GROUPS, UNDIVIDED, Division
 from vtoncompress.pruning.norms import PRUNERS
 from vtoncompress.pruning.ratio import LAYERS, within
 
@@ -28,7 +28,7 @@ class Group:
 
     members: tuple[str, ...]
     channels: int
-    division: Division = Division()
+    division: Division = UNDIVIDED
     tied: tp.Group = field(default=(), compare=False, repr=False)
 
     @property
@@ -99,4 +99,4 @@ def _division(
     if any(name in halves for name in members):
         return Division(HALVES, 2)
     norms = [item.dep.target.module.num_groups for item in tied if isinstance(item.dep.target.module, nn.GroupNorm)]
-    return Division(NORM_GROUPS, math.lcm(*norms)) if norms else Division()
+    return Division(NORM_GROUPS, math.lcm(*norms)) if norms else UNDIVIDED

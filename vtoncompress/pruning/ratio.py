@@ -80,12 +80,7 @@ class Ratios:
         known = ", ".join(
             [
                 *scope,
-                *(
-                    f"{name}.{child}"
-                    for name in scope
-                    if name in layers
-                    for child, _ in layers[name].named_children()
-                ),
+                *(f"{name}.{child}" for name in scope if name in layers for child, _ in layers[name].named_children()),
             ]
         )
         for name in self.parts:

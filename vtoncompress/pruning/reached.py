@@ -52,7 +52,11 @@ def compare(before: Counts, after: Counts) -> dict[str, dict[str, dict[str, floa
     """By module and unit: the number before, the number after, and the share that was removed, 0..1."""
     return {
         name: {
-            unit: {"before": number, "after": after[name][unit], "removed": 1 - after[name][unit] / number}
+            unit: {
+                "before": number,
+                "after": after[name].get(unit, 0),
+                "removed": 1 - after[name].get(unit, 0) / number,
+            }
             for unit, number in units.items()
         }
         for name, units in before.items()

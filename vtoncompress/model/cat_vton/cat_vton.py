@@ -17,8 +17,10 @@ from vtoncompress.model.cat_vton.form import (
     changed,
     gated_layers,
     refit,
+    remove_blocks,
     set_heads,
     take,
+    transformer_blocks,
 )
 from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
 from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
@@ -160,6 +162,12 @@ class CatVTON(StepwiseModel):
 
     def set_heads(self, layers: Sequence[str], heads: int, factor: float) -> None:
         set_heads(self, layers, heads, factor)
+
+    def blocks(self) -> list[str]:
+        return transformer_blocks(self)
+
+    def remove_blocks(self, names: Sequence[str]) -> None:
+        remove_blocks(self, names)
 
     def float_layers(self) -> list[str]:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -44,17 +45,19 @@ def set_heads(model: nn.Module, layers: Sequence[str], heads: int, factor: float
         parameter.mul_(factor)
 
 
-def blocks(model: nn.Module) -> list[str]:
+def transformer_blocks(model: nn.Module) -> list[str]:
     """Names of the UNet's transformer blocks with their projections, in the order in which it runs them."""
-    found = {name for name, _ in model.named_modules() if name.rpartition(".")[0].endswith("attentions")}
-    inside = [name for name in found if name.startswith("unet.") and hasattr(model.get_submodule(name), "proj_in")]
-    order = ("down_blocks", "mid_block", "up_blocks")
-    return sorted(inside, key=lambda name: (order.index(name.split(".")[1]), name))
+    inside = [
+        name
+        for name, layer in model.named_modules()
+        if re.fullmatch(r"unet\..*\.attentions\.\d+", name) and not isinstance(layer, NoBlock)
+    ]
+    return sorted(inside, key=lambda name: [*map(name.split(".")[1].startswith, ("up", "mid"))])
 
 
 def remove_blocks(model: nn.Module, names: Sequence[str]) -> None:
-    """Put :class:`NoBlock` in the place of some of :func:`blocks`. LookupError for any other name."""
-    known = blocks(model)
+    """Put :class:`NoBlock` in the place of some of :func:`transformer_blocks`. LookupError for any other name."""
+    known = transformer_blocks(model)
     for name in names:
         if name not in known:
             raise LookupError(f"{name} is no transformer block")
@@ -88,5 +91,6 @@ def refit(model: nn.Module) -> None:
         if hasattr(layer, "channels") and isinstance(convolution, nn.Conv2d):
             cast("Any", layer).channels = convolution.in_channels
     for name, attention in attention_layers(model).items():
-        width = attention.to_q.out_features
-        assert attention.heads >= 1 and width % attention.heads == 0, f"{name} can't have {attention.heads} heads"
+        width, heads = attention.to_q.out_features, attention.heads
+        assert heads in range(1, width + 1), f"{name} can't have {heads} heads"
+        assert width % heads == 0, f"{name} can't have {heads} heads of {width} channels"
