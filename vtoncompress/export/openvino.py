@@ -294,9 +294,7 @@ class OpenVINOExporter(Exporter):
                     input=[(name, source.shape(name, self.dynamic)) for name in source.example],
                 )
             for port, name in zip(graph.inputs, source.example, strict=True):
-                # One that is divided by 1 at once is taken for the quotient, and loses its name with the division.
-                if name not in port.get_names():
-                    port.get_tensor().set_names({name})
+                port.get_tensor().set_names({name})  # alone: it takes the names of what equals it, such as itself / 1
             for port, name in zip(graph.outputs, source.outputs, strict=bool(source.outputs)):
                 port.get_tensor().set_names({name})
             store_integers(graph)
