@@ -104,6 +104,8 @@ def prune_channels(
     budget.check([_entry(group, group.units, torch.zeros(group.units)) for group in groups])
     criterion.prepare(model, groups, data, folder)
     for step in range(steps):
+        if step:
+            graph = trace(model)  # torch-pruning keeps the places at which a layer's result was split
         importance = criterion.importance(model, data)
         groups = [group for group in find_groups(model, scope, graph, attention) if group.name in dense]
         united = [group.division.unite(importance(group.tied)) for group in groups]

@@ -68,7 +68,7 @@ def find_groups(
     Args:
         model: any widths; left as it is.
         scope: names of submodules, or of single layers, or patterns of them.
-        graph: from :func:`trace`; made if not given. It stays right when channels go, groups don't.
+        graph: from :func:`trace` of the model as it is; made if not given.
         attention: what it may lose, see :mod:`vtoncompress.pruning.division`.
     """
     graph = graph or trace(model)
