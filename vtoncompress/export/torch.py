@@ -20,7 +20,8 @@ from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
-from vtoncompress.sampling.call import Networks, recall, varied
+from vtoncompress.sampling.call import recall, varied
+from vtoncompress.sampling.denoising import Networks
 
 
 class TorchRuntime(Runtime):

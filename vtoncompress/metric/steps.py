@@ -13,7 +13,8 @@ from vtoncompress.clock import take_turns
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.model.base import StepwiseModel
 from vtoncompress.sampling.base import Array
-from vtoncompress.sampling.call import Networks, paint
+from vtoncompress.sampling.call import paint
+from vtoncompress.sampling.denoising import Networks
 from vtoncompress.sampling.latents import condition, hide
 from vtoncompress.sampling.noise import Noise
 from vtoncompress.try_on import pair_tensors

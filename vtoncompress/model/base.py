@@ -14,7 +14,7 @@ from vtoncompress.model.trace import Trace
 
 if TYPE_CHECKING:
     from vtoncompress.sampling.base import Sampling
-    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.denoising import Networks
     from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
