@@ -50,5 +50,7 @@ def test_steps_as_diffusers_does(name: str, steps: int, spacing: str) -> None:
 
 @pytest.mark.parametrize("solver", [DPMSolver, UniPC])
 def test_new_noise_is_refused_where_there_is_none(solver: type[Sampling]) -> None:
-    with pytest.raises(ValueError, match="sampling.eta=0.5: .* draws no new noise, use 0, or sampling=ddim"):
+    with pytest.raises(
+        ValueError, match="sampling.eta=0.5: .* leaves no choice of how much is drawn anew, use 0, or sampling=ddim"
+    ):
         solver(eta=0.5)

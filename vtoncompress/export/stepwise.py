@@ -11,7 +11,7 @@ import numpy as np
 
 from vtoncompress.export.base import LayerTime, Runtime, Tensors
 from vtoncompress.sampling.base import Array, Sampling
-from vtoncompress.sampling.call import paint, recall, varied
+from vtoncompress.sampling.call import encoded, paint, recall, varied
 from vtoncompress.sampling.denoising import Told
 
 if TYPE_CHECKING:
@@ -93,19 +93,30 @@ class StepwiseRuntime(Runtime):
         return {UNET: calls[True]} | ({OUTER: calls[False]} if OUTER in self.parts else {})
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        return self._paint(inputs, self._sampling, None)
+        return self._paint(inputs, self._sampling)
+
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors]:
+        """As :meth:`Runtime.reuse`: a garment's latents, or a person's where its mask is fixed too."""
+        latents = encoded(self, fixed)
+        return lambda inputs: self._paint({**fixed, **inputs}, self._sampling, latents=latents)
 
     def sampled(self, options: Mapping[str, Any], told: Told) -> Callable[[Tensors], Tensors]:
         sampling = varied(self._schedule, self._sampling, options)
         return lambda inputs: self._paint(inputs, sampling, told)
 
-    def _paint(self, inputs: Tensors, sampling: Sampling, told: Told | None) -> Tensors:
+    def _paint(
+        self,
+        inputs: Tensors,
+        sampling: Sampling,
+        told: Told | None = None,
+        latents: Mapping[str, Array] | None = None,
+    ) -> Tensors:
         if missing := [name for name in self.inputs if name not in inputs]:
             raise ValueError(f"this network needs {missing[0]}, which these pairs lack: give them masks, or others")
         seeds = [int(seed) for seed in inputs["seeds"]] if "seeds" in inputs else None
         person, garment, mask = (inputs[name] for name in self.inputs)
         networks = self if sampling.pictures == self._pictures or self._pictures == 1 else _Doubled(self)
-        return {"image": paint(networks, self._schedule, sampling, person, garment, mask, seeds, told)}
+        return {"image": paint(networks, self._schedule, sampling, person, garment, mask, seeds, told, latents)}
 
     def networks(self) -> StepwiseRuntime:
         return self
@@ -161,7 +172,7 @@ class StepwiseRuntime(Runtime):
         return {
             **each[UNET],
             "stored_parts": {**stored, "whole": sum(stored.values())},
-            "sampling": {"sampler": type(self._sampling).__name__, **self._sampling.arguments()},
+            "sampling": self._sampling.told(),
         }
 
 

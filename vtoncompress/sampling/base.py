@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,14 @@ class Sampling(ABC):
     def arguments(self) -> dict[str, Any]:
         """What its class must be called with to make it again, as JSON values."""
         return {**asdict(self), "guidance_window": [float(share) for share in self.guidance_window]}
+
+    def told(self) -> dict[str, Any]:
+        """For records."""
+        return {"sampler": type(self).__name__, **self.arguments()}
+
+    def plain(self) -> Self:
+        """The same sampler, every step guided by all of the network: what the dense network's pictures are made by."""
+        return replace(self, guidance_window=(0.0, 1.0), reuse=1, merging=0.0)
 
     def plan(self) -> list[Step]:
         """What each step takes, in order."""

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +29,7 @@ def paint(
     agnostic_mask: Array,
     seeds: Sequence[int] | None = None,
     told: Told | None = None,
+    latents: Mapping[str, Array] | None = None,
 ) -> Array:
     """Pictures (N, 3, H, W) in -1..1 of the people in the garments; each depends on its own inputs and seed alone.
 
@@ -38,15 +39,31 @@ def paint(
         agnostic_mask: (N, 1, H, W) in 0..1, 1 where the person is painted anew.
         seeds: one for each picture; ``sampling.seed`` for all of them where it is None.
         told: see :data:`vtoncompress.sampling.denoising.Told`.
+        latents: those that are known from :func:`encoded`.
     """
-    count = len(person)
+    count, shown = len(person), {"person": person, "garment": garment, "agnostic_mask": agnostic_mask}
     noise = Noise([sampling.seed] * count if seeds is None else seeds)
-    known = condition(networks.encode(hide(person, agnostic_mask)), networks.encode(garment), agnostic_mask)
+    found = {**encoded(networks, shown, latents or {}), **(latents or {})}
+    known = condition(found["person"], found["garment"], agnostic_mask)
     channels, (height, width) = (known.shape[1] - 1), known.shape[2:]
     start = noise.draw((channels, height, width))
-    latents = sampling.solve(schedule, start, Denoising(networks, sampling, known, told), noise)
-    image: Array = networks.decode(upper_half(latents)).clip(-1, 1)
+    solved = sampling.solve(schedule, start, Denoising(networks, sampling, known, told), noise)
+    image: Array = networks.decode(upper_half(solved)).clip(-1, 1)
     return lay_over(person, image, agnostic_mask) if sampling.repaint else image
+
+
+def encoded(networks: Networks, inputs: Mapping[str, Array], known: Collection[str] = ()) -> dict[str, Array]:
+    """Latents of what ``inputs`` decide alone, but for those that are ``known``.
+
+    All calls of a garment share ``garment``, and all of a person with its mask share ``person``. Nothing else of a call
+    is the same from one to the next: in the UNet both halves attend to each other, at every timestep anew.
+    """
+    found = {}
+    if "garment" in inputs and "garment" not in known:
+        found["garment"] = networks.encode(inputs["garment"])
+    if {"person", "agnostic_mask"} <= inputs.keys() and "person" not in known:
+        found["person"] = networks.encode(hide(inputs["person"], inputs["agnostic_mask"]))
+    return found
 
 
 def varied(schedule: NoiseSchedule, sampling: Sampling, options: Mapping[str, Any]) -> Sampling:

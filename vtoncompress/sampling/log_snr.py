@@ -47,6 +47,8 @@ def moments(schedule: NoiseSchedule, timesteps: list[int]) -> list[Moment]:
 
 
 def refuse_eta(sampler: str, eta: float) -> None:
-    """ValueError unless ``eta`` is 0, for solvers of the differential equation without randomness."""
+    """ValueError unless ``eta`` is 0, for samplers in which it would mean nothing."""
     if eta != 0:
-        raise ValueError(f"sampling.eta={eta}: {sampler} draws no new noise, use 0, or sampling=ddim")
+        raise ValueError(
+            f"sampling.eta={eta}: {sampler} leaves no choice of how much is drawn anew, use 0, or sampling=ddim"
+        )

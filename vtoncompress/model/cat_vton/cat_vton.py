@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
-from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
+from vtoncompress.model.cat_vton.loss import TERMS, training_latents, weighted_terms
 from vtoncompress.model.cat_vton.split_unet import DeepDenoiser, OuterDenoiser, check_layers, feature_shape
 from vtoncompress.model.cat_vton.token_merging import set_merging
 from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
-from vtoncompress.sampling.base import Sampling
+from vtoncompress.model.training_latents import TrainingLatents
+from vtoncompress.sampling.base import Array, Sampling
 from vtoncompress.sampling.call import describe, paint, recall
 from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.sampling.denoising import Told
@@ -101,13 +102,15 @@ class CatVTON(StepwiseModel):
         agnostic_mask: Tensor,
         seeds: Sequence[int] | None = None,
         told: Told | None = None,
+        latents: Mapping[str, Array] | None = None,
     ) -> dict[str, Tensor]:
         """The whole call, without gradients; the loop over steps is the one that every runtime shares.
 
-        ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step.
+        ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step. ``latents``: see
+        :func:`vtoncompress.sampling.call.encoded`.
         """
         shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
-        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds, told)
+        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds, told, latents)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(
@@ -117,6 +120,13 @@ class CatVTON(StepwiseModel):
         perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> dict[str, Tensor]:
         return weighted_terms(self, batch, weights, perceptual)
+
+    def training_latents(self, batch: Mapping[str, Tensor]) -> TrainingLatents:
+        return training_latents(self, batch)
+
+    def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+        noise: Tensor = self.denoiser()(latents, timesteps)
+        return noise
 
     def graphs(self) -> dict[str, Graph]:
         latents, picture = torch.zeros(1, self.latent_channels, *self._latent_size), torch.zeros(1, 3, *self.size)

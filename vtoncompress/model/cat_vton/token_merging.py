@@ -83,7 +83,7 @@ def merge(tokens: Tensor, grid: tuple[int, int], share: float) -> tuple[Tensor, 
     counts = torch.ones_like(targets[..., :1]).scatter_add(1, into[..., :1], torch.ones_like(moved[..., :1]))
     left = sources.gather(1, kept[..., None].expand(-1, -1, channels))
     rank = torch.zeros_like(order).scatter(1, order, torch.arange(len(leaving)).to(order).expand_as(order))
-    back = torch.cat([leaving, staying]).argsort()
+    back = torch.cat([leaving, staying]).argsort()  # of constants
 
     def unmerge(results: Tensor) -> Tensor:
         """(N, fewer, C) -> (N, height * width, C)."""
@@ -97,7 +97,7 @@ def merge(tokens: Tensor, grid: tuple[int, int], share: float) -> tuple[Tensor, 
 
 def _cells(grid: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
     """Places of the tokens that stay, the upper left of each cell, and of the others."""
-    is_target = torch.zeros(grid, dtype=torch.bool)
-    is_target[::2, ::2] = True
-    places = torch.arange(is_target.numel())
-    return tuple(places[one.flatten()].to(device) for one in (is_target, ~is_target))  # type: ignore[return-value]
+    # As plain numbers: the graphs of other runtimes have no place for sizes that depend on values.
+    places = [(row * grid[1] + column, row % 2 + column % 2) for row in range(grid[0]) for column in range(grid[1])]
+    staying, leaving = ([place for place, odd in places if bool(odd) == moves] for moves in (False, True))
+    return torch.tensor(staying, device=device), torch.tensor(leaving, device=device)
