@@ -177,7 +177,7 @@ class StepwiseRuntime(Runtime):
 
 
 class _Doubled:
-    """Networks of a guided call in one that is not always: the UNet's graphs see two pictures, and get each one twice."""
+    """Networks of a guided call in one that is not always: the UNet's graphs see two pictures, and get one twice."""
 
     def __init__(self, runtime: StepwiseRuntime) -> None:
         self.encode, self.decode, self._runtime = runtime.encode, runtime.decode, runtime

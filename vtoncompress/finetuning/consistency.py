@@ -22,13 +22,14 @@ TRANSITION = 1e-3
 
 
 class ConsistencyDistillation(TaughtDenoiser):
-    """A student that finds the same picture from both ends of a step of its teacher's, so that few steps are enough.
+    """A student that finds the same picture from both ends of a teacher's step, so that few steps are enough.
 
     Its pictures are made with ``sampling=consistency``: the teacher's guidance is in its weights. The target is the
     student's own leap from the end of the step, without a moving average of weights (Song and Dhariwal 2024).
 
     Args:
-        lesson: ``guidance``, of the teacher's predictions; ``steps``, of its whole way, of which a student learns one each time.
+        lesson: ``guidance``, of the teacher's predictions; ``steps``, of its whole way, of which the student learns one
+            each time.
         teacher: ``dense``, a checkpoint's folder or the name of shipped weights; the student begins as what pruning
             left of the dense network, or with the same weights where nothing was pruned.
         others: see :class:`vtoncompress.finetuning.supervised.Supervised`.

@@ -1,4 +1,4 @@
-"""Guidance distilled away: one call with the garment learns what the two of guidance give (Meng et al. 2023, section 3.1)."""
+"""Guidance distilled away: one call with the garment learns what guidance's two give (Meng et al. 2023, 3.1)."""
 
 from __future__ import annotations
 

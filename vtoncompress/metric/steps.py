@@ -26,8 +26,7 @@ class StepSpeed(SubjectMetric):
     """Times of a step and of the autoencoder, batch 1, for networks whose whole image takes too long to repeat.
 
     A sampler has up to four kinds of steps: guided or not, of all layers or the outer ones alone. Each kind that its
-    plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the most expensive
-    kind; ``step_speedup`` how many times that is in PyTorch; ``vae_ms_p50`` the median of what is done once an image,
+    plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the dearest kind; ``step_speedup`` how many times that is in PyTorch; ``vae_ms_p50`` the median of what is done once an image,
     two pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in seconds;
     ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps;
     ``image_whole_s`` the median of whole images, where they are asked for, which ``image_s`` must agree with.
@@ -73,7 +72,7 @@ class StepSpeed(SubjectMetric):
         if not subject.pairs:
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
         tensors, load = pair_tensors(subject.pairs[0]), os.getloadavg()
-        pictures = tuple(tensors[name] for name in ("person", "garment", "agnostic_mask"))
+        pictures = (tensors["person"], tensors["garment"], tensors["agnostic_mask"])
         sampling = varied(model.schedule, model.sampling, {} if self.steps is None else {"steps": self.steps})
         told: dict[str, Any] = subject.baseline.describe()["sampling"]
         baseline_steps = self.baseline_steps or told["steps"]

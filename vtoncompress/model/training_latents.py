@@ -30,7 +30,7 @@ class TrainingLatents:
     kept: Tensor
 
     def moment(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """By what picture and noise are multiplied at ``timesteps`` (N,), each (N, 1, 1, 1); below 0 there is no noise."""
+        """Factors of picture and noise at ``timesteps`` (N,), each (N, 1, 1, 1); below 0 there is no noise."""
         kept = torch.where(timesteps < 0, 1.0, self.kept[timesteps.clamp(min=0)]).view(-1, 1, 1, 1)
         return kept.sqrt(), (1 - kept).sqrt()
 

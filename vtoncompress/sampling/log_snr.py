@@ -34,7 +34,7 @@ class Moment:
 
     def clean(self, latents: Array, predicted: Array) -> Array:
         """The picture that predicted noise leaves of latents."""
-        return (latents - self.noise * predicted) / self.signal
+        return ((latents - self.noise * predicted) / self.signal).astype(np.float32, copy=False)
 
 
 END = Moment(1.0, 0.0)

@@ -1,4 +1,4 @@
-"""UniPC (Zhao et al. 2023) of second order with B(h) = e^h - 1: each call of the network also corrects the step before."""
+"""UniPC (Zhao et al. 2023) of second order, B(h) = e^h - 1: each call of the network corrects the step before, too."""
 
 from __future__ import annotations
 

@@ -21,8 +21,11 @@ def load_sampled(folder: Path, config: Mapping[str, Any]) -> TryOnModel:
 
 
 def load_baseline(folder: Path, config: Mapping[str, Any]) -> TryOnModel:
-    """The network in ``folder`` as a variant is held against it: by ``config["baseline_sampling"]`` where that is given,
-    or else by the variant's own sampler without what saves time within its steps."""
+    """The network in ``folder`` as a variant is held against it.
+
+    Its sampler is ``config["baseline_sampling"]`` where that is given, or else the variant's own without what saves
+    time within its steps.
+    """
     if config.get("baseline_sampling"):
         return load_sampled(folder, {"sampling": config["baseline_sampling"]})
     model = load_sampled(folder, config)

@@ -92,8 +92,9 @@ class CatVTON(StepwiseModel):
         return Decoder(self.vae, self.latent_scale)
 
     def networks(self) -> EagerNetworks:
-        cut = (make(self.unet, self.sampling.reuse_layers) for make in (DeepDenoiser, OuterDenoiser))
-        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), *cut, self.latent_scale.device)
+        layers = self.sampling.reuse_layers
+        deep, outer = DeepDenoiser(self.unet, layers), OuterDenoiser(self.unet, layers)
+        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), deep, outer, self.latent_scale.device)
 
     def forward(
         self,

@@ -1,4 +1,4 @@
-"""The UNet cut where its deep layers end, so that their features can be kept from one step for the next (Ma et al. 2024).
+"""The UNet cut where its deep layers end, whose features can be kept from one step for the next (Ma et al. 2024).
 
 The way up has as many layers as the way down left features for it. The last ``layers`` of it are the outer ones: they
 need what the deep ones made, and of the way down only its beginning.

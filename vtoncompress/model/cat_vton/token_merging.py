@@ -34,8 +34,8 @@ def set_merging(unet: nn.Module, share: float, size: Sequence[int]) -> None:
     if share and (height % 2 or width % 2):
         cell = 2 ** (level + 1)
         raise ValueError(
-            f"sampling.merging={share}: the tokens' grid is {height}x{width}, which can't be cut into cells of 2x2; use "
-            f"a model.size whose latents' sides are multiples of {cell}, or merging=0"
+            f"sampling.merging={share}: the tokens' grid is {height}x{width}, which can't be cut into cells of 2x2; "
+            f"use a model.size whose latents' sides are multiples of {cell}, or merging=0"
         )
     for layer in layers:
         inner = layer.processor.inner if isinstance(layer.processor, _Merging) else layer.processor
