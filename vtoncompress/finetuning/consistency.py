@@ -58,6 +58,7 @@ class ConsistencyDistillation(TaughtDenoiser):
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         check_teacher(teacher)
         self.teacher, self.guidance, self.steps = str(teacher), float(lesson["guidance"]), int(lesson["steps"])

@@ -65,6 +65,7 @@ class Distillation(Finetuning):
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
         perceptual: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         check_teacher(teacher)
         self.teacher = str(teacher)

@@ -51,6 +51,7 @@ class GuidanceDistillation(TaughtDenoiser):
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         check_teacher(teacher)
         self.teacher, self.guidance = str(teacher), float(lesson["guidance"])

@@ -33,6 +33,7 @@ class TaughtDenoiser(Finetuning):
         guidance: the teacher's.
     """
 
+    learns_from_equals = True
     choice: str
     loop: TrainingLoop
     teacher: str

@@ -26,8 +26,9 @@ class StepSpeed(SubjectMetric):
     """Times of a step and of the autoencoder, batch 1, for networks whose whole image takes too long to repeat.
 
     A sampler has up to four kinds of steps: guided or not, of all layers or the outer ones alone. Each kind that its
-    plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the dearest kind; ``step_speedup`` how many times that is in PyTorch; ``vae_ms_p50`` the median of what is done once an image,
-    two pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in seconds;
+    plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the dearest kind;
+    ``step_speedup`` how many times that is in PyTorch; ``vae_ms_p50`` the median of what is done once an image, two
+    pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in seconds;
     ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps;
     ``image_whole_s`` the median of whole images, where they are asked for, which ``image_s`` must agree with.
 
