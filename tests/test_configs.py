@@ -111,7 +111,7 @@ def test_a_model_is_the_size_it_says(group: str, choice: str) -> None:
 
 @pytest.mark.parametrize("group, choice", choices("sampling"))
 def test_a_sampler_is_a_choice_of_a_model_with_steps(group: str, choice: str) -> None:
-    sampling = compose("config", ["model=cat_vton_small", f"sampling@model.sampling={choice}"]).model.sampling
+    sampling = compose("config", ["model=cat_vton_small", f"sampling={choice}"]).model.sampling
     assert isinstance(instantiate(sampling), Sampling)
 
 

@@ -73,7 +73,8 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
-    if used(config["pruning"]).keys() == {TARGET} and used(config["finetuning"]).get("teacher") == DENSE:
+    is_dense = used(config["pruning"]).keys() == {TARGET} and used(config["finetuning"]).get("teacher") == DENSE
+    if is_dense and not built(config["finetuning"]).learns_from_equals:
         raise ValueError(NO_DENSE)
     if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")

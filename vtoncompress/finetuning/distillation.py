@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from vtoncompress import checkpoint
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
 from vtoncompress.finetuning.adaptation import adapted_lesson
@@ -21,12 +20,12 @@ from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
-from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE, check_teacher
+from vtoncompress.finetuning.teacher import open_teacher
+from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.finetuning.weights import check_names, term_weights
 from vtoncompress.model.base import TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
-from vtoncompress.shipped import checkpoint_folder
 
 LESSONS = ("flow", "features", "image")
 
@@ -66,6 +65,7 @@ class Distillation(Finetuning):
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
         perceptual: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         check_teacher(teacher)
         self.teacher = str(teacher)
@@ -106,21 +106,10 @@ class Distillation(Finetuning):
             ValueError: there is no teacher, or it is another kind of network than the student.
         """
         self.check(model)
-        teacher = self._open_teacher(model, teacher)
+        teacher = open_teacher(self.teacher, model, teacher)
         if self.loop.starts_processes():
             return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
         return self.loop.run(Lessons(model, self.loss, teacher, self.weights, Path(self.teacher).name), data, folder)
-
-    def _open_teacher(self, student: TryOnModel, dense: TryOnModel | None) -> TryOnModel:
-        teacher = dense if self.teacher == DENSE else checkpoint.load(checkpoint_folder(self.teacher))
-        if teacher is None:
-            raise ValueError(NO_DENSE)
-        if type(teacher) is not type(student) or teacher.size != student.size:
-            raise ValueError(
-                f"finetuning.teacher={self.teacher} is a {type(teacher).__name__} of size {list(teacher.size)} and its "
-                f"student a {type(student).__name__} of size {list(student.size)}: both must be the same"
-            )
-        return teacher
 
 
 class Lessons(Objective):

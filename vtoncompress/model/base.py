@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vtoncompress.model.trace import Trace
+from vtoncompress.model.training_latents import TrainingLatents
 
 if TYPE_CHECKING:
     from vtoncompress.sampling.base import Sampling
-    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.denoising import Networks
     from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
@@ -198,6 +199,14 @@ class StepwiseModel(TryOnModel):
     @abstractmethod
     def networks(self) -> Networks:
         """Its networks, run by eager PyTorch where their weights are."""
+
+    @abstractmethod
+    def training_latents(self, batch: Mapping[str, Tensor]) -> TrainingLatents:
+        """What its denoising network learns from a batch, see :meth:`losses`."""
+
+    @abstractmethod
+    def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+        """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timesteps (N,) -> the noise (N, C, h, w)."""
 
     @abstractmethod
     def set_sampling(self, sampling: Sampling) -> None:
