@@ -18,6 +18,7 @@ from vtoncompress.sampling.ddim import DDIM
 SIZE = (32, 24)
 UNET, ATTENTION, FEED_FORWARD = ["unet"], ["unet.*.attn1"], ["unet.*.ff"]
 LAYERS = (nn.Conv2d, nn.Linear)
+LATENTS, TIMESTEP = torch.randn(2, 9, 32, 12, generator=torch.Generator().manual_seed(1)), 500
 
 
 def tiny(**unet: Any) -> CatVTON:
@@ -34,10 +35,9 @@ def on_meta() -> CatVTON:
 
 
 def predicted(model: CatVTON) -> Tensor:
-    """Its noise for fixed latents."""
-    latents = torch.randn(2, 9, 32, 12, generator=torch.Generator().manual_seed(1))
+    """Its noise in fixed latents."""
     with torch.no_grad():
-        return model.denoiser()(latents, torch.tensor(500))
+        return model.denoiser()(LATENTS, torch.tensor(TIMESTEP))
 
 
 @torch.no_grad()
@@ -87,7 +87,10 @@ def _read(group: tp.Group) -> Tensor:
     total = torch.zeros(len(group[0].idxs))
     for item in group:
         layer = item.dep.layer
-        if isinstance(layer, LAYERS) and item.dep.pruning_fn in (tp.prune_conv_in_channels, tp.prune_linear_in_channels):
+        if isinstance(layer, LAYERS) and item.dep.pruning_fn in (
+            tp.prune_conv_in_channels,
+            tp.prune_linear_in_channels,
+        ):
             read = layer.weight.detach().abs().transpose(0, 1).flatten(1).sum(1)[item.idxs]
             total.index_add_(0, torch.tensor(item.root_idxs), read)
     return total

@@ -21,7 +21,7 @@ class Criterion(ABC):
     def check(self, data: TryOnData | None) -> None:
         """ValueError where the criterion can't work on ``data``. Takes no time."""
 
-    def check_model(self, model: TryOnModel) -> None:
+    def check_model(self, model: TryOnModel) -> None:  # noqa: B027 - most can rank any
         """ValueError where the criterion can't rank channels of ``model``. Takes no time."""
 
     @abstractmethod

@@ -13,6 +13,8 @@ from vtoncompress.finetuning import lessons
 from vtoncompress.finetuning.adaptation import adapted_lesson
 from vtoncompress.finetuning.base import Finetuning
 from vtoncompress.finetuning.batch_norm import reestimate
+from vtoncompress.finetuning.denoising_lessons import LESSONS as STEP_LESSONS
+from vtoncompress.finetuning.denoising_lessons import DenoisingLessons
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
@@ -24,7 +26,7 @@ from vtoncompress.finetuning.teacher import open_teacher
 from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.finetuning.weights import check_names, term_weights
-from vtoncompress.model.base import TracedModel, TryOnModel
+from vtoncompress.model.base import StepwiseModel, TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
 
 LESSONS = ("flow", "features", "image")
@@ -34,11 +36,14 @@ class Distillation(Finetuning):
     """Minimises the model's own loss, and beside it how far the model is from its teacher.
 
     On the flows of every level, on pyramid features and, if wanted, on the picture; for each sample only where the
-    teacher's picture is nearer to the truth than the student's (:func:`vtoncompress.finetuning.lessons.gate`).
+    teacher's picture is nearer to the truth than the student's (:func:`vtoncompress.finetuning.lessons.gate`). A model
+    that works in steps learns the teacher's noise and features instead
+    (:class:`vtoncompress.finetuning.denoising_lessons.DenoisingLessons`).
 
     Args:
         teacher: ``dense``, a checkpoint's folder or the name of shipped weights.
-        distillation: weights of the lessons ``flow``, ``features`` and ``image``.
+        distillation: weights of the lessons ``flow``, ``features`` and ``image``, or ``features`` and ``noise``: of
+            those that the model has.
         others: see :class:`vtoncompress.finetuning.supervised.Supervised`.
 
     Raises:
@@ -71,7 +76,7 @@ class Distillation(Finetuning):
         self.teacher = str(teacher)
         self.loss = OwnLoss(loss, perceptual)
         self.weights = term_weights("finetuning.distillation", distillation)
-        check_names("finetuning.distillation", self.weights, LESSONS)
+        check_names("finetuning.distillation", self.weights, tuple(dict.fromkeys((*LESSONS, *STEP_LESSONS))))
         self.loop = TrainingLoop(
             samples=samples,
             batch_size=batch_size,
@@ -89,10 +94,16 @@ class Distillation(Finetuning):
 
     def check(self, model: TryOnModel) -> None:
         """See :meth:`vtoncompress.finetuning.base.Finetuning.check`."""
-        if not isinstance(model, TracedModel):
+        if not isinstance(model, TracedModel | StepwiseModel):
             raise ValueError(
                 "finetuning=distillation compares what networks do on the way to a picture, which "
                 f"{type(model).__name__} does not show: use finetuning=supervised"
+            )
+        lessons = STEP_LESSONS if isinstance(model, StepwiseModel) else LESSONS
+        if not any(self.weights.get(lesson) for lesson in lessons):
+            raise ValueError(
+                f"finetuning.distillation: {type(model).__name__} learns from {', '.join(lessons)}, all of which are "
+                "0: give one more than 0"
             )
         self.loss.check(model)
         self.loop.check(model)
@@ -109,7 +120,14 @@ class Distillation(Finetuning):
         teacher = open_teacher(self.teacher, model, teacher)
         if self.loop.starts_processes():
             return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
-        return self.loop.run(Lessons(model, self.loss, teacher, self.weights, Path(self.teacher).name), data, folder)
+        return self.loop.run(self._objective(model, teacher), data, folder)
+
+    def _objective(self, model: TryOnModel, teacher: TryOnModel) -> Objective:
+        name = Path(self.teacher).name
+        if isinstance(model, StepwiseModel):
+            assert isinstance(teacher, StepwiseModel), "of the student's kind"
+            return DenoisingLessons(model, self.loss, teacher, self.weights, name)
+        return Lessons(model, self.loss, teacher, self.weights, name)
 
 
 class Lessons(Objective):

@@ -26,9 +26,10 @@ class Cost(SubjectMetric):
     ``gmacs`` in units of 10^9, ``gflops`` twice that; ``params_m`` in units of 10^6; ``gmacs_torch_pruning`` is what
     torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products.
     ``channels_removed``, ``params_removed`` and ``macs_removed`` are the shares of the dense network, 0..1, that
-    pruning took: output channels of convolutions and linear layers, parameters, MACs. The details hold ``operations`` (GMACs by kind),
-    ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children,
-    and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and GMACs a run.
+    pruning took: output channels of convolutions and linear layers, parameters, MACs. The details hold ``operations``
+    (GMACs by kind), ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of
+    its children, and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and
+    GMACs a run.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
     """
 

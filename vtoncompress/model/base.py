@@ -151,7 +151,7 @@ class TryOnModel(Network):
         raise AssertionError("a model that has heads says how they are set")
 
     def blocks(self) -> list[str]:
-        """Names of what may be left out, because what goes in may take the place of what comes out, in running order."""
+        """Names of what may be left out, in running order: what goes in may take the place of what comes out."""
         return []
 
     def remove_blocks(self, names: Sequence[str]) -> None:
@@ -207,6 +207,10 @@ class StepwiseModel(TryOnModel):
     @abstractmethod
     def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
         """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timesteps (N,) -> the noise (N, C, h, w)."""
+
+    @abstractmethod
+    def feature_modules(self) -> list[nn.Module]:
+        """Parts of its denoising network that give (N, C, y, x), alone or first, by which students are compared."""
 
     @abstractmethod
     def set_sampling(self, sampling: Sampling) -> None:

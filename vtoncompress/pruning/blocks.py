@@ -120,7 +120,7 @@ def _blocks(model: TryOnModel, scope: Sequence[str]) -> list[str]:
     names = [name for name in known if any(within(name, part) for part in scope)]
     if len(names) < 2:
         raise ValueError(
-            f"scope ({', '.join(scope)}) holds {len(names)} of the {len(known)} transformer blocks: pruning=blocks needs "
-            "two or more, as in scope=unet"
+            f"scope ({', '.join(scope)}) holds {len(names)} of the {len(known)} transformer blocks: pruning=blocks "
+            "needs two or more, as in scope=unet"
         )
     return names

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vtoncompress.criterion.base import Criterion
 from vtoncompress.data.base import TryOnData
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.pruning.budget import Budget, Entry
 from vtoncompress.pruning.division import ATTENTION, CHANNELS, HEAD_WIDTHS, HEADS, NORM_GROUPS, UNDIVIDED
 from vtoncompress.pruning.groups import Group, find_groups, trace
@@ -119,8 +119,10 @@ def prune_channels(
         if recover is not None and step + 1 < steps:
             recover(step)
     model.train(training)
+    # One of its steps tells as much as a whole call, which may take minutes.
+    call = model.dependency_outputs if isinstance(model, StepwiseModel) else model
     with torch.inference_mode():
-        model(*model.example_inputs())
+        call(*model.example_inputs())
 
 
 def _remove(model: TryOnModel, graph: tp.DependencyGraph, group: Group, channels: Sequence[int]) -> None:

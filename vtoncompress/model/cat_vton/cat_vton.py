@@ -141,6 +141,10 @@ class CatVTON(StepwiseModel):
         noise: Tensor = self.denoiser()(latents, timesteps)
         return noise
 
+    def feature_modules(self) -> list[nn.Module]:
+        unet = cast("Any", self.unet)
+        return [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+
     def graphs(self) -> dict[str, Graph]:
         latents, picture = torch.zeros(1, self.latent_channels, *self._latent_size), torch.zeros(1, 3, *self.size)
         return {
@@ -207,12 +211,11 @@ class CatVTON(StepwiseModel):
         return ["unet.conv_out", "vae.encoder.conv_out", "vae.quant_conv", "vae.decoder.conv_out"]
 
     def dependency_outputs(self, person: Tensor, garment: Tensor, agnostic_mask: Tensor) -> list[Tensor]:
-        """Each network apart: what goes from one to the next has a width that none may change."""
-        height, width = (side // self.factor for side in self.size)
-        channels = self.latent_channels
-        noisy = person.new_zeros(1, 2 * channels + 1, 2 * height, width)
-        latents = person.new_zeros(1, channels, height, width)
-        moments = cast("Any", self.vae).encode(person).latent_dist.parameters
+        """Each network apart: what goes from one to the next has a width that none may change. Of a small picture."""
+        picture = person[..., : 2 * self.multiple, : 2 * self.multiple]
+        moments = cast("Any", self.vae).encode(picture).latent_dist.parameters
+        latents = torch.zeros_like(moments[:, : self.latent_channels])
+        noisy = torch.cat([latents, latents[:, :1], latents], 1)
         return [moments, self.denoiser()(noisy, torch.tensor(1)), self.decoder()(latents)]
 
 

@@ -1,0 +1,53 @@
+"""A CatVTON with fewer heads, channels and blocks runs everywhere, in 8 bits too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.export.conftest import EXPORTERS
+from tests.pruning.cat_vton import LATENTS, SIZE, TIMESTEP, UNET, predicted, tiny
+from tests.quantization.conftest import configured
+from vtoncompress.criterion.magnitude_l1 import MagnitudeL1
+from vtoncompress.export.openvino import OpenVINORuntime
+from vtoncompress.export.parity import check_parity
+from vtoncompress.export.stepwise import UNET as UNET_PART
+from vtoncompress.model.cat_vton import CatVTON
+from vtoncompress.pruning.one_shot import OneShot
+from vtoncompress.quantization.base import Material
+
+
+@pytest.fixture(scope="module")
+def pruned() -> CatVTON:
+    model = tiny()
+    model.remove_blocks(model.blocks()[-1:])
+    OneShot(0.5).prune(model, UNET, MagnitudeL1())
+    return model
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_it_passes_the_parity_gate(exporter: str, pruned: CatVTON, tmp_path: Path) -> None:
+    EXPORTERS[exporter]().export(pruned, tmp_path)
+    random, mask = np.random.default_rng(0), np.zeros((1, 1, *SIZE), np.float32)
+    mask[..., 8:24, 6:18] = 1
+    pictures = {name: random.uniform(-1, 1, (1, 3, *SIZE)).astype(np.float32) for name in ("person", "garment")}
+    inputs = {**pictures, "agnostic_mask": mask, "garment_mask": mask}
+    check_parity(pruned, EXPORTERS[exporter]().open(tmp_path), [inputs], 0.05)
+
+
+def test_its_attention_alone_may_be_quantized(pruned: CatVTON, tmp_path: Path) -> None:
+    EXPORTERS["openvino"]().export(pruned, tmp_path)
+    options = ("model=cat_vton_small", "quantization.scope=self_attention", "quantization.rest=float32")
+    mode = configured("hybrid", *options)
+    mode.check(pruned)
+    latents = np.random.default_rng(0).normal(size=(4, 2, 9, 32, 12)).astype(np.float32)
+    seen = [{"latents": one, "timestep": np.array(TIMESTEP, np.int64)} for one in latents]
+    told = mode.convert(tmp_path, "openvino", pruned, Material(trajectories={UNET_PART: seen}))
+    assert told["quantized_layers"] == 3 * 4  # of four attentions one is gone with its block
+    runtime = OpenVINORuntime(tmp_path, part=UNET_PART)
+    assert runtime.describe()["executed_layers"].get("i8", 0) + runtime.describe()["executed_layers"].get("u8", 0) > 0
+    expected = predicted(pruned).numpy()
+    found = runtime({"latents": LATENTS.numpy(), "timestep": np.array(TIMESTEP, np.int64)})["noise"]
+    assert 0 < np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
