@@ -22,23 +22,24 @@ def count(model: TryOnModel, modules: Sequence[str]) -> Counts:
     Output channels of convolutions and linear layers, parameters, and attention's heads where there are any.
     """
     heads = {name.rpartition(".")[0]: number for name, number in model.heads().items()}
+    counts = {WHOLE: _count([model], sum(heads.values()))}
+    for name in modules:
+        held = sum(number for attention, number in heads.items() if within(attention, name))
+        counts[name] = _count(_outermost(model, name), held)
+    return counts
+
+
+def _count(parts: Sequence[nn.Module], heads: int) -> dict[str, int]:
     return {
-        name: {
-            "channels": sum(output_channels(part) for part in parts),
-            "parameters": sum(parameter.numel() for part in parts for parameter in part.parameters()),
-            **({"heads": held} if (held := sum(n for one, n in heads.items() if _holds(name, one))) else {}),
-        }
-        for name, parts in {WHOLE: [model], **{name: _outermost(model, name) for name in modules}}.items()
+        "channels": sum(output_channels(part) for part in parts),
+        "parameters": sum(parameter.numel() for part in parts for parameter in part.parameters()),
+        **({"heads": heads} if heads else {}),
     }
 
 
 def output_channels(module: nn.Module) -> int:
     """Of all convolutions and linear layers in it."""
     return sum(layer.weight.shape[0] for layer in module.modules() if isinstance(layer, LAYERS))
-
-
-def _holds(name: str, module: str) -> bool:
-    return name == WHOLE or within(module, name)
 
 
 def _outermost(model: nn.Module, pattern: str) -> list[nn.Module]:

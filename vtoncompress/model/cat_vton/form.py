@@ -61,7 +61,7 @@ def remove_blocks(model: nn.Module, names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise LookupError(f"{name} is no transformer block")
-        model.set_submodule(name, NoBlock())
+        model.set_submodule(name, NoBlock().train(model.training))
 
 
 def changed(model: nn.Module, dense: Mapping[str, int]) -> dict[str, Any]:
