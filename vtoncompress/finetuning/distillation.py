@@ -12,19 +12,17 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
 from vtoncompress.finetuning.adaptation import adapted_lesson
 from vtoncompress.finetuning.base import Finetuning
-from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.denoising_lessons import LESSONS as STEP_LESSONS
 from vtoncompress.finetuning.denoising_lessons import DenoisingLessons
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
-from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
+from vtoncompress.finetuning.taught_objective import TaughtObjective
 from vtoncompress.finetuning.teacher import open_teacher
 from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
-from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.finetuning.weights import check_names, term_weights
 from vtoncompress.model.base import StepwiseModel, TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
@@ -130,48 +128,10 @@ class Distillation(Finetuning):
         return Lessons(model, self.loss, teacher, self.weights, name)
 
 
-class Lessons(Objective):
-    """The model's own loss, and the distance to a teacher.
+class Lessons(TaughtObjective):
+    """The model's own loss, and the distance to a teacher where that does better."""
 
-    The teacher and its batch norms stay as they are.
-
-    Args:
-        model: the student.
-        loss: the model's own.
-        teacher: of the same class and size, any widths.
-        weights: of the lessons.
-        name: of the teacher, for the record.
-    """
-
-    model: TryOnModel
     told = ("teacher_better",)
-
-    def __init__(
-        self, model: TryOnModel, loss: OwnLoss, teacher: TryOnModel, weights: Mapping[str, float], name: str
-    ) -> None:
-        super().__init__()
-        self.model, self.teacher = model, teacher.requires_grad_(False)
-        self.perceptual = loss.distance()
-        self.loss_weights, self.weights = loss.weights, dict(weights)
-        parameters = sum(parameter.numel() for parameter in teacher.parameters())
-        self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
-        if self.perceptual is not None:
-            self.record["perceptual"] = self.perceptual.origin
-        self.settings = {"loss": loss.weights, "distillation": self.weights, **self.record}
-
-    def train(self, mode: bool = True) -> Lessons:
-        """The student alone changes mode."""
-        super().train(mode)
-        self.teacher.eval()
-        return self
-
-    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
-        """Pairs, every other one mirrored."""
-        return TrainingPairs(data, start, stop)
-
-    def reestimate(self, data: Any, count: int) -> None:
-        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
-        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)
