@@ -44,7 +44,8 @@ def test_blocks_go_by_their_places_and_one_that_adds_nothing_without_a_trace(tmp
     assert gone not in model.blocks()
     assert torch.allclose(predicted(model), before, atol=1e-6)
     assert count_call(model).total < cost
-    assert compare(dense, count(model, UNET))["unet"]["heads"]["removed"] == 0.25
+    found = compare(dense, count(model, UNET))["unet"]
+    assert found["heads"]["removed"] == found["blocks"]["removed"] == 0.25
     checkpoint.save(model, tmp_path)
     opened = checkpoint.load(tmp_path)
     assert isinstance(opened, CatVTON)

@@ -45,8 +45,8 @@ class Budget:
         ratios: share of channels, of all layers and of parts.
         ranking: ``uniform`` takes its share from every group. Heads and the like are few, so that each group loses the
             whole ones of its share, and of what is left over those lose one more where it matters least, until all
-            together have lost the share. ``global`` ranks the channels of all groups that have
-            one ratio, and takes the share from where they matter least.
+            together have lost the share. ``global`` ranks the channels of all groups that have one ratio, and takes the
+            share from where they matter least.
         max_ratio: largest share that ``global`` may take from one group, at least as large as every ratio; every
             group keeps a channel in any case.
         round_to: channel counts become the nearest multiples of this, at least one; narrower groups stay whole. None
@@ -74,8 +74,8 @@ class Budget:
 
     def check(self, entries: Sequence[Entry]) -> None:
         """ValueError where no channel of dense groups could go for all the rounding, or fewer heads than asked for."""
+        self.check_heads(entries)
         shares = [self.ratios.least(entry.layers) for entry in entries]
-        self._check_heads(entries, shares)
         most = [share if self.ranking == "uniform" else self.max_ratio for share in shares]
         left = [
             self._rounded(_kept(entry.width, one), entry, share)
@@ -87,7 +87,9 @@ class Budget:
                 f"of up to {max(left)} channels: use a smaller multiple, such as {max(1, max(left) // 8)}, or null"
             )
 
-    def _check_heads(self, entries: Sequence[Entry], shares: Sequence[float]) -> None:
+    def check_heads(self, entries: Sequence[Entry]) -> None:
+        """ValueError where fewer heads of dense groups can go than are asked for."""
+        shares = [self.ratios.least(entry.layers) for entry in entries]
         for share, places in _alike(entries, shares):
             if entries[places[0]].unit != HEADS:
                 continue

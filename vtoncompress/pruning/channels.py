@@ -101,7 +101,7 @@ def prune_channels(
     groups = _divisible(find_groups(model, scope, graph, attention))
     _check_any(scope, groups)
     dense = {group.name: group.units for group in groups}
-    budget.check([_entry(group, group.units, torch.zeros(group.units)) for group in groups])
+    budget.check_heads([_entry(group, group.units, torch.zeros(group.units)) for group in groups])
     criterion.prepare(model, groups, data, folder)
     for step in range(steps):
         if step:

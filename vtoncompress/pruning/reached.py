@@ -19,21 +19,26 @@ Counts = dict[str, dict[str, int]]
 def count(model: TryOnModel, modules: Sequence[str]) -> Counts:
     """Of the whole network and of each of ``modules``, names or patterns of them.
 
-    Output channels of convolutions and linear layers, parameters, and attention's heads where there are any.
+    Output channels of convolutions and linear layers, parameters, and where there are any attention's heads and blocks
+    that may be left out.
     """
     heads = {name.rpartition(".")[0]: number for name, number in model.heads().items()}
-    counts = {WHOLE: _count([model], sum(heads.values()))}
+    blocks = dict.fromkeys(model.blocks(), 1)
+    counts = {WHOLE: _count([model], heads=sum(heads.values()), blocks=len(blocks))}
     for name in modules:
-        held = sum(number for attention, number in heads.items() if within(attention, name))
-        counts[name] = _count(_outermost(model, name), held)
+        inside = {
+            unit: sum(number for one, number in numbers.items() if within(one, name))
+            for unit, numbers in (("heads", heads), ("blocks", blocks))
+        }
+        counts[name] = _count(_outermost(model, name), **inside)
     return counts
 
 
-def _count(parts: Sequence[nn.Module], heads: int) -> dict[str, int]:
+def _count(parts: Sequence[nn.Module], **others: int) -> dict[str, int]:
     return {
         "channels": sum(output_channels(part) for part in parts),
         "parameters": sum(parameter.numel() for part in parts for parameter in part.parameters()),
-        **({"heads": heads} if heads else {}),
+        **{unit: number for unit, number in others.items() if number},
     }
 
 
