@@ -293,6 +293,8 @@ class OpenVINOExporter(Exporter):
                     example_input=source.example,
                     input=[(name, source.shape(name, self.dynamic)) for name in source.example],
                 )
+            for port, name in zip(graph.inputs, source.example, strict=True):
+                port.get_tensor().set_names({name})  # alone: it takes the names of what equals it, such as itself / 1
             for port, name in zip(graph.outputs, source.outputs, strict=bool(source.outputs)):
                 port.get_tensor().set_names({name})
             store_integers(graph)
