@@ -35,5 +35,5 @@ def test_the_docs_say_what_an_image_costs() -> None:
             model.set_sampling(sampling)
             cost = count_call(model)
             assert f"| {calls} | {cost.total / 1e9:,.0f} | {share} |" in docs
-        told = f"{cost.graphs['unet'] / 1e9:.1f} merged), of its outer layer 54.0 ({cost.graphs['unet_outer'] / 1e9:.1f})"
-        assert told in docs
+        merged, outer = (cost.graphs[name] / 1e9 for name in ("unet", "unet_outer"))
+        assert f"({merged:.1f} merged), of its outer layer 54.0 ({outer:.1f})" in docs
