@@ -65,8 +65,8 @@ def test_a_sampler_with_other_graphs_is_quantized_and_measured_as_any(folder: Pa
     """Guided, deep steps, 2, then those of the outer layers alone: of the UNet's two graphs both are INT8."""
     fast = (
         "sampling=dpm_solver", "model.sampling.steps=4", "model.sampling.reuse=3", "model.sampling.merging=0.5",
-        "model.sampling.guidance_window=[0,0.5]", "metric=[cost,size,steps,speed]", "metric.speed.people=2",
-        "metric.speed={warmup:0,repetitions:1,seconds:0}", "quantization=hybrid", "quantization.scope=unet",
+        "model.sampling.guidance_window=[0,0.5]", "metric=[cost,size,steps]",
+        "quantization=hybrid", "quantization.scope=unet", "quantization.smooth_quant=-1",
     )  # fmt: skip
     record = run(folder, "fast", *fast, "+model.baseline_sampling._target_=vtoncompress.sampling.ddim.DDIM")
     assert record.sampling == "dpm_solver4, guided 0-0.5, reuse 3, merging 0.5"
@@ -88,4 +88,3 @@ def test_a_sampler_with_other_graphs_is_quantized_and_measured_as_any(folder: Pa
     assert record.values["image_speedup"] == pytest.approx(
         steps["baseline_image_s"] / record.values["image_s"], rel=0.01
     )
-    assert record.values["latency_ms_amortised_p50"] > 0

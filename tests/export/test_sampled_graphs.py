@@ -57,6 +57,11 @@ def test_every_runtime_paints_the_same_and_a_batch_what_its_pairs_are_alone(
         [runtime({name: array[one : one + 1] for name, array in inputs.items()})["image"] for one in range(4)]
     )
     assert np.abs(alone - expected).max() < 1e-3
+    for fixed in (("garment",), ("person", "agnostic_mask")):
+        call = runtime.reuse({name: inputs[name] for name in fixed})
+        assert call is not None
+        others = {name: array for name, array in inputs.items() if name not in fixed}
+        assert np.abs(call(others)["image"] - expected).max() < 1e-3
     together = painted(small, inputs) if exporter.runtime == "torch" else runtime(inputs)["image"]
     assert np.abs(together - alone).max() < 1e-3
     assert runtime.describe()["runtime"] == exporter.runtime

@@ -60,7 +60,7 @@ class Sampling(ABC):
         if self.guidance < 0:
             raise ValueError(f"sampling.guidance={self.guidance}: use 0 or more; 1 is no guidance")
         check_window(self.guidance_window, self.guidance, self.steps)
-        check_reuse(self.reuse, self.reuse_layers, self.steps)
+        check_reuse(self.reuse, self.reuse_layers, self.plan())
         check_merging(self.merging)
         if not 0 <= self.eta <= 1:
             raise ValueError(f"sampling.eta={self.eta}: use 0 (deterministic) to 1")

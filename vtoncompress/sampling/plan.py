@@ -58,12 +58,15 @@ def check_window(window: Sequence[float], guidance: float, steps: int) -> None:
         raise ValueError(f"{told} holds none of {steps} steps: widen it, or switch guidance off (sampling.guidance=1)")
 
 
-def check_reuse(reuse: int, layers: int, steps: int) -> None:
+def check_reuse(reuse: int, layers: int, plan: Sequence[Step]) -> None:
     """ValueError for a number out of range, or where no step is left that could reuse anything."""
     if reuse < 1 or layers < 1:
         raise ValueError(f"sampling.reuse={reuse}, sampling.reuse_layers={layers}: use 1 or more of both")
-    if reuse > 1 and steps == 1:
-        raise ValueError(f"sampling.reuse={reuse} with sampling.steps=1: there is no later step to reuse features in")
+    if reuse > 1 and all(step.deep for step in plan):
+        raise ValueError(
+            f"sampling.reuse={reuse} with sampling.steps={len(plan)}: there is no later step to reuse features in, use "
+            "more steps, or reuse=1"
+        )
 
 
 def check_merging(merging: float) -> None:
