@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,32 @@ def test_modes_share_a_float32_deployment_and_trajectories(folder: Path) -> None
     deliver("int8", folder / "results" / "toy", Store(folder / "store"), folder / "delivered")
     stored = open_deployment(folder / "delivered").runtime.parts["unet"].describe()["stored_bytes"]  # type: ignore[attr-defined]
     assert stored["i8"] > 0
+
+
+def test_a_sampler_with_other_graphs_is_quantized_and_measured_as_any(folder: Path) -> None:
+    """Guided, deep steps, 2, then those of the outer layers alone: of the UNet's two graphs both are INT8."""
+    fast = (
+        "sampling=dpm_solver", "model.sampling.steps=4", "model.sampling.reuse=3", "model.sampling.merging=0.5",
+        "model.sampling.guidance_window=[0,0.5]", "metric=[cost,size,steps]",
+        "quantization=hybrid", "quantization.scope=unet", "quantization.smooth_quant=-1",
+    )  # fmt: skip
+    record = run(folder, "fast", *fast, "+model.baseline_sampling._target_=vtoncompress.sampling.ddim.DDIM")
+    assert record.sampling == "dpm_solver4, guided 0-0.5, reuse 3, merging 0.5"
+    assert record.details["quantization"]["parts"].keys() == {"unet", "unet_outer"}
+    graphs = record.details["cost"]["graphs"]
+    # Guided, guided, not, not: two pictures each of the first, the last one is deep again.
+    assert {name: one["calls"] for name, one in graphs.items()} == {
+        "encoder": 2,
+        "unet": 3,
+        "unet_outer": 3,
+        "decoder": 1,
+    }
+    assert graphs["unet_outer"]["gmacs"] < 0.5 * graphs["unet"]["gmacs"]
+    steps = record.details["steps"]
+    median = {name: statistics.median(one["step_ms"]) for name, one in steps["kinds"].items()}
+    image = sum(one["steps"] * median[name] for name, one in steps["kinds"].items())
+    assert record.values["image_s"] == pytest.approx((image + statistics.median(steps["vae_ms"])) / 1000, abs=1e-3)
+    assert steps["baseline_steps"] == 50
+    assert record.values["image_speedup"] == pytest.approx(
+        steps["baseline_image_s"] / record.values["image_s"], rel=0.01
+    )

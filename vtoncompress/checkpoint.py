@@ -47,6 +47,7 @@ def save(model: Network, folder: Path, dtype: torch.dtype | None = None) -> None
         "format": FORMAT,
         "model": f"{type(model).__module__}.{type(model).__qualname__}",
         "arguments": model.arguments(),
+        **({"form": form} if (form := model.form()) else {}),
         "shapes": {name: list(tensor.shape) for name, tensor in state.items()},
         **({"folded_batch_norms": folded} if folded else {}),
         **{key: layers for key, layers in replaced.items() if layers},
@@ -84,10 +85,12 @@ def load_network(folder: Path) -> Network:
     if structure.get("shapes") != expected:
         raise ValueError(f"the checkpoint in {folder} is damaged: {STRUCTURE} and {WEIGHTS} disagree on shapes")
     try:
+        model.take_form(structure.get("form", {}))
         _fold(model, structure.get("folded_batch_norms", []), state)
         for key, kind in CONVOLUTIONS.items():
             _replace(model, structure.get(key, {}), kind)
         resize(model, state)
+        model.refit()
         # Those of gigabytes stay in the file, from which the system reads what is looked at.
         in_place = isinstance(model, StepwiseModel)
         model.load_state_dict({name: _opened(tensor) for name, tensor in state.items()}, assign=in_place)
@@ -98,7 +101,7 @@ def load_network(folder: Path) -> Network:
 
 
 def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Give every convolution and batch norm of ``model`` the widths of its tensors in ``state``, in place."""
+    """Give every layer of ``model`` the widths of its tensors in ``state``, in place."""
     for name, layer in model.named_modules():
         weight = state.get(f"{name}.weight")
         if weight is None or (layer_weight := getattr(layer, "weight", None)) is None:
@@ -107,8 +110,14 @@ def resize(model: nn.Module, state: dict[str, Tensor]) -> None:
             continue
         if isinstance(layer, nn.Conv2d):
             layer.out_channels, layer.in_channels = weight.shape[0], weight.shape[1] * layer.groups
+        elif isinstance(layer, nn.Linear):
+            layer.out_features, layer.in_features = weight.shape
         elif isinstance(layer, nn.BatchNorm2d):
             layer.num_features = weight.shape[0]
+        elif isinstance(layer, nn.GroupNorm):
+            layer.num_channels = weight.shape[0]
+        elif isinstance(layer, nn.LayerNorm):
+            layer.normalized_shape = tuple(weight.shape)
         else:
             raise ValueError(f"{name} ({type(layer).__name__}) can't be resized to {list(weight.shape)}")
         for tensor_name, tensor in [*layer.named_parameters(recurse=False)]:

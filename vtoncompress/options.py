@@ -50,6 +50,8 @@ def effective(config: Config) -> dict[str, Any]:
     reduced: dict[str, Any] = {group: config[group] and used(config[group]) for group in GROUPS}
     if reduced["pruning"].keys() == {TARGET}:
         reduced |= {"scope": {"name": "", "modules": []}, "criterion": None}
+    if not declared(config["pruning"][TARGET], "ranks_channels", True):
+        reduced["criterion"] = None
     return {**config, **reduced}
 
 

@@ -74,7 +74,7 @@ def plan(cfg: Config) -> Plan:
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
-            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"]), **_sampling(cfg)},
+            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"]), **_sampling(cfg, baseline=True)},
             (deployment, model, *known), files=_feature_files(metrics),
         )
     ] if metrics else []  # fmt: skip
@@ -82,7 +82,8 @@ def plan(cfg: Config) -> Plan:
         Stage(
             "subject", "vtoncompress.stage.subject:make",
             {
-                "data": few, "metric": {name: metric}, **_files("files", few), **_sampling(cfg),
+                "data": few, "metric": {name: metric}, **_files("files", few),
+                **_sampling(cfg, baseline=True),
                 **(_clock(cfg) if kind == "clock" else {}),
             },
             (model, tuned, deployment), alone=kind == "clock",
@@ -137,10 +138,10 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
     }  # fmt: skip
     if samples:
         config["finetuning"] = recovery
-    if samples or criterion.keys() > {TARGET}:
+    if samples or criterion.keys() > {TARGET} or "pairs" in cfg["pruning"]:
         data = cfg["training_data"]
         config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
-        config |= {**_perceptual(criterion), **_perceptual(recovery)}
+        config |= {**_perceptual(criterion), **_perceptual(recovery), **_perceptual(cfg["pruning"])}
     lookup = _lookup(cfg, model)
     measured = (lookup,) if isinstance(lookup, Stage) else ()
     told = {"criterion": passing, "finetuning": recovery_passing}
@@ -280,10 +281,13 @@ def _clock(cfg: Config) -> Config:
     return {**timing(cfg["deployed_threads"]), **({} if performance == LATENCY else {"performance": performance})}
 
 
-def _sampling(cfg: Config) -> Config:
-    """How a model that works in steps is called; nothing for others, whose keys must not change by it."""
-    sampling = cfg["model"].get("sampling")
-    return {"sampling": sampling} if sampling else {}
+def _sampling(cfg: Config, baseline: bool = False) -> Config:
+    """How a model that works in steps is called, and where it is compared its baseline, if that is called otherwise.
+
+    Nothing for others, whose keys must not change by it.
+    """
+    names = ("sampling", "baseline_sampling") if baseline else ("sampling",)
+    return {name: sampling for name in names if (sampling := cfg["model"].get(name))}
 
 
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:

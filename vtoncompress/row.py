@@ -28,7 +28,7 @@ def describe(cfg: Config) -> Record:
         model=cfg["model"]["name"],
         data=choices["data"],
         scope="" if dense else cfg["scope"]["name"],
-        criterion="" if dense else choices["criterion"],
+        criterion="" if cfg["criterion"] is None else choices["criterion"],
         pruning=choices["pruning"],
         pruning_ratio=0.0 if dense else cfg["pruning"]["ratio"],
         finetuning=choices["finetuning"],
@@ -64,9 +64,20 @@ def _repaint(cfg: Config) -> dict[str, str]:
 
 
 def _sampling(cfg: Config) -> str:
-    """As ``ddim20``: the sampler and its steps; empty for a model that makes its picture in one call."""
+    """As ``ddim20``, the sampler and its steps, and what else saves time; empty where a picture is made in one call."""
     sampling = cfg["model"].get("sampling")
-    return f"{sampling['_target_'].split('.')[-2]}{sampling['steps']}" if sampling else ""
+    if not sampling:
+        return ""
+    first, last = sampling["guidance_window"]
+    told = {
+        "unguided": sampling["guidance"] == 1,
+        f"guided {first:g}-{last:g}": sampling["guidance"] != 1 and (first, last) != (0, 1),
+        f"reuse {sampling['reuse']}": sampling["reuse"] > 1,
+        f"outer {sampling['reuse_layers']}": sampling["reuse"] > 1 and sampling["reuse_layers"] > 1,
+        f"merging {sampling['merging']:g}": sampling["merging"] > 0,
+    }
+    name = f"{sampling['_target_'].split('.')[-2]}{sampling['steps']}"
+    return ", ".join([name, *(technique for technique, used in told.items() if used)])
 
 
 def finished(plan: Plan, store: Store) -> bool:

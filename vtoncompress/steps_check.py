@@ -18,7 +18,10 @@ def check_steps(config: Config, network: TryOnModel) -> None:
         network: the model, on the meta device.
     """
     name, dynamic = config["model"]["name"], config["export"].get("dynamic")
+    sampling = config["model"].get("sampling")
     if not isinstance(network, StepwiseModel):
+        if sampling:
+            raise ValueError(f"sampling={_choice(sampling)} is for models that work in steps: leave it out for {name}")
         if dynamic:
             raise ValueError(f"export.dynamic=true is for models that work in steps: {name} has one size, leave it out")
         return
@@ -27,7 +30,11 @@ def check_steps(config: Config, network: TryOnModel) -> None:
             f"export.dynamic=true: sizes are multiples of {network.multiple} then, and so must be "
             f"model.size={[*network.size]}"
         )
-    network.set_sampling(built(config["model"]["sampling"]))
+    if not sampling:
+        raise ValueError(f"sampling=none, but {name} works in steps: choose ddim, dpm_solver or unipc")
+    network.set_sampling(built(sampling))
+    if dynamic and network.sampling.merging:
+        raise ValueError("export.dynamic=true leaves open which tokens sampling.merging merges: use one of the two")
     mode, runtime = config["quantization"], _runtime(config["export"])
     if runtime not in RUNTIMES:
         raise ValueError(f"{name} can't run on {runtime}: it runs on {', '.join(RUNTIMES)} (set export=...)")

@@ -65,11 +65,16 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
-    built(used(config["pruning"])).check(network, config["scope"]["modules"])
+    pruning = built(used(config["pruning"]))
+    pruning.check(network, config["scope"]["modules"])
+    pruning.check_data(built(config["training_data"]))
+    if criterion is not None:
+        built(criterion).check_model(network)
     built(config["finetuning"]).check(network)
     mode.check(network)
     check_steps(config, network)
-    if effective(config)["criterion"] is None and used(config["finetuning"]).get("teacher") == DENSE:
+    is_dense = used(config["pruning"]).keys() == {TARGET} and used(config["finetuning"]).get("teacher") == DENSE
+    if is_dense and not built(config["finetuning"]).learns_from_equals:
         raise ValueError(NO_DENSE)
     if config["pruning"].get("recovery_samples") and not used(config["finetuning"]).get("samples"):
         raise ValueError("pruning.recovery_samples trains between steps: say how with finetuning=supervised")

@@ -67,6 +67,7 @@ SHOWN = (
     Column("step_speedup", "step speedup (×)", 2),
     Column("vae_ms_p50", "autoencoder (ms)", 1),
     Column("image_s", "image (s)", 2),
+    Column("image_speedup", "image speedup (×)", 2),
     Column("image_whole_s", "whole image (s)", 1),
     Column("fps", "FPS", 1),
     Column("speedup", "speedup (×)", 2),

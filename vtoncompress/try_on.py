@@ -76,17 +76,20 @@ class TryOn:
         tensors = [self.prepare(*arguments) for arguments in shown]  # type: ignore[arg-type]
         return [to_image(outputs["image"]) for outputs in self.runtime.many(tensors)]
 
-    def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[[Image], Image] | None:
-        """One garment for many people: a call that takes a person, with all that the garment decides computed now.
+    def with_garment(self, garment: Image, garment_mask: Image | None = None) -> Callable[..., Image] | None:
+        """One garment for many people: a call that takes a person and, for networks that need it, the person's mask.
 
-        Arguments and errors as of a call; None where the runtime has no such way.
+        All that the garment decides is computed now. Arguments and errors as of a call; None where the runtime has no
+        such way.
         """
         call = self.runtime.reuse(self._of_garment(garment, garment_mask))
-        return None if call is None else lambda person: to_image(call(self._of_person(person, None))["image"])
+        if call is None:
+            return None
+        return lambda person, agnostic_mask=None: to_image(call(self._of_person(person, agnostic_mask))["image"])
 
-    def with_person(self, person: Image) -> Callable[..., Image] | None:
+    def with_person(self, person: Image, agnostic_mask: Image | None = None) -> Callable[..., Image] | None:
         """One person in many garments: a call that takes a garment and its mask; otherwise as :meth:`with_garment`."""
-        call = self.runtime.reuse(self._of_person(person, None))
+        call = self.runtime.reuse(self._of_person(person, agnostic_mask))
         if call is None:
             return None
         return lambda garment, garment_mask=None: to_image(call(self._of_garment(garment, garment_mask))["image"])

@@ -103,3 +103,47 @@ def test_a_width_is_not_lost_to_the_last_bit_of_a_float() -> None:
 def test_options_that_can_not_be_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Budget(Ratios(0.5), **options)  # type: ignore[arg-type]
+
+
+HEADS = [Entry((name,), 4, torch.tensor([4.0, 3, 2, n]), 8, "heads") for n, name in enumerate("abcdefg")]
+
+
+@pytest.mark.parametrize("share, gone", [(0.01, 1), (0.1, 3), (0.25, 7), (0.4, 12), (0.75, 21)])
+def test_heads_go_where_they_matter_least_until_all_together_have_lost_the_share(share: float, gone: int) -> None:
+    budget = Budget(Ratios(share))
+    budget.check(HEADS)
+    lost = [len(units) for units in budget.removed(HEADS)]
+    assert sum(lost) == gone
+    assert max(lost) - min(lost) <= 1
+    # Those that lose one more are the first, whose next head matters least.
+    assert lost == sorted(lost, reverse=True)
+
+
+def test_heads_of_a_share_that_is_met_in_steps() -> None:
+    budget, left = Budget(Ratios(0.4)), HEADS
+    for progress, total in ((0.5, 22), (1.0, 16)):
+        kept = _kept(budget, *left, progress=progress)
+        assert sum(kept) == total
+        left = [
+            Entry(e.layers, 4, e.importance.sort().values[4 - n :], 8, "heads")
+            for e, n in zip(HEADS, kept, strict=True)
+        ]
+
+
+def test_a_global_ranking_counts_a_unit_as_its_channels() -> None:
+    """Sixteen channels in all are to go: two heads of eight, or one of them and eight single channels."""
+    heads, channels = Entry(("a",), 2, torch.tensor([1.0, 9]), 8, "heads"), _entry("b", *range(2, 18))
+    assert _kept(Budget(Ratios(0.5), "global"), heads, channels) == [1, 8]
+
+
+@pytest.mark.parametrize("round_to, kept", [(8, 6), (16, 6), (32, 8)])
+def test_rounding_is_of_the_channels_that_units_stand_for(round_to: int, kept: int) -> None:
+    assert _kept(Budget(Ratios(0.25), round_to=round_to), Entry(("a",), 8, torch.arange(8.0), 8, "norm_groups")) == [
+        kept
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"ranking": "global", "max_ratio": 0.8}])
+def test_more_heads_than_can_go_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"pruning\.ratio=0\.8 is 23 of 28 heads, .* so that 21 can go: use 0\.75 or"):
+        Budget(Ratios(0.8), **options).check(HEADS)  # type: ignore[arg-type]

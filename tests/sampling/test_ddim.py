@@ -14,6 +14,7 @@ from vtoncompress.sampling.base import Array
 from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.sampling.noise import Noise
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
+from vtoncompress.sampling.spacing import SPACINGS
 
 SHAPE = (1, 4, 8, 6)
 
@@ -23,10 +24,11 @@ def predict(latents: Array, timestep: int) -> Array:
     return np.tanh(latents * np.float32(0.7) + np.float32(timestep / 1000))
 
 
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("eta", [0.0, 1.0])
 @pytest.mark.parametrize(("steps", "schedule"), [(7, {}), (3, {"beta_schedule": "linear", "set_alpha_to_one": True})])
-def test_steps_as_diffusers_does(steps: int, schedule: dict[str, Any], eta: float) -> None:
-    config = {**CONFIG["scheduler_config"], **schedule}
+def test_steps_as_diffusers_does(steps: int, schedule: dict[str, Any], eta: float, spacing: str) -> None:
+    config = {**CONFIG["scheduler_config"], **schedule, "timestep_spacing": spacing}
     theirs, generator = import_diffusers().DDIMScheduler(**config), torch.Generator().manual_seed(5)
     theirs.set_timesteps(steps)
     latents = torch.randn(SHAPE, generator=generator)
@@ -34,7 +36,7 @@ def test_steps_as_diffusers_does(steps: int, schedule: dict[str, Any], eta: floa
         noise = torch.from_numpy(predict(latents.numpy(), int(timestep)))
         latents = theirs.step(noise, timestep, latents, eta=eta, generator=generator).prev_sample
     ours, noise = NoiseSchedule.of(config), Noise([5])
-    sampler = DDIM(steps=steps, eta=eta)
+    sampler = DDIM(steps=steps, eta=eta, spacing=spacing)
     assert sampler.timesteps(ours) == theirs.timesteps.tolist()
     assert np.allclose(sampler.solve(ours, noise.draw(SHAPE[1:]), predict, noise), latents.numpy(), atol=1e-4)
 

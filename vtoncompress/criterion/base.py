@@ -21,6 +21,9 @@ class Criterion(ABC):
     def check(self, data: TryOnData | None) -> None:
         """ValueError where the criterion can't work on ``data``. Takes no time."""
 
+    def check_model(self, model: TryOnModel) -> None:  # noqa: B027 - most can rank any
+        """ValueError where the criterion can't rank channels of ``model``. Takes no time."""
+
     @abstractmethod
     def prepare(self, model: TryOnModel, groups: Sequence[Group], data: TryOnData | None, folder: Path | None) -> None:
         """Get ``model`` ready, in place, once before its first channels go. Most have nothing to do.

@@ -29,7 +29,7 @@ class _DistanceFromOthers(tp.importance.Importance):
         channels, layers = len(group[0].idxs), 0
         total = torch.zeros(channels)
         for item in group:
-            if item.dep.pruning_fn != tp.prune_conv_out_channels:
+            if item.dep.pruning_fn not in (tp.prune_conv_out_channels, tp.prune_linear_out_channels):
                 continue
             filters = item.dep.layer.weight[item.idxs].flatten(1).cpu()
             total.index_add_(0, torch.tensor(item.root_idxs), torch.cdist(filters, filters).sum(1))

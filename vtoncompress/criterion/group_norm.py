@@ -83,6 +83,10 @@ class GroupNorm(Criterion):
         if self.loop:
             check_pairs("group_norm", "samples", self.loop.samples, data)
 
+    def check_model(self, model: TryOnModel) -> None:
+        """See :meth:`vtoncompress.criterion.base.Criterion.check_model`."""
+        self.loss.check(model)
+
     def prepare(self, model: TryOnModel, groups: Sequence[Group], data: TryOnData | None, folder: Path | None) -> None:
         """See :meth:`vtoncompress.criterion.base.Criterion.prepare`."""
         if self.loop:
@@ -136,9 +140,10 @@ def squared_norms(group: Group) -> Tensor:
     total = torch.zeros(group.channels, device=group.tied[0].dep.layer.weight.device)
     for item in group.tied:
         layer, handler = item.dep.layer, item.dep.pruning_fn
-        if isinstance(layer, nn.Conv2d):
-            weight = layer.weight if handler == tp.prune_conv_out_channels else layer.weight.transpose(0, 1)
-        elif isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            gives = handler in (tp.prune_conv_out_channels, tp.prune_linear_out_channels)
+            weight = layer.weight if gives else layer.weight.transpose(0, 1)
+        elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
             weight = layer.weight[:, None]
         else:
             continue

@@ -35,6 +35,10 @@ class Hessian(Criterion):
         """See :meth:`vtoncompress.criterion.base.Criterion.check`."""
         check_pairs("hessian", "pairs", self.pairs, data)
 
+    def check_model(self, model: TryOnModel) -> None:
+        """See :meth:`vtoncompress.criterion.base.Criterion.check_model`."""
+        self.loss.check(model)
+
     def prepare(self, *_: Any) -> None:
         """Weights are ranked as they are."""
 

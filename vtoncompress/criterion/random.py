@@ -9,6 +9,7 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from vtoncompress.criterion.base import WeightCriterion
+from vtoncompress.pruning.reached import output_channels
 
 
 class Random(WeightCriterion):
@@ -20,8 +21,7 @@ class Random(WeightCriterion):
 
     def importance(self, model: nn.Module, *_: Any) -> tp.importance.Importance:
         """See :meth:`vtoncompress.criterion.base.Criterion.importance`."""
-        channels = sum(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
-        return _Chance(hash((torch.initial_seed(), channels)))
+        return _Chance(hash((torch.initial_seed(), output_channels(model))))
 
 
 class _Chance(tp.importance.Importance):

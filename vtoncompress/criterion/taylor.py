@@ -38,6 +38,10 @@ class Taylor(Criterion):
         """See :meth:`vtoncompress.criterion.base.Criterion.check`."""
         check_pairs("taylor", "pairs", self.pairs, data)
 
+    def check_model(self, model: TryOnModel) -> None:
+        """See :meth:`vtoncompress.criterion.base.Criterion.check_model`."""
+        self.loss.check(model)
+
     def prepare(self, *_: Any) -> None:
         """Weights are ranked as they are."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a runtime opens its files without torch
     from vtoncompress.model.base import TryOnModel
-    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.denoising import Networks
 
 Tensors = dict[str, NDArray[np.float32]]
 FORMS = "vtoncompress_forms"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.export.base import LayerTime, Runtime, Tensors
 
 if TYPE_CHECKING:
-    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.denoising import Networks
 
 
 class DeferredRuntime(Runtime):

@@ -23,7 +23,7 @@ from vtoncompress.export.openvino_ir import (
 from vtoncompress.export.openvino_profile import layer_times
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
-from vtoncompress.export.stepwise import PARTS, WHOLE, open_parts, read_call, write_call
+from vtoncompress.export.stepwise import WHOLE, open_parts, parts_of, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def open_runtime(
     Raises:
         ValueError: a file is missing or damaged, or there is no such graph or device.
     """
-    known = PARTS if read_call(folder) is not None else (WHOLE,)
+    known = parts_of(folder)
     if unknown := [part for part in devices or {} if part not in known]:
         raise ValueError(f"devices.{unknown[0]}: {folder} has no such graph, it has {', '.join(known)}")
     return open_parts(
@@ -250,6 +250,8 @@ class OpenVINOExporter(Exporter):
                     example_input=source.example,
                     input=[(name, source.shape(name, self.dynamic)) for name in source.example],
                 )
+            for port, name in zip(graph.inputs, source.example, strict=True):
+                port.get_tensor().set_names({name})  # alone: it takes the names of what equals it, such as itself / 1
             for port, name in zip(graph.outputs, source.outputs, strict=bool(source.outputs)):
                 port.get_tensor().set_names({name})
             store_integers(graph)

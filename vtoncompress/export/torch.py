@@ -20,7 +20,8 @@ from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
-from vtoncompress.sampling.call import Networks, recall, varied
+from vtoncompress.sampling.call import encoded, recall, varied
+from vtoncompress.sampling.denoising import Networks
 
 
 class TorchRuntime(Runtime):
@@ -42,8 +43,7 @@ class TorchRuntime(Runtime):
 
     @torch.inference_mode()
     def __call__(self, inputs: Tensors) -> Tensors:
-        outputs = self._model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs})
-        return {name: value.numpy() for name, value in outputs.items()}
+        return _call(self._model, inputs)
 
     def sampled(
         self, options: Mapping[str, Any], told: Callable[[int, int], None]
@@ -53,11 +53,16 @@ class TorchRuntime(Runtime):
         model = copy.copy(self._model)  # with the same weights
         model.set_sampling(varied(*recall(self._model.call() or {}), options))
 
-        def call(inputs: Tensors) -> Tensors:
-            outputs = model(**{name: torch.from_numpy(inputs[name]) for name in self.inputs}, told=told)
-            return {name: value.numpy() for name, value in outputs.items()}
+        return lambda inputs: _call(model, inputs, told=told)
 
-        return call
+    def reuse(self, fixed: Tensors) -> Callable[[Tensors], Tensors] | None:
+        """As :meth:`Runtime.reuse`: of a model that works in steps a garment's latents, or a person's with its mask."""
+        model = self._model
+        if not isinstance(model, StepwiseModel):
+            return None
+        latents = encoded(model.networks(), fixed)
+
+        return lambda inputs: _call(model, {**fixed, **inputs}, latents=latents)
 
     def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
         """As :meth:`Runtime.many`: in one batch, but for a model that works in steps."""
@@ -71,6 +76,7 @@ class TorchRuntime(Runtime):
 
     def describe(self) -> dict[str, Any]:
         precision = "f32" if torch.get_float32_matmul_precision() == "highest" else "mixed"
+        sampling = {"sampling": self._model.sampling.told()} if isinstance(self._model, StepwiseModel) else {}
         halves = any(isinstance(layer, BFloat16Conv2d) for layer in self._model.modules())
         return {
             "runtime": "torch",
@@ -82,7 +88,16 @@ class TorchRuntime(Runtime):
             "execution_precision": f"bf16 and {precision}" if halves else precision,
             "stored_bytes": self._stored,
             "forms": self._model.forms(graph=False),
+            **sampling,
         }
+
+
+def _call(model: TryOnModel, inputs: Tensors, **others: Any) -> Tensors:
+    """``inputs`` may have ``seeds`` for a model that works in steps, one for each picture."""
+    if isinstance(model, StepwiseModel) and "seeds" in inputs:
+        others["seeds"] = [int(seed) for seed in inputs["seeds"]]
+    outputs = model(**{name: torch.from_numpy(inputs[name]) for name in model.inputs}, **others)
+    return {name: value.numpy() for name, value in outputs.items()}
 
 
 def stored_bytes(model: nn.Module) -> dict[str, int]:

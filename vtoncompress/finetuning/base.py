@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
 
 
 class Finetuning(ABC):
-    """Changes a model's weights and batch-norm statistics, never its structure."""
+    """Changes a model's weights and batch-norm statistics, never its structure.
+
+    Attributes:
+        learns_from_equals: whether a teacher with the student's own weights has something to teach.
+    """
+
+    learns_from_equals: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, model: TryOnModel) -> None:

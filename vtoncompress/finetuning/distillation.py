@@ -8,25 +8,24 @@ from typing import Any
 
 from torch import Tensor
 
-from vtoncompress import checkpoint
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning import lessons
 from vtoncompress.finetuning.adaptation import adapted_lesson
 from vtoncompress.finetuning.base import Finetuning
-from vtoncompress.finetuning.batch_norm import reestimate
+from vtoncompress.finetuning.denoising_lessons import LESSONS as STEP_LESSONS
+from vtoncompress.finetuning.denoising_lessons import DenoisingLessons
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.loop import TrainingLoop
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
-from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
-from vtoncompress.finetuning.teacher_choice import DENSE, NO_DENSE, check_teacher
-from vtoncompress.finetuning.training_state import weights_hash
+from vtoncompress.finetuning.taught_objective import TaughtObjective
+from vtoncompress.finetuning.teacher import open_teacher
+from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
 from vtoncompress.finetuning.weights import check_names, term_weights
-from vtoncompress.model.base import TracedModel, TryOnModel
+from vtoncompress.model.base import StepwiseModel, TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
-from vtoncompress.shipped import checkpoint_folder
 
 LESSONS = ("flow", "features", "image")
 
@@ -35,11 +34,14 @@ class Distillation(Finetuning):
     """Minimises the model's own loss, and beside it how far the model is from its teacher.
 
     On the flows of every level, on pyramid features and, if wanted, on the picture; for each sample only where the
-    teacher's picture is nearer to the truth than the student's (:func:`vtoncompress.finetuning.lessons.gate`).
+    teacher's picture is nearer to the truth than the student's (:func:`vtoncompress.finetuning.lessons.gate`). A model
+    that works in steps learns the teacher's noise and features instead
+    (:class:`vtoncompress.finetuning.denoising_lessons.DenoisingLessons`).
 
     Args:
         teacher: ``dense``, a checkpoint's folder or the name of shipped weights.
-        distillation: weights of the lessons ``flow``, ``features`` and ``image``.
+        distillation: weights of the lessons ``flow``, ``features`` and ``image``, or ``features`` and ``noise``: of
+            those that the model has.
         others: see :class:`vtoncompress.finetuning.supervised.Supervised`.
 
     Raises:
@@ -66,12 +68,13 @@ class Distillation(Finetuning):
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
         perceptual: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         check_teacher(teacher)
         self.teacher = str(teacher)
         self.loss = OwnLoss(loss, perceptual)
         self.weights = term_weights("finetuning.distillation", distillation)
-        check_names("finetuning.distillation", self.weights, LESSONS)
+        check_names("finetuning.distillation", self.weights, tuple(dict.fromkeys((*LESSONS, *STEP_LESSONS))))
         self.loop = TrainingLoop(
             samples=samples,
             batch_size=batch_size,
@@ -89,10 +92,16 @@ class Distillation(Finetuning):
 
     def check(self, model: TryOnModel) -> None:
         """See :meth:`vtoncompress.finetuning.base.Finetuning.check`."""
-        if not isinstance(model, TracedModel):
+        if not isinstance(model, TracedModel | StepwiseModel):
             raise ValueError(
                 "finetuning=distillation compares what networks do on the way to a picture, which "
                 f"{type(model).__name__} does not show: use finetuning=supervised"
+            )
+        lessons = STEP_LESSONS if isinstance(model, StepwiseModel) else LESSONS
+        if not any(self.weights.get(lesson) for lesson in lessons):
+            raise ValueError(
+                f"finetuning.distillation: {type(model).__name__} learns from {', '.join(lessons)}, all of which are "
+                "0: give one more than 0"
             )
         self.loss.check(model)
         self.loop.check(model)
@@ -106,65 +115,23 @@ class Distillation(Finetuning):
             ValueError: there is no teacher, or it is another kind of network than the student.
         """
         self.check(model)
-        teacher = self._open_teacher(model, teacher)
+        teacher = open_teacher(self.teacher, model, teacher)
         if self.loop.starts_processes():
             return train_in_processes(self, self.loop.processes, model, data, folder, teacher)
-        return self.loop.run(Lessons(model, self.loss, teacher, self.weights, Path(self.teacher).name), data, folder)
+        return self.loop.run(self._objective(model, teacher), data, folder)
 
-    def _open_teacher(self, student: TryOnModel, dense: TryOnModel | None) -> TryOnModel:
-        teacher = dense if self.teacher == DENSE else checkpoint.load(checkpoint_folder(self.teacher))
-        if teacher is None:
-            raise ValueError(NO_DENSE)
-        if type(teacher) is not type(student) or teacher.size != student.size:
-            raise ValueError(
-                f"finetuning.teacher={self.teacher} is a {type(teacher).__name__} of size {list(teacher.size)} and its "
-                f"student a {type(student).__name__} of size {list(student.size)}: both must be the same"
-            )
-        return teacher
+    def _objective(self, model: TryOnModel, teacher: TryOnModel) -> Objective:
+        name = Path(self.teacher).name
+        if isinstance(model, StepwiseModel):
+            assert isinstance(teacher, StepwiseModel), "of the student's kind"
+            return DenoisingLessons(model, self.loss, teacher, self.weights, name)
+        return Lessons(model, self.loss, teacher, self.weights, name)
 
 
-class Lessons(Objective):
-    """The model's own loss, and the distance to a teacher.
+class Lessons(TaughtObjective):
+    """The model's own loss, and the distance to a teacher where that does better."""
 
-    The teacher and its batch norms stay as they are.
-
-    Args:
-        model: the student.
-        loss: the model's own.
-        teacher: of the same class and size, any widths.
-        weights: of the lessons.
-        name: of the teacher, for the record.
-    """
-
-    model: TryOnModel
     told = ("teacher_better",)
-
-    def __init__(
-        self, model: TryOnModel, loss: OwnLoss, teacher: TryOnModel, weights: Mapping[str, float], name: str
-    ) -> None:
-        super().__init__()
-        self.model, self.teacher = model, teacher.requires_grad_(False)
-        self.perceptual = loss.distance()
-        self.loss_weights, self.weights = loss.weights, dict(weights)
-        parameters = sum(parameter.numel() for parameter in teacher.parameters())
-        self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
-        if self.perceptual is not None:
-            self.record["perceptual"] = self.perceptual.origin
-        self.settings = {"loss": loss.weights, "distillation": self.weights, **self.record}
-
-    def train(self, mode: bool = True) -> Lessons:
-        """The student alone changes mode."""
-        super().train(mode)
-        self.teacher.eval()
-        return self
-
-    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
-        """Pairs, every other one mirrored."""
-        return TrainingPairs(data, start, stop)
-
-    def reestimate(self, data: Any, count: int) -> None:
-        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
-        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         student, teacher = self._trace(self.model, batch), self._trace(self.teacher, batch)

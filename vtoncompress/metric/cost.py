@@ -12,6 +12,7 @@ from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_call, to_device_of
 from vtoncompress.metric.size import MIB
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.pruning.reached import output_channels
 
 WHOLE = "whole"
 
@@ -25,9 +26,10 @@ class Cost(SubjectMetric):
     ``gmacs`` in units of 10^9, ``gflops`` twice that; ``params_m`` in units of 10^6; ``gmacs_torch_pruning`` is what
     torch-pruning's counter says, which sees layers and misses correlation, sampling and attention products.
     ``channels_removed``, ``params_removed`` and ``macs_removed`` are the shares of the dense network, 0..1, that
-    pruning took: output channels of convolutions, parameters, MACs. The details hold ``operations`` (GMACs by kind),
-    ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of its children,
-    and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and GMACs a run.
+    pruning took: output channels of convolutions and linear layers, parameters, MACs. The details hold ``operations``
+    (GMACs by kind), ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of
+    its children, and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and
+    GMACs a run.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
     """
 
@@ -88,14 +90,10 @@ def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _channels(module: nn.Module) -> int:
-    return sum(layer.out_channels for layer in module.modules() if isinstance(layer, nn.Conv2d))
-
-
 def _removed(dense: TryOnModel, model: TryOnModel, macs: int) -> dict[str, float]:
     """The ratios that were reached: widths are whole numbers and layers are tied, so that none is what was asked."""
     return {
-        "channels_removed": 1 - _channels(model) / _channels(dense),
+        "channels_removed": 1 - output_channels(model) / output_channels(dense),
         "params_removed": 1 - _parameters(model) / _parameters(dense),
         "macs_removed": 1 - macs / count_call(dense).total,
     }

@@ -129,16 +129,16 @@ class Speed(SubjectMetric):
         if off > TOLERANCE:
             reason = f"with the garment computed once the picture is off by {off:.2g} levels of 255"
             return Measurement(missing=dict.fromkeys(AMORTISED, reason))
-        people = [pairs[place % len(pairs)].person for place in range(self.people)]
+        people = [pairs[place % len(pairs)] for place in range(self.people)]
 
         def share(garment: Image, mask: Image) -> None:
             call = variant.with_garment(garment, mask)
             assert call is not None
-            for person in people:
-                call(person)
+            for one in people:
+                call(one.person, one.agnostic_mask)
 
         def alone(garment: Image, mask: Image) -> None:
-            baseline(people[0], garment, mask)
+            baseline(people[0].person, garment, mask, people[0].agnostic_mask)
 
         shown = [(one.garment, one.garment_mask) for one in pairs]
         together, ordinary = take_turns((share, alone), shown, 1, self.garments, settle=0)
@@ -153,10 +153,12 @@ class Speed(SubjectMetric):
         return Measurement(values, details=details)
 
 
-def _off(call: Callable[[Image], Image], variant: TryOn, pairs: Sequence[Pair]) -> float:
+def _off(call: Callable[..., Image], variant: TryOn, pairs: Sequence[Pair]) -> float:
     """The largest difference between what a call with the first pair's garment kept paints and an ordinary one."""
     first = pairs[0]
-    return max(_difference(call(one.person), variant(one.person, first.garment, first.garment_mask)) for one in pairs)
+    ordinary = [variant(one.person, first.garment, first.garment_mask, one.agnostic_mask) for one in pairs]
+    again = [call(one.person, one.agnostic_mask) for one in pairs]
+    return max(_difference(one, other) for one, other in zip(again, ordinary, strict=True))
 
 
 def _difference(one: Image, other: Image) -> float:

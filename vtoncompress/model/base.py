@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vtoncompress.model.trace import Trace
+from vtoncompress.model.training_latents import TrainingLatents
 
 if TYPE_CHECKING:
     from vtoncompress.sampling.base import Sampling
-    from vtoncompress.sampling.call import Networks
+    from vtoncompress.sampling.denoising import Networks
     from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
@@ -24,6 +25,22 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
         """What its class must be called with to build it before pruning, as JSON values."""
+
+    def form(self) -> dict[str, Any]:
+        """What pruning changed that neither :meth:`arguments` nor the shapes of the weights tell, as JSON values."""
+        return {}
+
+    def take_form(self, form: Mapping[str, Any]) -> None:
+        """Become, before weights are loaded, what another of the same arguments told by :meth:`form`.
+
+        Raises:
+            LookupError: there is no such layer.
+        """
+        if form:
+            raise LookupError(f"{type(self).__name__} has no {', '.join(form)}")
+
+    def refit(self) -> None:
+        """Set what layers say of their widths beside their weights, after these have changed."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,29 @@ class TryOnModel(Network):
         are added here, which ties their channels; where it samples or flows, features pass through.
         """
 
+    def heads(self) -> dict[str, int]:
+        """Layers that project for attention -> its heads, whose channels lie one head after another in what they give.
+
+        Of projections that read the same features the channels are tied, and their names differ in the last part.
+        """
+        return {}
+
+    def halves(self) -> list[str]:
+        """Names of layers of whose result one half is multiplied with the other, channel by channel."""
+        return []
+
+    def set_heads(self, layers: Sequence[str], heads: int, factor: float) -> None:
+        """The attention that ``layers`` project for has ``heads`` now, and its products are to be ``factor`` times."""
+        raise AssertionError("a model that has heads says how they are set")
+
+    def blocks(self) -> list[str]:
+        """Names of what may be left out, in running order: what goes in may take the place of what comes out."""
+        return []
+
+    def remove_blocks(self, names: Sequence[str]) -> None:
+        """Leave out some of :meth:`blocks`. LookupError for any other name."""
+        raise LookupError(f"{type(self).__name__} has no blocks")
+
     def use_definitions(self) -> None:
         """From now on compute every operation by its definition: the network that speedups are measured against."""
 
@@ -159,6 +199,18 @@ class StepwiseModel(TryOnModel):
     @abstractmethod
     def networks(self) -> Networks:
         """Its networks, run by eager PyTorch where their weights are."""
+
+    @abstractmethod
+    def training_latents(self, batch: Mapping[str, Tensor]) -> TrainingLatents:
+        """What its denoising network learns from a batch, see :meth:`losses`."""
+
+    @abstractmethod
+    def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+        """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timesteps (N,) -> the noise (N, C, h, w)."""
+
+    @abstractmethod
+    def feature_modules(self) -> list[nn.Module]:
+        """Parts of its denoising network that give (N, C, y, x), alone or first, by which students are compared."""
 
     @abstractmethod
     def set_sampling(self, sampling: Sampling) -> None:

@@ -22,6 +22,9 @@ class Pruning(ABC):
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """ValueError where the options don't fit the network; arguments as for :meth:`prune`. Takes no time."""
 
+    def check_data(self, data: TryOnData | None) -> None:  # noqa: B027 - most need none
+        """ValueError where it needs training pairs other than ``data`` is. Takes no time."""
+
     @abstractmethod
     def prune(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
+from vtoncompress.pruning.division import CHANNELS, HEADS
 from vtoncompress.pruning.ratio import Ratios
 
 RANKINGS = ("uniform", "global")
@@ -22,13 +23,18 @@ class Entry:
 
     Attributes:
         layers: names of its layers.
-        width: channels of the dense network's group.
-        importance: of the channels that are left, (channels,).
+        width: of the dense network's group, in channels, or in what else goes together
+            (:mod:`vtoncompress.pruning.division`).
+        importance: of those that are left, (width,) at first.
+        size: channels that each of them stands for.
+        unit: their kind; of all but ``channels`` shares are met over all groups together.
     """
 
     layers: tuple[str, ...]
     width: int
     importance: Tensor
+    size: int = 1
+    unit: str = CHANNELS
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,10 @@ class Budget:
 
     Args:
         ratios: share of channels, of all layers and of parts.
-        ranking: ``uniform`` takes its share from every group. ``global`` ranks the channels of all groups that have
-            one ratio, and takes the share from where they matter least.
+        ranking: ``uniform`` takes its share from every group. Heads and the like are few, so that each group loses the
+            whole ones of its share, and of what is left over those lose one more where it matters least, until all
+            together have lost the share. ``global`` ranks the channels of all groups that have one ratio, and takes the
+            share from where they matter least.
         max_ratio: largest share that ``global`` may take from one group, at least as large as every ratio; every
             group keeps a channel in any case.
         round_to: channel counts become the nearest multiples of this, at least one; narrower groups stay whole. None
@@ -64,9 +72,9 @@ class Budget:
         if self.round_to is not None and self.round_to < 1:
             raise ValueError(f"pruning.round_to={self.round_to}: use 1 or more, such as 8, or null")
 
-    def check(self, groups: Iterable[tuple[Sequence[str], int]]) -> None:
-        """ValueError where no channel of groups, given by their layers and width, could go for all the rounding."""
-        entries = [Entry((*layers,), width, torch.zeros(width)) for layers, width in groups]
+    def check(self, entries: Sequence[Entry]) -> None:
+        """ValueError where no channel of dense groups could go for all the rounding, or fewer heads than asked for."""
+        self.check_heads(entries)
         shares = [self.ratios.least(entry.layers) for entry in entries]
         most = [share if self.ranking == "uniform" else self.max_ratio for share in shares]
         left = [
@@ -79,11 +87,31 @@ class Budget:
                 f"of up to {max(left)} channels: use a smaller multiple, such as {max(1, max(left) // 8)}, or null"
             )
 
+    def check_heads(self, entries: Sequence[Entry]) -> None:
+        """ValueError where fewer heads of dense groups can go than are asked for."""
+        shares = [self.ratios.least(entry.layers) for entry in entries]
+        for share, places in _alike(entries, shares):
+            if entries[places[0]].unit != HEADS:
+                continue
+            total = sum(entries[place].width for place in places)
+            cap = self.max_ratio if self.ranking == "global" else 1.0
+            most = total - sum(_kept(entries[place].width, cap) for place in places)
+            asked = total - math.floor(total * (1 - share) + ROUNDING)
+            if asked > most:
+                raise ValueError(
+                    f"pruning.ratio={share:g} is {asked} of {total} heads, but each of {len(places)} attention layers "
+                    f"keeps one or more, so that {most} can go: use {math.floor(100 * most / total) / 100:g} or less, "
+                    "or pruning.attention=head_widths"
+                )
+
     def removed(self, entries: Sequence[Entry], progress: float = 1.0) -> list[list[int]]:
         """For each entry the channels to remove, in order, so that ``progress`` (0..1) of every share is gone."""
         shares = [self.ratios.least(entry.layers) for entry in entries]
         if self.ranking == "uniform":
             kept = [_kept(entry.width, share * progress) for entry, share in zip(entries, shares, strict=True)]
+            for share, places in _alike(entries, shares):
+                if entries[places[0]].unit != CHANNELS:
+                    kept = _kept_together(entries, places, share * progress, kept)
         else:
             kept = self._kept_of_all(entries, shares, progress)
         kept = [self._rounded(n, entry, s) for n, entry, s in zip(kept, entries, shares, strict=True)]
@@ -103,19 +131,48 @@ class Budget:
                 for place in places
                 for value in entries[place].importance.sort().values[: max(0, kept[place] - floors[place])]
             ]
-            target = _kept(sum(entries[place].width for place in places), share * progress)
-            count = sum(kept[place] for place in places) - target
-            for _, place in sorted(within_reach)[: max(0, count)]:
+            target = _kept(sum(entries[place].width * entries[place].size for place in places), share * progress)
+            count = sum(kept[place] * entries[place].size for place in places) - target
+            for _, place in sorted(within_reach):
+                if count <= 0:
+                    break
                 kept[place] -= 1
+                count -= entries[place].size
         return kept
 
     def _rounded(self, kept: int, entry: Entry, share: float) -> int:
         if self.round_to is None or not share:
             return kept
-        multiple = max(1, math.floor(kept / self.round_to + 0.5))
-        if self.ranking == "global" and multiple * self.round_to < _kept(entry.width, self.max_ratio):
+        step = self.round_to // math.gcd(self.round_to, entry.size)
+        multiple = max(1, math.floor(kept / step + 0.5))
+        if self.ranking == "global" and multiple * step < _kept(entry.width, self.max_ratio):
             multiple += 1  # the cap holds for what is rounded, too
-        return min(multiple * self.round_to, len(entry.importance))
+        return min(multiple * step, len(entry.importance))
+
+
+def _alike(entries: Sequence[Entry], shares: Sequence[float]) -> Iterator[tuple[float, list[int]]]:
+    """Places of the entries of one share above 0 and one unit."""
+    alike: dict[tuple[float, str], list[int]] = {}
+    for place, (entry, share) in enumerate(zip(entries, shares, strict=True)):
+        if share:
+            alike.setdefault((share, entry.unit), []).append(place)
+    for (share, _), places in alike.items():
+        yield share, places
+
+
+def _kept_together(entries: Sequence[Entry], places: Sequence[int], share: float, kept: Sequence[int]) -> list[int]:
+    """``kept`` with those of ``places`` changed, so that all of these together lose ``share``."""
+    found = [*kept]
+    exact = {place: entries[place].width * (1 - share) for place in places}
+    for place in places:
+        found[place] = max(1, min(len(entries[place].importance), math.ceil(exact[place] - ROUNDING)))
+    spare = sum(found[place] for place in places) - _kept(sum(entries[place].width for place in places), share)
+    may_lose = [place for place in places if found[place] > max(1, exact[place])]
+    # By what would go next of each.
+    may_lose.sort(key=lambda p: float(entries[p].importance.sort().values[len(entries[p].importance) - found[p]]))
+    for place in may_lose[: max(0, spare)]:
+        found[place] -= 1
+    return found
 
 
 def _kept(width: int, share: float) -> int:

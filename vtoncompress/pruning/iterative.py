@@ -13,6 +13,7 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import Budget
 from vtoncompress.pruning.channels import check_channels, prune_channels
+from vtoncompress.pruning.division import HEADS
 from vtoncompress.pruning.ratio import Ratios, Share, flatten
 
 
@@ -23,6 +24,7 @@ class Iterative(Pruning):
     recovery_samples: budget in pairs of the fine-tuning after every step but the last; 0 for none.
     ratios: submodule -> ratio of its layers instead, from 0; see :class:`vtoncompress.pruning.ratio.Ratios`.
     ranking, max_ratio, round_to: see :class:`vtoncompress.pruning.budget.Budget`.
+    attention: see :func:`vtoncompress.pruning.channels.prune_channels`.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Iterative(Pruning):
         ranking: str = "uniform",
         max_ratio: float = 1.0,
         round_to: int | None = None,
+        attention: str = HEADS,
         **_: Any,
     ) -> None:
         if steps < 1:
@@ -42,10 +45,11 @@ class Iterative(Pruning):
             raise ValueError(f"pruning.recovery_samples={recovery_samples}: use 0 or more")
         self.steps = steps
         self.budget = Budget(Ratios(ratio, flatten(ratios)), ranking, max_ratio, round_to)
+        self.attention = attention
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
-        check_channels(model, scope, self.budget)
+        check_channels(model, scope, self.budget, self.attention)
 
     def prune(
         self,
@@ -69,4 +73,4 @@ class Iterative(Pruning):
             model.load_state_dict(checkpoint.load(done).state_dict())
 
         between = None if recovery is None else recover
-        prune_channels(model, scope, criterion, self.budget, data, folder, self.steps, between)
+        prune_channels(model, scope, criterion, self.budget, data, folder, self.steps, between, self.attention)

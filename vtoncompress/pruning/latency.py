@@ -74,6 +74,11 @@ class LatencyAware(Pruning):
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """See :meth:`vtoncompress.pruning.base.Pruning.check`."""
+        if model.heads():
+            raise ValueError(
+                f"pruning=latency knows what convolutions take, and {type(model).__name__} has attention beside them: "
+                "use pruning=one_shot"
+            )
         self.ratios.check(model, scope)
         if self.lookup is not None:
             read_lookup(Path(self.lookup))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import nn
 
 from vtoncompress.model.base import TryOnModel
 
+LAYERS = (nn.Conv2d, nn.Linear)
+"""Whose output channels may go."""
 Share = float
 """Of channels, 0..1. By this name its range is told with its type: an option's type alone would be checked first."""
 
@@ -63,29 +66,33 @@ class Ratios:
                 f"the scope is empty: name submodules of {type(model).__name__}, such as {', '.join(model.parts)}"
             )
         for name in scope:
-            if name not in layers:
+            if not any(fnmatchcase(layer, name) for layer in layers):
                 raise ValueError(
                     f"scope names {name!r}, which {type(model).__name__} lacks: it has {', '.join(model.parts)}"
                 )
         kept = set(model.output_layers())
-        prunable = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d)} - kept
+        prunable = {name for name, layer in layers.items() if isinstance(layer, LAYERS)} - kept
         if not any(within(layer, name) for layer in prunable for name in scope):
             raise ValueError(
                 f"scope {', '.join(scope)} holds nothing to prune, only layers whose width is an interface or none: "
                 f"choose a larger part, such as {', '.join(model.parts)}"
             )
         known = ", ".join(
-            [*scope, *(f"{name}.{child}" for name in scope for child, _ in layers[name].named_children())]
+            [
+                *scope,
+                *(f"{name}.{child}" for name in scope if name in layers for child, _ in layers[name].named_children()),
+            ]
         )
         for name in self.parts:
-            if name not in layers:
+            held = [layer for one, layer in layers.items() if fnmatchcase(one, name)]
+            if not held:
                 raise ValueError(f"pruning.ratios names {name!r}, which {type(model).__name__} lacks: it has {known}")
             if not any(within(name, part) for part in scope):
                 raise ValueError(
                     f"pruning.ratios.{name} lies outside the scope ({', '.join(scope)}): choose one of {known}, or "
                     "another scope"
                 )
-            if not any(isinstance(layer, nn.Conv2d) for layer in layers[name].modules()):
+            if not any(isinstance(layer, LAYERS) for part in held for layer in part.modules()):
                 raise ValueError(f"pruning.ratios.{name} holds no convolution: choose one of {known}")
 
 
@@ -99,8 +106,8 @@ def flatten(parts: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def within(name: str, part: str) -> bool:
-    """Whether the module ``name`` is ``part`` or inside it."""
-    return name == part or name.startswith(f"{part}.")
+    """Whether the module ``name`` is ``part``, which may be a pattern (``unet.*.attn1``), or inside it."""
+    return fnmatchcase(name, part) or fnmatchcase(name, f"{part}.*")
 
 
 def _is_number(value: object) -> bool:

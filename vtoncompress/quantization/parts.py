@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vtoncompress.export.graph_edit import Graph, edited_graph, read_graph
-from vtoncompress.export.stepwise import PARTS
+from vtoncompress.export.stepwise import parts_of
 from vtoncompress.finetuning.progress import tracked
 from vtoncompress.quantization.layers import module_of
 
@@ -19,9 +19,10 @@ def edited_parts(folder: Path, runtime: str, layers: Sequence[str]) -> Iterator[
     Args:
         folder: with the graphs of a model that works in steps.
         runtime: that they are for.
-        layers: names of the model's layers, each of which is in one of the graphs.
+        layers: names of the model's layers, each of which is in one of the graphs or more.
     """
-    own = {part: _held(folder, runtime, part, layers) for part in PARTS}
+    parts = parts_of(folder)
+    own = {part: _held(folder, runtime, part, layers) for part in parts}
     assert {name for names in own.values() for name in names} == {*layers}, "a layer is in no graph"
     chosen = [part for part, names in own.items() if names]
     for part in tracked("graphs quantized", chosen):

@@ -6,32 +6,18 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from vtoncompress.sampling.base import Array, Sampling
+from vtoncompress.sampling.denoising import Denoising, Networks, Told
 from vtoncompress.sampling.latents import condition, hide, lay_over, upper_half
 from vtoncompress.sampling.noise import Noise
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
-Step = Callable[[int, int], None]
-"""Told after each step: how many are done, of how many."""
-
-
-class Networks(Protocol):
-    """The three networks of a latent try-on model, whatever runs them; C channels and h x w places of latents."""
-
-    def encode(self, picture: Array) -> Array:
-        """(N, 3, H, W) in -1..1 -> (N, C, h, w), the most likely latents, scaled to unit variance."""
-
-    def predict(self, latents: Array, timestep: int) -> Array:
-        """(N, C + 1 + C, 2h, w): noisy latents, mask, what is known -> the noise (N, C, 2h, w) in the first."""
-
-    def decode(self, latents: Array) -> Array:
-        """(N, C, h, w) -> (N, 3, H, W), about -1..1."""
+EXPORTED = ("reuse", "reuse_layers", "merging")
+"""Options that say which graphs there are or what they compute."""
 
 
 def paint(
@@ -42,7 +28,8 @@ def paint(
     garment: Array,
     agnostic_mask: Array,
     seeds: Sequence[int] | None = None,
-    told: Step | None = None,
+    told: Told | None = None,
+    latents: Mapping[str, Array] | None = None,
 ) -> Array:
     """Pictures (N, 3, H, W) in -1..1 of the people in the garments; each depends on its own inputs and seed alone.
 
@@ -51,37 +38,45 @@ def paint(
         person, garment: (N, 3, H, W) in -1..1.
         agnostic_mask: (N, 1, H, W) in 0..1, 1 where the person is painted anew.
         seeds: one for each picture; ``sampling.seed`` for all of them where it is None.
-        told: see :data:`Step`.
+        told: see :data:`vtoncompress.sampling.denoising.Told`.
+        latents: those that are known from :func:`encoded`.
     """
-    count = len(person)
+    count, shown = len(person), {"person": person, "garment": garment, "agnostic_mask": agnostic_mask}
     noise = Noise([sampling.seed] * count if seeds is None else seeds)
-    known = condition(networks.encode(hide(person, agnostic_mask)), networks.encode(garment), agnostic_mask)
-    guided = sampling.guidance != 1
-    known, done = known if guided else known[count:], 0
-
-    def predict(latents: Array, timestep: int) -> Array:
-        nonlocal done
-        both = np.concatenate([latents, latents]) if guided else latents
-        predicted = networks.predict(np.concatenate([both, known], 1), timestep)
-        done += 1
-        if told is not None:
-            told(done, sampling.steps)
-        if not guided:
-            return predicted
-        without, shown = predicted[:count], predicted[count:]
-        return without + np.float32(sampling.guidance) * (shown - without)
-
+    found = {**encoded(networks, shown, latents or {}), **(latents or {})}
+    known = condition(found["person"], found["garment"], agnostic_mask)
     channels, (height, width) = (known.shape[1] - 1), known.shape[2:]
     start = noise.draw((channels, height, width))
-    latents = sampling.solve(schedule, start, predict, noise)
-    image: Array = networks.decode(upper_half(latents)).clip(-1, 1)
+    solved = sampling.solve(schedule, start, Denoising(networks, sampling, known, told), noise)
+    image: Array = networks.decode(upper_half(solved)).clip(-1, 1)
     return lay_over(person, image, agnostic_mask) if sampling.repaint else image
 
 
+def encoded(networks: Networks, inputs: Mapping[str, Array], known: Collection[str] = ()) -> dict[str, Array]:
+    """Latents of what ``inputs`` decide alone, but for those that are ``known``.
+
+    All calls of a garment share ``garment``, and all of a person with its mask share ``person``. Nothing else of a call
+    is the same from one to the next: in the UNet both halves attend to each other, at every timestep anew.
+    """
+    found = {}
+    if "garment" in inputs and "garment" not in known:
+        found["garment"] = networks.encode(inputs["garment"])
+    if {"person", "agnostic_mask"} <= inputs.keys() and "person" not in known:
+        found["person"] = networks.encode(hide(inputs["person"], inputs["agnostic_mask"]))
+    return found
+
+
 def varied(schedule: NoiseSchedule, sampling: Sampling, options: Mapping[str, Any]) -> Sampling:
-    """The same sampler with some options changed. ValueError where one is out of range or not the schedule's."""
+    """The same sampler with some options changed.
+
+    Raises:
+        ValueError: one is out of range or not the schedule's, or the networks were exported for another.
+    """
     kind: Any = type(sampling)
     changed: Sampling = kind(**{**sampling.arguments(), **options})
+    for name in EXPORTED:
+        if getattr(changed, name) != getattr(sampling, name):
+            raise ValueError(f"sampling.{name}={getattr(changed, name)}: it is part of the graphs, export them again")
     changed.timesteps(schedule)
     return changed
 

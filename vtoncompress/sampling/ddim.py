@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from vtoncompress.sampling.base import Array, Predict, Sampling
 from vtoncompress.sampling.noise import Noise
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
+from vtoncompress.sampling.spacing import spaced
 
 
+@dataclass(frozen=True, kw_only=True)
 class DDIM(Sampling):
-    """CatVTON's own sampler.
+    """CatVTON's own sampler, which draws all of each step's variance anew.
 
     Args:
-        eta: share of the variance that is drawn anew in each step, 0..1; 0 is deterministic, 1 is CatVTON's.
-        steps, guidance, seed, repaint: see :class:`vtoncompress.sampling.base.Sampling`.
+        others: see :class:`vtoncompress.sampling.base.Sampling`.
 
     Raises:
         ValueError: an option out of range.
     """
 
-    def __init__(
-        self, steps: int = 50, guidance: float = 2.5, eta: float = 1.0, seed: int = 0, repaint: bool = False
-    ) -> None:
-        super().__init__(steps, guidance, seed, repaint)
-        if not 0 <= eta <= 1:
-            raise ValueError(f"sampling.eta={eta}: use 0 (deterministic) to 1")
-        self.eta = eta
-
-    def arguments(self) -> dict[str, Any]:
-        return {
-            "steps": self.steps, "guidance": self.guidance, "eta": self.eta, "seed": self.seed, "repaint": self.repaint
-        }  # fmt: skip
+    eta: float = 1.0
 
     def timesteps(self, schedule: NoiseSchedule) -> list[int]:
-        spacing = schedule.num_train_timesteps // self.steps
-        if spacing < 1:
-            raise ValueError(f"sampling.steps={self.steps}: use {schedule.num_train_timesteps} or fewer")
-        return [index * spacing + schedule.steps_offset for index in range(self.steps)][::-1]
+        return spaced(schedule, self.steps, self.spacing, to_zero=False)
 
     def solve(self, schedule: NoiseSchedule, latents: Array, predict: Predict, noise: Noise) -> Array:
-        kept, spacing = schedule.kept(), schedule.num_train_timesteps // self.steps
+        kept, distance = schedule.kept(), schedule.num_train_timesteps // self.steps
         last = 1.0 if schedule.set_alpha_to_one else float(kept[0])
         for timestep in self.timesteps(schedule):
-            now, then = float(kept[timestep]), float(kept[timestep - spacing]) if timestep >= spacing else last
+            now, then = float(kept[timestep]), float(kept[timestep - distance]) if timestep >= distance else last
             predicted = predict(latents, timestep)
             clean = (latents - (1 - now) ** 0.5 * predicted) / now**0.5
             # Equation 16: the standard deviation of what is drawn anew.

@@ -33,7 +33,7 @@ def make(config: Mapping[str, Any], dense: Path, out: Path, work: Path) -> None:
     pruning, criterion = instantiate(config["pruning"]), instantiate(config["criterion"])
     data = instantiate(config.get("training_data"))
     pruning.check(model, config["scope"])
-    parts = flatten(config["pruning"].get("ratios")).keys() & dict(model.named_modules()).keys()
+    parts = flatten(config["pruning"].get("ratios"))
     modules = list(dict.fromkeys([*config["scope"], *sorted(parts)]))
     before = count(model, modules)
     pruning.prune(model, config["scope"], criterion, data, work, _recovery(config, dense, data))

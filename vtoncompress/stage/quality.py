@@ -45,9 +45,9 @@ def make(config: Mapping[str, Any], deployed: Path, dense: Path, *folders: Path)
 
 def _open_dense(config: Mapping[str, Any], dense: Path) -> Paint:
     from vtoncompress.export.torch import TorchRuntime
-    from vtoncompress.stage.sampling import load_sampled
+    from vtoncompress.stage.sampling import load_baseline
 
-    runtime = TorchRuntime(load_sampled(dense, config))
+    runtime = TorchRuntime(load_baseline(dense, config))
     return lambda pair: to_image(runtime(pair_tensors(pair))["image"])
 
 

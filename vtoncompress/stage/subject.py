@@ -17,7 +17,7 @@ from vtoncompress.export.performance import LATENCY
 from vtoncompress.export.torch import TorchRuntime
 from vtoncompress.metric.base import Subject
 from vtoncompress.stage.measurements import write_measurements
-from vtoncompress.stage.sampling import load_sampled
+from vtoncompress.stage.sampling import load_baseline, load_sampled
 
 
 def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, out: Path) -> None:
@@ -47,6 +47,6 @@ def make(config: Mapping[str, Any], dense: Path, tuned: Path, deployed: Path, ou
 
 
 def _baseline(config: Mapping[str, Any], dense: Path, threads: int | None) -> TorchRuntime:
-    model = load_sampled(dense, config)
+    model = load_baseline(dense, config)
     model.use_definitions()
     return TorchRuntime(model, threads)

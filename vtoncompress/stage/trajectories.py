@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from vtoncompress.data.base import Pair
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export.base import Runtime, Tensors
-from vtoncompress.export.stepwise import PARTS, UNET, StepwiseRuntime
+from vtoncompress.export.stepwise import UNET, StepwiseRuntime
 from vtoncompress.finetuning.progress import tracked
 from vtoncompress.try_on import pair_tensors
 
@@ -22,10 +22,10 @@ CHOSEN = "chosen.json"
 
 
 def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
-    """Write a file for each graph, its calls stacked, and ``chosen.json``, the calls of the UNet as [pair, step].
+    """Write a file for each graph, its calls stacked, and ``chosen.json``, the calls of the UNet as [pair, call].
 
     ``config``: ``trajectories``, and of the pairs ``calibration`` and ``data``. Encoder and decoder are given all that
-    the pairs give them, two pictures and one.
+    the pairs give them, two pictures and one. Where steps reuse features, each of the UNet's graphs has its own choice.
 
     Raises:
         ValueError: pairs without a person's mask.
@@ -33,21 +33,23 @@ def make(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
     pairs: list[Pair] = instantiate(config["calibration"]).choose(instantiate(config["data"]))
     trajectories, runtime = instantiate(config["trajectories"]), open_deployment(deployed / FILES).runtime
     assert isinstance(runtime, StepwiseRuntime), "only a model that works in steps has trajectories"
-    chosen = trajectories.choose(len(pairs), runtime.calls)
-    wanted = {pair * runtime.calls + step for pair, step in chosen}
-    kept = {name: Recorder(runtime.parts[name], wanted if name == UNET else None) for name in PARTS}
+    chosen = {name: trajectories.choose(len(pairs), calls) for name, calls in runtime.calls.items()}
+    kept = {}
+    for name, part in runtime.parts.items():
+        wanted = {pair * runtime.calls[name] + call for pair, call in chosen[name]} if name in chosen else None
+        kept[name] = Recorder(part, wanted)
     runtime.parts |= kept
     for place, pair in enumerate(tracked("trajectories", pairs)):
         runtime(pair_tensors(pair) | {"seeds": np.array([trajectories.noise_seed(place)])})
-    for name in PARTS:
+    for name in kept:
         calls = kept[name].calls
         save_file({key: np.stack([call[key] for call in calls]) for key in calls[0]}, out / f"{name}.safetensors")
-    (out / CHOSEN).write_text(json.dumps(chosen))
+    (out / CHOSEN).write_text(json.dumps(chosen[UNET]))
 
 
 def read(folder: Path) -> dict[str, list[Tensors]]:
     """Graph -> its calls, as :func:`make` wrote them."""
-    stacked = {name: load_file(folder / f"{name}.safetensors") for name in PARTS}
+    stacked = {file.stem: load_file(file) for file in sorted(folder.glob("*.safetensors"))}
     return {
         name: [
             {key: values[place, ...] for key, values in tensors.items()}

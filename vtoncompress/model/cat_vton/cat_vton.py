@@ -11,12 +11,27 @@ from torch import Tensor, nn
 
 from vtoncompress.model.base import Graph, StepwiseModel
 from vtoncompress.model.cat_vton.eager import EagerNetworks
-from vtoncompress.model.cat_vton.loss import TERMS, weighted_terms
+from vtoncompress.model.cat_vton.form import (
+    PROJECTIONS,
+    attention_layers,
+    changed,
+    gated_layers,
+    refit,
+    remove_blocks,
+    set_heads,
+    take,
+    transformer_blocks,
+)
+from vtoncompress.model.cat_vton.loss import TERMS, training_latents, weighted_terms
+from vtoncompress.model.cat_vton.split_unet import DeepDenoiser, OuterDenoiser, check_layers, feature_shape
+from vtoncompress.model.cat_vton.token_merging import set_merging
 from vtoncompress.model.cat_vton.unet import Denoiser, TimestepTable, build_unet
 from vtoncompress.model.cat_vton.vae import Decoder, Encoder, build_vae, downsampling
-from vtoncompress.sampling.base import Sampling
-from vtoncompress.sampling.call import Step, describe, paint, recall
+from vtoncompress.model.training_latents import TrainingLatents
+from vtoncompress.sampling.base import Array, Sampling
+from vtoncompress.sampling.call import describe, paint, recall
 from vtoncompress.sampling.ddim import DDIM
+from vtoncompress.sampling.denoising import Told
 from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 
@@ -54,6 +69,7 @@ class CatVTON(StepwiseModel):
         _check(size, self.factor, self.latent_channels, unet)
         self.size = (size[0], size[1])
         self.multiple = self.factor * 2 ** (len(unet["block_out_channels"]) - 1)
+        self._dense_heads = {name: layer.heads for name, layer in attention_layers(self).items()}
         self.register_buffer("latent_scale", torch.tensor(float(vae.get("scaling_factor", 1.0))))
 
     def arguments(self) -> dict[str, Any]:
@@ -65,7 +81,15 @@ class CatVTON(StepwiseModel):
 
     def set_sampling(self, sampling: Sampling) -> None:
         sampling.timesteps(self.schedule)
+        if sampling.reuse > 1:
+            check_layers(self.unet, sampling.reuse_layers)
+        height, width = self._latent_size
+        set_merging(self.unet, sampling.merging, (2 * height, width))
         self.sampling = sampling
+
+    @property
+    def _latent_size(self) -> tuple[int, int]:
+        return self.size[0] // self.factor, self.size[1] // self.factor
 
     def encoder(self) -> Encoder:
         """Pictures -> latents, by this model's own weights."""
@@ -80,7 +104,9 @@ class CatVTON(StepwiseModel):
         return Decoder(self.vae, self.latent_scale)
 
     def networks(self) -> EagerNetworks:
-        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), self.latent_scale.device)
+        layers = self.sampling.reuse_layers
+        deep, outer = DeepDenoiser(self.unet, layers), OuterDenoiser(self.unet, layers)
+        return EagerNetworks(self.encoder(), self.denoiser(), self.decoder(), deep, outer, self.latent_scale.device)
 
     def forward(
         self,
@@ -88,14 +114,16 @@ class CatVTON(StepwiseModel):
         garment: Tensor,
         agnostic_mask: Tensor,
         seeds: Sequence[int] | None = None,
-        told: Step | None = None,
+        told: Told | None = None,
+        latents: Mapping[str, Array] | None = None,
     ) -> dict[str, Tensor]:
         """The whole call, without gradients; the loop over steps is the one that every runtime shares.
 
-        ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step.
+        ``seeds``: one for each picture, instead of the sampler's. ``told`` is called after each step. ``latents``: see
+        :func:`vtoncompress.sampling.call.encoded`.
         """
         shown, worn, mask = (tensor.detach().float().cpu().numpy() for tensor in (person, garment, agnostic_mask))
-        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds, told)
+        image = paint(self.networks(), self.schedule, self.sampling, shown, worn, mask, seeds, told, latents)
         return {"image": torch.from_numpy(image).to(person.device)}
 
     def losses(
@@ -106,20 +134,39 @@ class CatVTON(StepwiseModel):
     ) -> dict[str, Tensor]:
         return weighted_terms(self, batch, weights, perceptual)
 
+    def training_latents(self, batch: Mapping[str, Tensor]) -> TrainingLatents:
+        return training_latents(self, batch)
+
+    def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+        noise: Tensor = self.denoiser()(latents, timesteps)
+        return noise
+
+    def feature_modules(self) -> list[nn.Module]:
+        unet = cast("Any", self.unet)
+        return [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+
     def graphs(self) -> dict[str, Graph]:
-        height, width = (side // self.factor for side in self.size)
-        channels, pictures = self.latent_channels, 1 if self.sampling.guidance == 1 else 2
-        steps = len(self.sampling.timesteps(self.schedule))
-        noisy = torch.zeros(pictures, 2 * channels + 1, 2 * height, width)
-        picture, latents = torch.zeros(1, 3, *self.size), torch.zeros(1, channels, height, width)
-        pictures_and_sides = (0, 2, 3)
+        latents, picture = torch.zeros(1, self.latent_channels, *self._latent_size), torch.zeros(1, 3, *self.size)
         return {
-            name: Graph(module, example, outputs, calls, {next(iter(example)): pictures_and_sides})
-            for name, module, example, outputs, calls in (
-                ("encoder", self.encoder(), {"picture": picture}, ["latents"], 2),  # person and garment
-                ("unet", self.denoiser(), {"latents": noisy, "timestep": torch.tensor(1)}, ["noise"], steps),
-                ("decoder", self.decoder(), {"latents": latents}, ["picture"], 1),
-            )
+            "encoder": _graph(self.encoder(), {"picture": picture}, ["latents"], 2),  # person and garment
+            **self._denoisers(),
+            "decoder": _graph(self.decoder(), {"latents": latents}, ["picture"], 1),
+        }
+
+    def _denoisers(self) -> dict[str, Graph]:
+        """The UNet, and where its features are reused its outer layers alone, as often as the sampler's plan says."""
+        (height, width), sampling = self._latent_size, self.sampling
+        noisy = torch.zeros(sampling.pictures, 2 * self.latent_channels + 1, 2 * height, width)
+        example = {"latents": noisy, "timestep": torch.tensor(1)}
+        calls = sampling.calls()
+        if sampling.reuse == 1:
+            return {"unet": _graph(self.denoiser(), example, ["noise"], calls[True])}
+        layers = sampling.reuse_layers
+        features = torch.zeros(feature_shape(self.unet, layers, noisy))
+        deep, outer = DeepDenoiser(self.unet, layers), OuterDenoiser(self.unet, layers)
+        return {
+            "unet": _graph(deep, example, ["noise", "features"], calls[True]),
+            "unet_outer": _graph(outer, {**example, "features": features}, ["noise"], calls[False]),
         }
 
     def call(self) -> dict[str, Any]:
@@ -129,6 +176,34 @@ class CatVTON(StepwiseModel):
         _, sampling = recall(call)
         self.set_sampling(sampling)
 
+    def form(self) -> dict[str, Any]:
+        return changed(self, self._dense_heads)
+
+    def take_form(self, form: Mapping[str, Any]) -> None:
+        take(self, form)
+
+    def refit(self) -> None:
+        refit(self)
+
+    def heads(self) -> dict[str, int]:
+        return {
+            f"{name}.{projection}": int(cast("int", layer.heads))
+            for name, layer in attention_layers(self).items()
+            for projection in PROJECTIONS
+        }
+
+    def halves(self) -> list[str]:
+        return gated_layers(self)
+
+    def set_heads(self, layers: Sequence[str], heads: int, factor: float) -> None:
+        set_heads(self, layers, heads, factor)
+
+    def blocks(self) -> list[str]:
+        return transformer_blocks(self)
+
+    def remove_blocks(self, names: Sequence[str]) -> None:
+        remove_blocks(self, names)
+
     def float_layers(self) -> list[str]:
         return []
 
@@ -136,10 +211,17 @@ class CatVTON(StepwiseModel):
         return ["unet.conv_out", "vae.encoder.conv_out", "vae.quant_conv", "vae.decoder.conv_out"]
 
     def dependency_outputs(self, person: Tensor, garment: Tensor, agnostic_mask: Tensor) -> list[Tensor]:
-        latents = self.encoder()(person)
-        both = torch.cat([latents, self.encoder()(garment)], 2)
-        noise = self.denoiser()(torch.cat([both, torch.zeros_like(both[:, :1]), both], 1), torch.tensor(1))
-        return [noise, self.decoder()(latents)]
+        """Each network apart: what goes from one to the next has a width that none may change. Of a small picture."""
+        picture = person[..., : 2 * self.multiple, : 2 * self.multiple]
+        moments = cast("Any", self.vae).encode(picture).latent_dist.parameters
+        latents = torch.zeros_like(moments[:, : self.latent_channels])
+        noisy = torch.cat([latents, latents[:, :1], latents], 1)
+        return [moments, self.denoiser()(noisy, torch.tensor(1)), self.decoder()(latents)]
+
+
+def _graph(module: nn.Module, example: dict[str, Tensor], outputs: list[str], calls: int) -> Graph:
+    """With any number and size of pictures, where that is asked for."""
+    return Graph(module, example, outputs, calls, {name: (0, 2, 3) for name, one in example.items() if one.ndim == 4})
 
 
 def _plain(value: Any) -> Any:

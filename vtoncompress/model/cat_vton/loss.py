@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtoncompress.model.cat_vton.vae import posterior
+from vtoncompress.model.training_latents import TrainingLatents
 
 if TYPE_CHECKING:  # the model imports its loss
     from vtoncompress.model.cat_vton.cat_vton import CatVTON
@@ -58,7 +59,8 @@ def weighted_terms(
     return {name: weights[name] * found[name] for name in TERMS if name in counted}
 
 
-def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str]) -> dict[str, Tensor]:
+def training_latents(model: CatVTON, batch: Mapping[str, Tensor]) -> TrainingLatents:
+    """Without gradients; what is drawn depends on a sample's place in the training alone."""
     painted = (batch["agnostic_mask"] >= 0.5).to(batch["person"].dtype)
     with torch.no_grad():
         encode = model.encoder()
@@ -68,22 +70,27 @@ def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str])
     draw = _draw(model, batch["place"], clean)
     mask = painted[..., :: model.factor, :: model.factor]
     mask = torch.cat([mask, torch.zeros_like(mask)], 2)
-    known = torch.cat([mask, torch.cat([hidden, garment * draw.shown], 2)], 1)
-    kept = torch.as_tensor(model.schedule.kept(), dtype=clean.dtype, device=clean.device)[draw.timesteps]
-    kept = kept.view(-1, 1, 1, 1)
-    denoise, found = model.denoiser(), {}
+    known, shown, without = (
+        torch.cat([mask, torch.cat([hidden, below], 2)], 1)
+        for below in (garment * draw.shown, garment, torch.zeros_like(garment))
+    )
+    kept = torch.as_tensor(model.schedule.kept(), dtype=clean.dtype, device=clean.device)
+    return TrainingLatents(clean, known, shown, without, draw.noise, draw.timesteps, kept)
+
+
+def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str]) -> dict[str, Tensor]:
+    of, found = training_latents(model, batch), {}
 
     def error(noise: Tensor) -> Tensor:
-        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
-        return F.mse_loss(denoise(torch.cat([noisy, known], 1), draw.timesteps).float(), noise)
+        return F.mse_loss(model.denoise(torch.cat([of.noisy(noise), of.known], 1), of.timesteps).float(), noise)
 
     if "noise" in counted:
-        found["noise"] = error(draw.noise)
+        found["noise"] = error(of.noise)
     if "dream" in counted:
-        noisy = kept.sqrt() * clean + (1 - kept).sqrt() * draw.noise
         with torch.no_grad():
-            estimate = denoise(torch.cat([noisy, known], 1), draw.timesteps).float()
-        found["dream"] = error(draw.noise + (1 - kept).sqrt() ** DREAM_POWER * (draw.noise - estimate))
+            estimate = model.denoise(torch.cat([of.noisy(of.noise), of.known], 1), of.timesteps).float()
+        _, share = of.moment(of.timesteps)
+        found["dream"] = error(of.noise + share**DREAM_POWER * (of.noise - estimate))
     return found
 
 
