@@ -229,7 +229,7 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["pruning=nothing"], "unknown pruning=nothing: choose one of iterative, latency, none, one_shot"),
+        (["pruning=nothing"], "unknown pruning=nothing: choose one of blocks, iterative, latency, none, one_shot"),
         (["model=other"], "unknown model=other: choose one of cat_vton, cat_vton_small, pf_afn, pf_afn_small"),
         (["experiment=other"], "unknown experiment=other: choose one of "),
         (["pruning=one_shot", "pruning.ratio=1.5"], "pruning.ratio=1.5"),

@@ -285,7 +285,8 @@ def plain(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
     ours = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     config = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
-    config["metric"] = {name: metric for name, metric in config["metric"].items() if TARGET in metric}
+    if chosen := config.get("metric"):
+        config["metric"] = {name: metric for name, metric in chosen.items() if TARGET in metric}
     return {str(key): value for key, value in config.items()}
 
 
