@@ -81,7 +81,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol"}
+    others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol", "examples"}
     assert groups == {*KINDS, *others, "sampling", "masking", "foreground", "convention"}
     assert all(choices(group) for group in groups)
 

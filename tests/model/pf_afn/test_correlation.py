@@ -166,5 +166,7 @@ def test_the_choice_is_kept_by_a_network_and_refused_where_it_is_unknown() -> No
     assert "correlation" not in PFAFN(1 / 32, (64, 64)).arguments()  # a checkpoint says what it computes, not how
     network.use_definitions()
     assert network.forms(graph=False)["correlation"] == "loop"
-    with pytest.raises(ValueError, match=r"correlation=quick is unknown: choose one of fastest, loop, banded, compiled, triton"):
+    with pytest.raises(
+        ValueError, match=r"correlation=quick is unknown: choose one of fastest, loop, banded, compiled, triton"
+    ):
         PFAFN(1 / 32, (64, 64), correlation="quick")
