@@ -66,10 +66,10 @@ def conf() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One pair in each layout of a real test set."""
+    """Three pairs in each layout of a real test set, one for each of DressCode's categories."""
     root = tmp_path_factory.mktemp("photos")
     for layout in LAYOUTS:
-        write_dataset(Synthetic("test", 1, 128, 96), layout, root / layout)
+        write_dataset(Synthetic("test", 3, 128, 96), layout, root / layout)
     return root
 
 
