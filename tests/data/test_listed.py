@@ -18,7 +18,6 @@ from vtoncompress.data.dataset_layout import LAYOUTS, write_dataset
 from vtoncompress.data.listed import ListedPairs
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.errors import explain
-from vtoncompress.image import write_image
 
 SIZE = (128, 96)
 FIRST = {
@@ -32,6 +31,11 @@ FIRST = {
     ),
 }  # fmt: skip
 """Person, garment and list of the first pair."""
+MASKS = {
+    "viton": "test_edge/000000_1.jpg", "viton_clean": "VITON_test/test_edge/000000_1.jpg",
+    "viton_hd": "test/cloth-mask/00006_00.jpg",
+}  # fmt: skip
+"""Of the first pair's garment; DressCode has none."""
 PROTOCOLS = {"viton": "pf_afn_viton", "viton_clean": "dm_vton_clean", "viton_hd": "cat_vton_vitonhd",
              "dress_code": "cat_vton_dresscode"}  # fmt: skip
 
@@ -97,27 +101,33 @@ def test_all_three_categories(written: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_missing_folders_lists_and_files_are_named(layout: str, tree: Callable[[str], Path]) -> None:
-    root, (person, garment, pair_list) = tree(layout), FIRST[layout]
-    (root / pair_list).write_bytes((root / pair_list).read_bytes().replace(b"\n", b"\r\n"))
-    pairs = len(open_data(layout, root))
-    (root / garment).unlink()
-    with pytest.raises(ValueError, match=rf"1 pictures of 1 of {pairs} pairs are missing, the first is .*{garment}"):
+@pytest.mark.parametrize("which", [0, 1], ids=["person", "garment"])
+def test_missing_files_and_folders_are_named(layout: str, which: int, tree: Callable[[str], Path]) -> None:
+    root, file = tree(layout), FIRST[layout][which]
+    (root / file).unlink()
+    with pytest.raises(ValueError, match=rf"1 pictures of 1 of 6 pairs are missing, the first is .*{file}"):
         open_data(layout, root)
     data = open_data(layout, root, "data.damaged=skip")
-    assert len(data) == pairs - 1
-    assert len(data.left_out) == 1
-    assert data.left_out[0].endswith(f"{garment} is missing")
+    assert len(data) == 5
+    assert [line.endswith(f"{file} is missing") for line in data.left_out] == [True]
+    shutil.rmtree((root / file).parent)
+    with pytest.raises(
+        ValueError, match=rf"there is no folder .*{Path(file).parent.name} in .*give data.root=FOLDER of"
+    ):
+        open_data(layout, root)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_lists_that_are_missing_empty_or_of_another_system(layout: str, tree: Callable[[str], Path]) -> None:
+    root, pair_list = tree(layout), FIRST[layout][2]
+    before = open_data(layout, root).pair_list()
+    (root / pair_list).write_bytes((root / pair_list).read_bytes().replace(b"\n", b"\r\n"))
+    assert open_data(layout, root).pair_list() == before
     (root / pair_list).write_text("\r\n \n")
     with pytest.raises(ValueError, match=rf"{pair_list} has 0 pairs"):
         open_data(layout, root)
     (root / pair_list).unlink()
     with pytest.raises(ValueError, match=r"the pair list .* can't be read: give data.pair_list="):
-        open_data(layout, root)
-    shutil.rmtree((root / person).parent)
-    with pytest.raises(
-        ValueError, match=rf"there is no folder .*{Path(person).parent.name} in .*give data.root=FOLDER of"
-    ):
         open_data(layout, root)
 
 
@@ -174,8 +184,15 @@ def test_the_commands(command: Command, tmp_path: Path) -> None:
         assert message in done.err
 
 
-def test_a_mask_that_can_t_be_read_damages_its_pair(tree: Callable[[str], Path]) -> None:
-    root = tree("viton_hd")
-    write_image(root / "test/cloth-mask/00006_00.png", np.zeros((30, 30), np.uint8))
-    torn(root / "test/cloth-mask/00006_00.jpg")
-    assert "cloth-mask" in open_data("viton_hd", root, "data.damaged=skip").left_out[0]
+@pytest.mark.parametrize("layout", MASKS)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_mask_that_can_t_be_read_damages_its_pair(
+    layout: str, damage: Callable[[Path], None], tree: Callable[[str], Path]
+) -> None:
+    root, mask = tree(layout), MASKS[layout]
+    damage(root / mask)
+    with pytest.raises(ValueError, match=rf"{mask} .*{DAMAGES[damage]}"):
+        open_data(layout, root)[0]
+    data = open_data(layout, root, "data.damaged=skip")
+    assert len(data) == 5
+    assert [f"{mask} " in line and DAMAGES[damage] in line for line in data.left_out] == [True]
