@@ -15,15 +15,14 @@ def main(cfg: DictConfig) -> None:
     """Read everything, and tell."""
     config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
     from vtoncompress.data.listed import ListedPairs
+    from vtoncompress.data.viton_training import VitonTraining
     from vtoncompress.options import check_types
 
     check_types(config)
-    if "damaged" not in config["data"]:
-        raise ValueError("data=synthetic is drawn and has no files: name a data set of photos")
-    data: ListedPairs = instantiate(config["data"] | {"damaged": "skip"})
-    print(f"{len(data)} sound pairs, protocol {data.protocol}, {data.pairing}, list {data.pair_list_hash()}")
-    if computed := data.computed_masks():
-        print(f"{computed} garments have no mask on disk: theirs are computed from their plain background")
+    if "damaged" not in (config.get("data") or {}):
+        raise ValueError("name a set of photos: data=viton, say, or examples@data=viton_training; others have no files")
+    data: ListedPairs | VitonTraining = instantiate(config["data"] | {"damaged": "skip"})
+    print(data.summary())
     print(*data.left_out, sep="\n", end="\n" if data.left_out else "")
     if data.left_out:
         raise ValueError(

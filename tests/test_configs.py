@@ -66,10 +66,10 @@ def conf() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One pair in each layout of a real test set."""
+    """Three pairs in each layout of a real test set, one for each of DressCode's categories."""
     root = tmp_path_factory.mktemp("photos")
     for layout in LAYOUTS:
-        write_dataset(Synthetic("test", 1, 128, 96), layout, root / layout)
+        write_dataset(Synthetic("test", 3, 128, 96), layout, root / layout)
     return root
 
 
@@ -81,7 +81,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def test_every_group_is_looked_at() -> None:
     groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
-    others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol"}
+    others = {"model", "scope", "metric", "experiment", "launcher", "search", "training_stage", "protocol", "examples"}
     assert groups == {*KINDS, *others, "sampling", "masking", "foreground", "convention"}
     assert all(choices(group) for group in groups)
 

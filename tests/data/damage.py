@@ -72,10 +72,11 @@ def _same(picture: Array) -> Array:
 
 KINDS: dict[str, tuple[Callable[[Pillow.Image], Pillow.Image], str, Callable[[Array], Array]]] = {
     "16 bit": (_as_16_bit, "PNG", _grey),
-    "CMYK": (lambda picture: picture.convert("CMYK"), "TIFF", _same),
+    "CMYK": (lambda picture: picture.convert("CMYK"), "JPEG", _same),
+    "CMYK TIFF": (lambda picture: picture.convert("CMYK"), "TIFF", _same),
     "palette": (lambda picture: picture.quantize(256), "PNG", _same),
     "transparent": (_transparent, "PNG", _without_corner),
-    "rotated": (_rotated, "PNG", _same),
+    "rotated": (_rotated, "JPEG", _same),
 }
 """How a picture becomes one of this kind, in which format, and what of its pixels (H, W, 3) is to be read."""
 
@@ -84,4 +85,5 @@ def make_unusual(path: Path, kind: str) -> None:
     """The picture in ``path`` as one of this kind, whatever its name says; a file's content counts."""
     convert, suffix, _ = KINDS[kind]
     converted = convert(Pillow.open(path))
-    converted.save(path, suffix, exif=converted.getexif())
+    quality = {"quality": 95, "subsampling": 0} if suffix == "JPEG" else {}
+    converted.save(path, suffix, exif=converted.getexif(), **quality)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from tests.data.damage import DAMAGES, KINDS, make_unusual
-from vtoncompress.data.viton_training import VitonTraining
+from tests.conftest import Command
+from tests.data.damage import DAMAGES, KINDS, make_unusual, torn
+from vtoncompress.data.viton_training import PERSONS, SUFFIXES, VitonTraining
 
 LABELS: dict[str, Any] = {"garment_labels": [4], "kept_labels": [1, 8, 12], "arm_labels": [11, 13]}
 SIZE = (64, 48)
@@ -201,3 +202,54 @@ def test_a_mask_of_another_size_is_named(root: Path) -> None:
     Pillow.new("L", (20, 20)).save(root / "train_edge" / "000001_1.jpg")
     with pytest.raises(ValueError, match=r"train_edge.000001_1\.jpg is 20x20 pixels and its garment 48x64"):
         _open(root)[0]
+
+
+def _another_size(path: Path) -> None:
+    Pillow.new("L", (20, 20)).save(path)
+
+
+@pytest.mark.parametrize(
+    "file, damage, reason",
+    [
+        *(("train_img/000001_0.jpg", damage, reason) for damage, reason in DAMAGES.items()),
+        ("train_color/000001_1.jpg", torn, "damaged or cut short"),
+        ("train_edge/000001_1.jpg", _another_size, "its garment 48x64 pixels"),
+        ("train_label/000001_0.png", _another_size, "its picture 48x64 pixels"),
+        ("train_pose/000001_0_keypoints.json", torn, "run OpenPose on its picture again"),
+        ("train_densepose/000001_0.npy", torn, "is no array, a damaged one"),
+        *((f"{folder}/000001_*", Path.unlink, f"{folder} has nothing") for folder in SUFFIXES if folder != PERSONS),
+    ],
+)
+def test_who_lacks_a_sound_file_is_left_out_and_named(
+    file: str, damage: Callable[[Path], None], reason: str, root: Path
+) -> None:
+    assert "left_out" not in _open(root, damaged="skip").description()
+    damage(next(root.glob(file)))
+    data = _open(root, damaged="skip")
+    assert data.names() == [data[0].name] == ["000002_0"]
+    assert np.array_equal(data[0].joints[3], [3, 6, 0.5])
+    assert [line.startswith("000001_0: ") and reason in line for line in data.left_out] == [True]
+    assert (data.description()["examples"], data.description()["left_out"]) == (1, ["000001_0"])
+
+
+def test_nobody_who_is_left_and_an_unknown_choice_are_mistakes(root: Path) -> None:
+    for path in (root / "train_img").iterdir():
+        torn(path)
+    with pytest.raises(ValueError, match=r"none of 2 people can be read; the first: 000001_0: .* cut short"):
+        _open(root, damaged="skip")
+    with pytest.raises(ValueError, match="data.damaged=drop: choose one of refuse, skip"):
+        _open(root, damaged="drop")
+
+
+def test_the_command_looks_at_the_layout(command: Command, root: Path) -> None:
+    looked = ("check_dataset", "examples@data=viton_training", f"data.root={root}")
+    done = command(*looked)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("2 sound training examples, list ")
+    torn(root / "train_color/000001_1.jpg")
+    done = command(*looked)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "1 of 2 pairs can't be used" in done.err
+    assert "000001_1.jpg is damaged or cut short" in done.out
+    done = command("check_dataset")
+    assert (done.code, "name a set of photos: data=viton" in done.err) == (2, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtoncompress.metric.bootstrap import mean_interval, statistic_interval
+from vtoncompress.metric.bootstrap import independent_interval, mean_interval, statistic_interval
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
@@ -32,3 +32,15 @@ def test_a_biased_statistic_lies_within_its_interval() -> None:
 
     low, high = statistic_interval(distinct, 50, 50.0, 100)
     assert 40 < low < 50 < high < 60
+
+
+def test_two_sets_drawn_apart_scatter_as_the_difference_of_their_means_does() -> None:
+    random = np.random.default_rng(4)
+    first, second = random.normal(5, 2, 400), random.normal(1, 3, 100)
+
+    def apart(drawn: np.ndarray, others: np.ndarray) -> float:
+        return float(first[drawn].mean() - second[others].mean())
+
+    value, error = first.mean() - second.mean(), 1.96 * np.hypot(first.std() / 20, second.std() / 10)
+    found = independent_interval(apart, (400, 100), value, 1000)
+    assert found == pytest.approx((value - error, value + error), abs=0.08)

@@ -80,6 +80,8 @@ DAMAGES: dict[Damage, tuple[float, ...]] = {
     wrong_colour: (15, 30, 60),
 }
 
+COLUMNS = ("fid_shipped", "kid_shipped", "ssim_garment")
+
 
 def to_picture(array: np.ndarray) -> Image:
     return np.clip(np.rint(array), 0, 255).astype(np.uint8)
@@ -119,8 +121,11 @@ def test_jpeg_and_mode_collapse_grow_the_distance(
     clean = extract([to_picture(truth(p)) for p in pairs[:COUNT]])
     squeezed = [extract([to_picture(jpeg(p, quality)) for p in pairs[:COUNT]]) for quality in (80, 40, 15, 5)]
     fids = [frechet_distance(x, clean) for x in squeezed]
+    kids = [kernel_distance(x, clean, 64, 30, 0)[0] for x in squeezed]
     assert fids == sorted(fids)
     assert fids[-1] > 3 * fids[0] > 3
+    # KID is flat down to quality 15, as docs/metrics.md says; below 0, for the same pictures stand on both sides.
+    assert kids[-1] > 0.05 > 0 > max(kids[:-1])
     people = extract([p.person for p in pairs[:COUNT]])
     collapsed = [clean, *(clean[np.arange(COUNT) % distinct] for distinct in (48, 24, 12, 6))]
     for distances in (
@@ -131,31 +136,37 @@ def test_jpeg_and_mode_collapse_grow_the_distance(
 
 
 @pytest.mark.parametrize(
-    "experiments, quantizations",
+    "experiments, quantizations, kid_floor",
     [
         (
             ("cloth_warp_module_pruning", "image_generation_module_pruning", "best_pruning", "quantization"),
             {"none", "nncf_ptq"},
+            0.85,
         ),
-        (("quickstart", "one_shot", "quickstart_search"), {"none", "nncf_ptq"}),
-        (("quantization_modes",), {"none", "nncf_ptq", "nncf_qat", "ort_static", "torchao_ptq", "weight_int4"}),
+        (("quickstart", "one_shot", "quickstart_search"), {"none", "nncf_ptq"}, 0.9),
+        (("quantization_modes",), {"none", "nncf_ptq", "nncf_qat", "ort_static", "torchao_ptq", "weight_int4"}, 0.75),
+        (("distillation",), {"none"}, 0.7),
     ],
 )
 def test_compressed_networks_are_ranked_as_the_garment_itself_ranks_them(
-    experiments: tuple[str, ...], quantizations: set[str]
+    experiments: tuple[str, ...], quantizations: set[str], kid_floor: float
 ) -> None:
-    """What was measured of pruned, fine-tuned and quantized networks on the same pairs; nobody's unchanged person."""
+    """What was measured of pruned, fine-tuned and quantized networks on the same pairs; nobody's unchanged person.
+
+    The 0.8 that docs/metrics.md promises is FID's; KID keeps to it in most of these tables and not in all.
+    """
     records = [one for name in experiments for one in read_all(ROOT / "results" / name) if one.role == "variant"]
-    measured = [one for one in records if {"fid_shipped", "ssim_garment"} <= one.values.keys()]
+    measured = [one for one in records if {*COLUMNS} <= one.values.keys()]
     assert {one.trust["metrics"]["fid"]["fid_weights"] for one in measured} == {SHA256}
     assert len({(one.pairs, one.trust["pair_list_hash"]) for one in measured}) == 1
     # The dense network stands in several tables, and on several runtimes with the same pictures.
-    figures = {(round(one.values["fid_shipped"], 6), round(one.values["ssim_garment"], 6)) for one in measured}
+    figures = {tuple(round(one.values[column], 6) for column in COLUMNS) for one in measured}
     assert len(figures) >= 12
-    distances, garments = zip(*sorted(figures), strict=True)
-    assert spearmanr(distances, garments).statistic < -0.8
+    fids, kids, garments = zip(*sorted(figures), strict=True)
+    assert spearmanr(fids, garments).statistic < -0.8
+    assert spearmanr(kids, garments).statistic < -kid_floor
     assert any(one.pruning_ratio for one in measured)
-    assert any(one.finetuning == "supervised" for one in measured)
+    assert any(one.finetuning != "none" for one in measured)
     assert {one.quantization for one in measured} >= quantizations
 
 

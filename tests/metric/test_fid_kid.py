@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import torch
 
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.data.synthetic import Synthetic
-from vtoncompress.metric import inception
+from vtoncompress.metric import inception, known_features
 from vtoncompress.metric.base import Batch, Measurement, PictureMetric, Prediction
+from vtoncompress.metric.bootstrap import DRAWS, INDEPENDENT, INTERVAL, PAIRED
 from vtoncompress.metric.distribution import forget_extractors
 from vtoncompress.metric.feature_network import WEIGHTS
 from vtoncompress.metric.features import Shipped
@@ -65,6 +67,29 @@ def test_the_protocol_is_recorded(pairs: list[Pair]) -> None:
 def test_the_unchanged_person_wins(pairs: list[Pair]) -> None:
     unchanged, changed = (run(Fid(), pairs, pictures) for pictures in ([p.person for p in pairs], truths(pairs)))
     assert unchanged.values["fid_shipped"] == pytest.approx(0, abs=1e-6 * changed.values["fid_shipped"])
+
+
+@pytest.mark.parametrize(
+    "files, truth, draws",
+    [(12, False, INDEPENDENT), (9, False, INDEPENDENT), (9, True, INDEPENDENT), (12, True, PAIRED)],
+)
+def test_what_is_no_pair_is_resampled_apart(
+    files: int, truth: bool, draws: str, pairs: list[Pair], tmp_path: Path
+) -> None:
+    metric, photos = Fid("shipped"), [pair.person for pair in pairs][:files]
+    known_features.write([photos], files, Shipped(), tmp_path)
+    assert metric.refer_to(tmp_path, "photos")
+    shown = pairs if truth else [replace(pair, truth=None) for pair in pairs]
+    found = run(metric, shown, truths(pairs))
+    assert found.details[DRAWS] == {"fid_shipped": draws}
+    low, high = found.details[INTERVAL]["fid_shipped"]
+    assert low < found.values["fid_shipped"] < high
+
+
+def test_an_interval_that_is_not_made_says_so(pairs: list[Pair]) -> None:
+    details = run(Fid("shipped", resamples=0), pairs, truths(pairs)).details
+    assert INTERVAL not in details
+    assert details[DRAWS]["fid_shipped"].startswith("no interval: metric.fid.resamples=100")
 
 
 def test_numbers_are_the_same_bit_by_bit_for_the_same_pictures(pairs: list[Pair]) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gc
+import math
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
+from tests.metric.resident import PICTURES, SHAPE
 from vtoncompress.data.base import Pair
 from vtoncompress.metric.base import Batch, Prediction
 from vtoncompress.metric.fid import Fid
@@ -44,3 +50,11 @@ def test_neither_pictures_nor_their_features_are_kept(metric: Any, kept: float, 
     finally:
         tracemalloc.stop()
     assert after < kept * 12 * len(pairs), f"{after} bytes"
+
+
+@pytest.mark.parametrize("name", ["lpips", "inception"])
+def test_the_process_does_not_grow_by_what_a_network_looks_at(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.metric.resident", name, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # Both sides of the pictures between: their features are a thousandth of that, what LPIPS' layers see many times.
+    assert float(done.stdout.split()[-1]) < 0.5 * 2 * 3 * PICTURES * math.prod(SHAPE) / 2**20

@@ -58,8 +58,7 @@ class ListedPairs(TryOnData, ABC):
         damaged: str,
         foreground: Foreground | None,
     ) -> None:
-        if damaged not in DAMAGED:
-            raise ValueError(f"data.damaged={damaged}: choose one of {', '.join(DAMAGED)}")
+        check_damaged(damaged)
         check_pairing(pairing)
         self.height, self.width, self.pairing = height, width, pairing
         self._foreground = foreground or PlainBackground()
@@ -120,6 +119,13 @@ class ListedPairs(TryOnData, ABC):
         """Pairs whose garment has no mask on disk."""
         return sum(one.mask is None for one in self._listed)
 
+    def summary(self) -> str:
+        """What is there, in a line or two."""
+        found = f"{len(self)} sound pairs, protocol {self.protocol}, {self.pairing}, list {self.pair_list_hash()}"
+        if computed := self.computed_masks():
+            found += f"\n{computed} garments have no mask on disk: theirs are computed from their plain background"
+        return found
+
     def _mask(self, one: Listed, garment: Image) -> Image:
         """The mask on disk, or one that is made of the garment's picture."""
         try:
@@ -129,6 +135,12 @@ class ListedPairs(TryOnData, ABC):
         if mask.shape != garment.shape[:2]:
             raise ValueError(f"{one.mask} and {one.garment} differ in size: remove or replace the mask")
         return mask
+
+
+def check_damaged(damaged: str) -> None:
+    """ValueError for another choice than there are."""
+    if damaged not in DAMAGED:
+        raise ValueError(f"data.damaged={damaged}: choose one of {', '.join(DAMAGED)}")
 
 
 def check_pairing(pairing: str) -> None:

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from vtoncompress.data.base import Image
 from vtoncompress.data.densepose import HANDS, read_parts
+from vtoncompress.data.listed import check_damaged
 from vtoncompress.data.openpose import read_joints
 from vtoncompress.image import centre_crop, fit_garment, fit_labels, fit_person, read_image, read_labels, read_mask
 
@@ -67,9 +68,15 @@ class VitonTraining(Sequence[Example]):
         kept_labels: of what another garment leaves as it is.
         arm_labels: of arms, of which the hands are kept as far as DensePose finds them.
         background_margin: background that is farther than this from the body, in heights, is kept too; None for none.
+        damaged: ``refuse`` stops at a file that is missing or a pose that can't be read, and on access at a damaged
+            picture; ``skip`` looks at every file now and leaves out the people that lack one.
+
+    Attributes:
+        left_out: who was left out, a line each: the person's name, the file and why.
 
     Raises:
-        ValueError: a folder or a file is missing, a pose can't be read, or the labels are not those of the parsing.
+        ValueError: an unknown choice, a missing folder or file, a pose that can't be read, nobody who is left, or the
+            labels are not those of the parsing.
     """
 
     def __init__(
@@ -81,7 +88,9 @@ class VitonTraining(Sequence[Example]):
         kept_labels: Sequence[int],
         arm_labels: Sequence[int],
         background_margin: float | None,
+        damaged: str = "refuse",
     ) -> None:
+        check_damaged(damaged)
         self.root, self.height, self.width = Path(root), height, width
         self.garment_labels = _labels("garment_labels", garment_labels)
         self.kept_labels, self.arm_labels = _labels("kept_labels", kept_labels), _labels("arm_labels", arm_labels)
@@ -93,7 +102,8 @@ class VitonTraining(Sequence[Example]):
             )
         if background_margin is not None and background_margin < 0:
             raise ValueError(f"data.background_margin={background_margin}: use 0 or more, or null")
-        self._files = _find_files(self.root)
+        self.left_out: list[str] = []
+        self._files = self._whole(_find_files(self.root), damaged)
         self._joints = [read_joints(files[POSES]) for files in self._files]
         probed = self._files[:PROBED]
         if not any(np.isin(read_labels(files[LABELS]), self.garment_labels).any() for files in probed):
@@ -101,6 +111,37 @@ class VitonTraining(Sequence[Example]):
                 f"the first {len(probed)} maps of {self.root / LABELS} have no garment (labels {self.garment_labels}): "
                 "name its labels with data.garment_labels=[...]"
             )
+
+    def _whole(self, found: Mapping[str, Mapping[str, Path | None]], damaged: str) -> list[dict[str, Path]]:
+        """Of each person that has a file in every folder these files; with ``skip`` only if they can be read."""
+        files = {name: {folder: path for folder, path in one.items() if path} for name, one in found.items()}
+        for folder in SUFFIXES:
+            missing = [name for name, one in files.items() if folder not in one]
+            if missing and damaged == "refuse":
+                raise ValueError(
+                    f"{self.root / folder} has nothing ({', '.join(SUFFIXES[folder])}) for {len(missing)} of "
+                    f"{len(files)} pictures, the first is {missing[0]}: add it, remove {PERSONS}'s picture, or leave "
+                    "such people out with data.damaged=skip"
+                )
+        if damaged == "refuse":
+            return [*files.values()]
+        reasons = {name: self._damage(one) for name, one in files.items()}
+        self.left_out = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+        if len(self.left_out) == len(files):
+            raise ValueError(f"none of {len(files)} people can be read; the first: {self.left_out[0]}")
+        return [one for name, one in files.items() if not reasons[name]]
+
+    def _damage(self, files: Mapping[str, Path]) -> str:
+        """Why an example can't be used; empty where it can."""
+        if lacking := [folder for folder in SUFFIXES if folder not in files]:
+            return f"{self.root / lacking[0]} has nothing ({', '.join(SUFFIXES[lacking[0]])}) of this name"
+        try:
+            _read_person(files)
+            _read_garment(files)
+            read_joints(files[POSES])
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def __len__(self) -> int:
         return len(self._files)
@@ -113,12 +154,7 @@ class VitonTraining(Sequence[Example]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         files, size = self._files[index], (self.height, self.width)
-        person, labels, parts = read_image(files[PERSONS]), read_labels(files[LABELS]), read_parts(files[BODIES])
-        for folder, array in ((LABELS, labels), (BODIES, parts)):
-            if array.shape != person.shape[:2]:
-                raise ValueError(
-                    f"{files[folder]} is {_extent(array)} and its picture {_extent(person)}: make it of this picture"
-                )
+        person, labels, parts = _read_person(files)
         worn = np.where(np.isin(labels, self.garment_labels), np.uint8(255), np.uint8(0))
         garment, garment_mask = self.garment(index)
         small_labels, small_parts = fit_labels(labels, size), fit_labels(parts, size)
@@ -135,12 +171,8 @@ class VitonTraining(Sequence[Example]):
 
     def garment(self, index: int) -> tuple[Image, Image]:
         """The in-shop picture (H, W, 3) of what person ``index`` wears, and its mask (H, W), both uint8."""
-        files, size = self._files[index], (self.height, self.width)
-        picture, mask = read_image(files[GARMENTS]), read_mask(files[MASKS])
-        if mask.shape != picture.shape[:2]:
-            raise ValueError(
-                f"{files[MASKS]} is {_extent(mask)} and its garment {_extent(picture)}: make it of this picture"
-            )
+        size = (self.height, self.width)
+        picture, mask = _read_garment(self._files[index])
         return fit_garment(picture, size), fit_garment(mask, size)
 
     def names(self) -> list[str]:
@@ -149,9 +181,18 @@ class VitonTraining(Sequence[Example]):
 
     def description(self) -> dict[str, Any]:
         """What two runs on the same examples have in common, as JSON values."""
-        options = {key: value for key, value in vars(self).items() if key != "root" and not key.startswith("_")}
-        names = hashlib.sha256("\n".join(self.names()).encode()).hexdigest()[:16]
-        return {"examples": len(self), "names": names, **options}
+        unlike = ("root", "left_out")
+        options = {key: value for key, value in vars(self).items() if key not in unlike and not key.startswith("_")}
+        # Names alone, for a line also says where the data lies.
+        left_out = {"left_out": [line.partition(": ")[0] for line in self.left_out]} if self.left_out else {}
+        return {"examples": len(self), "names": self._names_hash(), **left_out, **options}
+
+    def summary(self) -> str:
+        """What is there, in a line."""
+        return f"{len(self)} sound training examples, list {self._names_hash()}"
+
+    def _names_hash(self) -> str:
+        return hashlib.sha256("\n".join(self.names()).encode()).hexdigest()[:16]
 
     def _kept(self, labels: Image, parts: Image) -> Image:
         kept = np.isin(labels, self.kept_labels)
@@ -169,8 +210,29 @@ def _labels(name: str, labels: Any) -> list[int]:
     return [*labels]
 
 
-def _find_files(root: Path) -> list[dict[str, Path]]:
-    """For each person, by name, its file in every folder."""
+def _read_person(files: Mapping[str, Path]) -> tuple[Image, Image, Image]:
+    """Picture, labels and body parts, of one size."""
+    person, labels, parts = read_image(files[PERSONS]), read_labels(files[LABELS]), read_parts(files[BODIES])
+    for folder, array in ((LABELS, labels), (BODIES, parts)):
+        if array.shape != person.shape[:2]:
+            raise ValueError(
+                f"{files[folder]} is {_extent(array)} and its picture {_extent(person)}: make it of this picture"
+            )
+    return person, labels, parts
+
+
+def _read_garment(files: Mapping[str, Path]) -> tuple[Image, Image]:
+    """In-shop picture and its mask, of one size."""
+    picture, mask = read_image(files[GARMENTS]), read_mask(files[MASKS])
+    if mask.shape != picture.shape[:2]:
+        raise ValueError(
+            f"{files[MASKS]} is {_extent(mask)} and its garment {_extent(picture)}: make it of this picture"
+        )
+    return picture, mask
+
+
+def _find_files(root: Path) -> dict[str, dict[str, Path | None]]:
+    """For each person, by name, its file in every folder; None where there is none."""
     found: dict[str, dict[str, Path]] = {}
     for folder, suffixes in SUFFIXES.items():
         if not (root / folder).is_dir():
@@ -179,17 +241,10 @@ def _find_files(root: Path) -> list[dict[str, Path]]:
         found[folder] = {file.stem: file for file in sorted(files) if file.suffix.lower() in suffixes}
     if not found[PERSONS]:
         raise ValueError(f"{root / PERSONS} has no picture: put {', '.join(PICTURES)} files there")
-    for folder in SUFFIXES:
-        missing = [stem for stem in found[PERSONS] if _match(stem, folder, found[folder]) is None]
-        if missing:
-            raise ValueError(
-                f"{root / folder} has nothing ({', '.join(SUFFIXES[folder])}) for {len(missing)} of "
-                f"{len(found[PERSONS])} pictures, the first is {missing[0]}: add it, or remove {PERSONS}'s picture"
-            )
-    return [
-        {folder: found[folder][_match(stem, folder, found[folder]) or stem] for folder in SUFFIXES}
+    return {
+        stem: {folder: found[folder].get(_match(stem, folder, found[folder]) or stem) for folder in SUFFIXES}
         for stem in found[PERSONS]
-    ]
+    }
 
 
 def _match(stem: str, folder: str, files: Mapping[str, Path]) -> str | None:

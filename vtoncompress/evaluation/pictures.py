@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from vtoncompress.data.base import Image
-from vtoncompress.image import read_image, resize
+from PIL import Image as Pillow
+from PIL.JpegImagePlugin import JpegImageFile
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".bmp": "BMP", ".tif": "TIFF",
-            ".tiff": "TIFF"}  # fmt: skip
+from vtoncompress.data.base import Image
+from vtoncompress.image import FORMATS, read_image, resize
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 CHUNK = 32
 
 
@@ -35,9 +38,26 @@ def find_pictures(option: str, folder: Path) -> dict[str, Path]:
 
 
 def encodings(files: Sequence[Path]) -> str:
-    """By their suffixes, such as "PNG", with counts where they differ."""
-    found = Counter(SUFFIXES[file.suffix.lower()] for file in files)
+    """By their content, such as "PNG", with counts where they differ.
+
+    JPEGs are told apart by the hash of their quantization tables, which are what a quality setting decides.
+
+    Raises:
+        ValueError: a file that is no picture.
+    """
+    found = Counter(_encoding(file) for file in files)
     return ", ".join(found) if len(found) == 1 else ", ".join(f"{count} {name}" for name, count in found.most_common())
+
+
+def _encoding(file: Path) -> str:
+    try:
+        with warnings.catch_warnings(action="ignore"), Pillow.open(file, formats=FORMATS) as picture:
+            name = str(picture.format)
+            tables = picture.quantization if isinstance(picture, JpegImageFile) else None
+    except Exception as error:  # as many as Pillow has decoders
+        read_image(file)  # says what is wrong
+        raise ValueError(f"{file} is damaged: get it again") from error
+    return name if tables is None else f"JPEG (tables {names_hash([str(sorted(tables.items()))])[:8]})"
 
 
 def names_hash(lines: Sequence[str]) -> str:

@@ -11,6 +11,10 @@ CONFIDENCE = 0.95
 RESAMPLES = 1000
 INTERVAL = "interval_95"
 """Under which a measurement's details hold column -> [low, high]."""
+DRAWS = "interval_95_draws"
+"""Under which they hold column -> what was drawn anew, or why there is no interval."""
+PAIRED = "pairs, a prediction with its person"
+INDEPENDENT = "predictions and references apart, for they show no pairs"
 
 
 def mean_interval(values: Sequence[float], resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
@@ -37,7 +41,33 @@ def statistic_interval(
         seed: of the draw.
     """
     random = np.random.default_rng(seed)
-    found = np.array([statistic(random.integers(0, count, count)) for _ in range(resamples)])
+    return _around(value, [statistic(random.integers(0, count, count)) for _ in range(resamples)])
+
+
+def independent_interval(
+    statistic: Callable[[NDArray[np.int64], NDArray[np.int64]], float],
+    counts: tuple[int, int],
+    value: float,
+    resamples: int,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """As :func:`statistic_interval`, of two sets that are each drawn for themselves.
+
+    Args:
+        statistic: of the items of either set with these indices.
+        counts: number of items of either.
+        value: the statistic of all of them, each once.
+        resamples: 2 or more.
+        seed: of the draw.
+    """
+    random = np.random.default_rng(seed)
+    draws = ([random.integers(0, count, count) for count in counts] for _ in range(resamples))
+    return _around(value, [statistic(first, second) for first, second in draws])
+
+
+def _around(value: float, resampled: Sequence[float]) -> tuple[float, float]:
+    """Percentile interval of the scatter of ``resampled``, moved onto ``value``."""
+    found = np.asarray(resampled)
     low, high = np.quantile(found - found.mean(), _tails())
     return value + float(low), value + float(high)
 

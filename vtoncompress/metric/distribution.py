@@ -84,6 +84,7 @@ class Distributions:
         self._predictions, self._references = FeatureRows(), FeatureRows()
         self._known: Rows | None = None
         self._reference = PERSONS
+        self._apart = False
 
     def refer_to(self, known: Path, reference: str | None) -> bool:
         """See :meth:`vtoncompress.metric.base.ReferencedMetric.refer_to`."""
@@ -97,6 +98,8 @@ class Distributions:
     def update(self, batch: Batch) -> None:
         """Take in a batch's predictions and, unless others are referred to, the person photos of the same pairs."""
         if batch.predictions:
+            # References that are neither the pairs' persons nor their truths are just photos.
+            self._apart |= self._reference != PERSONS and any(pair.truth is None for pair in batch.pairs)
             self._predictions.append(prediction_features(self.extractor, batch))
             if self._known is None:
                 self._references.append(person_features(self.extractor, batch))
@@ -104,6 +107,11 @@ class Distributions:
     def __len__(self) -> int:
         """Pictures of the smaller set."""
         return min(len(self._predictions), len(self._references if self._known is None else self._known))
+
+    def paired(self) -> bool:
+        """Whether row i of both sets is of pair i."""
+        others = self._references if self._known is None else self._known
+        return not self._apart and len(self._predictions) == len(others)
 
     def predictions(self) -> Rows:
         """(N, D), N at least 1, mapped from a file."""

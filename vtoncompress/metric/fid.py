@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtoncompress.metric.base import Batch, Measurement, ReferencedMetric
-from vtoncompress.metric.bootstrap import INTERVAL, statistic_interval
+from vtoncompress.metric.bootstrap import DRAWS, INDEPENDENT, INTERVAL, PAIRED, independent_interval, statistic_interval
 from vtoncompress.metric.distance import Features, frechet_distance
 from vtoncompress.metric.distribution import Distributions, choose_extractor
 
@@ -29,8 +29,9 @@ class Fid(ReferencedMetric):
     Args:
         features, inception_weights, inception_dimension, inception_resizing: see
             :func:`vtoncompress.metric.distribution.choose_extractor`.
-        resamples: of the pairs, for the confidence interval in the details: 0 for none, 2 or more; None for 100 of
-            features of at most 192 numbers, and none of Inception's 2048, each of which takes seconds.
+        resamples: of the pairs, or of either set where they are none, for the confidence interval in the details: 0 for
+            none, 2 or more; None for 100 of features of at most 192 numbers, and none of Inception's 2048, each of
+            which takes seconds.
     """
 
     columns = ("fid", "fid_shipped")
@@ -68,8 +69,15 @@ class Fid(ReferencedMetric):
             "fid_rank_deficient": len(self._sets) <= predictions.shape[1],
         }
         value = frechet_distance(predictions, references)
-        if (resamples := self._resamples(predictions.shape[1])) and len(predictions) == len(references):
-            details[INTERVAL] = {column: _interval(predictions, references, value, resamples)}
+        if resamples := self._resamples(predictions.shape[1]):
+            paired = self._sets.paired()
+            interval = (_paired_interval if paired else _independent_interval)(
+                predictions, references, value, resamples
+            )
+            details[INTERVAL] = {column: [max(0.0, interval[0]), interval[1]]}
+            details[DRAWS] = {column: PAIRED if paired else INDEPENDENT}
+        else:
+            details[DRAWS] = {column: "no interval: metric.fid.resamples=100 asks for it, and takes seconds each"}
         return Measurement({column: value}, missing, self._sets.protocol("fid"), details)
 
     def _resamples(self, dimension: int) -> int:
@@ -78,11 +86,21 @@ class Fid(ReferencedMetric):
         return CHEAP_RESAMPLES if dimension <= CHEAP_DIMENSION else 0
 
 
-def _interval(predictions: Features, references: Features, value: float, resamples: int) -> list[float]:
+def _paired_interval(predictions: Features, references: Features, value: float, resamples: int) -> tuple[float, float]:
     """Pairs are drawn, a prediction with its person, because the same people stand on both sides."""
 
     def distance(drawn: NDArray[np.int64]) -> float:
         return frechet_distance(predictions[drawn], references[drawn])
 
-    low, high = statistic_interval(distance, len(predictions), value, resamples)
-    return [max(0.0, low), high]
+    return statistic_interval(distance, len(predictions), value, resamples)
+
+
+def _independent_interval(
+    predictions: Features, references: Features, value: float, resamples: int
+) -> tuple[float, float]:
+    """Both sets are drawn, for what stands at one place of theirs has nothing in common."""
+
+    def distance(drawn: NDArray[np.int64], others: NDArray[np.int64]) -> float:
+        return frechet_distance(predictions[drawn], references[others])
+
+    return independent_interval(distance, (len(predictions), len(references)), value, resamples)
