@@ -10,7 +10,7 @@ NOTHING = 0.05
 
 
 def where_time_went(records: Sequence[Record], wall: float, written: float, workers: int, prepared: float = 0.0) -> str:
-    """Of all that the command took; of several variants at once, of what they took one by one and what came around them.
+    """Of all that the command took; of several variants at once, of what they took one by one and what came around.
 
     Args:
         records: of the variants, as they were run now.
