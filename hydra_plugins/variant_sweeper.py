@@ -89,13 +89,14 @@ class VariantSweeper(Sweeper):
         if records:
             finish(self.config, records, begun)
             return records
+        prepared = time.monotonic() - begun
         with tables_if_stopped(self.config), SweepProgress(configs, decision):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
                     print(f"on_failure=stop: {len(jobs) - len(records)} variants were not run", file=sys.stderr)
                     break
-        finish(self.config, records, begun)
+        finish(self.config, records, begun, prepared)
         return records
 
     def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], begin: int) -> list[Record]:

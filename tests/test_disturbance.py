@@ -34,13 +34,20 @@ def test_rows_that_were_not_timed_in_peace_are_named() -> None:
     assert disturbance_notes(rows[:3]) == []
 
 
+def test_the_correlations_clock_is_looked_at_too() -> None:
+    samples = {"loop": [40.0] * 10 + [60.0] * 10, "ours": [5.0] * 20}
+    rows = [Record("calm", details={"correlation": {"samples_ms": {"ours": [5.0] * 20}}})]
+    rows.append(Record("restless", details={"correlation": {"samples_ms": samples}}))
+    assert disturbed(rows) == {"restless": "loop correlation quartiles 40.0 and 60.0 ms"}
+
+
 def test_another_machine_has_another_baseline() -> None:
     other = row("elsewhere", 9, 80)
     other.trust["cpu"] = "that"
     assert disturbed([row("one", 9, 25), row("two", 9, 26), other]) == {}
 
 
-@pytest.mark.parametrize("experiment", ["quantization_modes", "quantization"])
+@pytest.mark.parametrize("experiment", sorted(path.parent.name for path in (ROOT / "results").glob("*/records")))
 def test_committed_tables_name_their_disturbed_rows(experiment: str) -> None:
     """So that whoever reads a speedup knows."""
     text = (ROOT / "results" / experiment / "table.md").read_text()

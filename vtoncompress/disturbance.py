@@ -27,6 +27,9 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
     """
     timed = [record for record in records if record.details.get("speed", {}).get(BASELINES["baseline"])]
     found = {record.variant: [*_spreads(record)] for record in timed}
+    for record in records:
+        for form, taken in record.details.get("correlation", {}).get("samples_ms", {}).items():
+            found.setdefault(record.variant, []).extend(_spread(f"{form} correlation", taken))
     for name, samples in BASELINES.items():
         for group in _same_baseline([record for record in timed if record.details["speed"].get(samples)]):
             usual = statistics.median(_baseline(record, samples) for record in group)
@@ -38,12 +41,15 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
 
 def _spreads(record: Record) -> Iterator[str]:
     for name, samples in (("own", "latency_ms"), ("baseline", "baseline_latency_ms")):
-        taken = record.details["speed"][samples]
-        if len(taken) < 4:
-            continue
-        lower, _, upper = statistics.quantiles(taken, n=4)
-        if upper > SPREAD * lower:
-            yield f"{name} quartiles {lower:.1f} and {upper:.1f} ms"
+        yield from _spread(name, record.details["speed"][samples])
+
+
+def _spread(name: str, taken: Sequence[float]) -> Iterator[str]:
+    if len(taken) < 4:
+        return
+    lower, _, upper = statistics.quantiles(taken, n=4)
+    if upper > SPREAD * lower:
+        yield f"{name} quartiles {lower:.1f} and {upper:.1f} ms"
 
 
 def _same_baseline(records: Sequence[Record]) -> list[list[Record]]:

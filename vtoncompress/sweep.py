@@ -208,13 +208,14 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
+def finish(cfg: DictConfig, records: Sequence[Record], begun: float, prepared: float = 0.0) -> None:
     """Write the experiment's tables and pages, print the table, what failed, and where the time went.
 
     Args:
         cfg: of the sweep.
         records: of its variants.
         begun: ``time.monotonic()`` when the first config was looked at.
+        prepared: seconds from then until the first variant was begun.
 
     Raises:
         ValueError: a variant of this run failed.
@@ -233,7 +234,7 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float) -> None:
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers)))
+    print(where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers), prepared))
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         return

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.search.conftest import MakeSettings
 from vtoncompress.record import Record
-from vtoncompress.search.comparison import compare, describe
+from vtoncompress.search.comparison import FILE, compare, describe, write_comparison
 
 OBJECTIVES = {"ssim_garment": "maximize", "gmacs": "minimize"}
 
@@ -71,3 +73,23 @@ def test_times_are_brought_to_one_clock_by_the_baseline_that_each_was_timed_with
     first, second = compare(settings(objectives=objectives), rows[:1], rows[1:], rows[0])
     assert first.hypervolume == second.hypervolume
     assert rows[1].values["latency_ms_p50"] == 10.0
+
+
+def test_rows_that_were_not_timed_in_peace_are_named_and_written(settings: MakeSettings, tmp_path: Path) -> None:
+    rows = [_row(name, 0.8, 1.0, latency_ms_p50=5.0) for name in ("calm", "calm_too", "restless")]
+    for row, last in zip(rows, (20.0, 20.0, 60.0), strict=True):
+        samples = {"latency_ms": [5.0] * 8, "baseline_latency_ms": [20.0] * 5 + [last] * 3}
+        row.details["speed"] = {"baseline_latency_ms_p50": 20.0, **samples}
+    timed = settings(objectives={"latency_ms_p50": "minimize", "ssim_garment": "maximize"})
+    sides = compare(timed, rows[:2], rows, rows[0])
+    assert [*sides[0].disturbed] == []
+    assert [*sides[1].disturbed] == ["restless"]
+    [line] = [line for line in describe(sides, "grid").splitlines() if "Disturbed" in line]
+    assert "of grid: restless (baseline quartiles 20.0 and 60.0 ms)." in line
+    write_comparison(sides, "grid", tmp_path)
+    written = json.loads((tmp_path / FILE).read_text())
+    assert written["compared_with"] == "grid"
+    assert written["other"]["disturbed"].keys() == {"restless"}
+    assert written["search"]["hypervolume"] == pytest.approx(sides[0].hypervolume)
+    untimed = compare(settings(objectives=OBJECTIVES), rows[:2], rows, rows[0])
+    assert untimed[1].disturbed == {}, "of what isn't timed no row is disturbed"

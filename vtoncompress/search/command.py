@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.record import write_text
 from vtoncompress.report import origin
-from vtoncompress.search.comparison import compare, describe, read_variants
+from vtoncompress.search.comparison import compare, describe, read_variants, write_comparison
 from vtoncompress.search.final import final_rows, lost_rows
 from vtoncompress.search.found import Found
 from vtoncompress.search.result import PARETO, count_trials, unmeasured, write_result
@@ -60,7 +60,9 @@ def search(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> None:
     print_table(records)
     _print(settings, study, best)
     if others is not None:
-        print(describe(compare(settings, [row.record for row in rows], others, rows[0].record), cfg.compare))
+        sides = compare(settings, [row.record for row in rows], others, rows[0].record)
+        write_comparison(sides, cfg.compare, settings.folder)
+        print(describe(sides, cfg.compare))
 
 
 def _settings(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> Settings:

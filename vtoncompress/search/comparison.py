@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from vtoncompress.record import Record, check_comparable, read_all
+from vtoncompress.disturbance import disturbed
+from vtoncompress.record import Record, check_comparable, read_all, write_text
 from vtoncompress.search.found import feasible
 from vtoncompress.search.frontier import hypervolume, non_dominated
 from vtoncompress.search.objective import losses
 from vtoncompress.search.settings import Settings
 
+FILE = "comparison.json"
 CLOCK = ("latency", "fps", "speedup")
 # The reference point is this far beyond the worst of both frontiers, or their ends would count nothing.
 BEYOND = 0.1
@@ -19,11 +22,15 @@ BEYOND = 0.1
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: ``rows`` that were compared, those of them on its ``frontier``, and its ``hypervolume``, 0..1."""
+    """One of the two: ``rows`` that were compared, those of them on its ``frontier``, and its ``hypervolume``, 0..1.
+
+    Where time is an objective, ``disturbed`` says of which rows it is not to be trusted, and why.
+    """
 
     rows: int
     frontier: int
     hypervolume: float
+    disturbed: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record], dense: Record) -> tuple[Side, Side]:
@@ -41,7 +48,9 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
         if not rows:
             raise ValueError(f"no row of {whose} has every objective and holds every constraint")
     check_comparable([*sides[0], *sides[1]])
+    restless: list[dict[str, str]] = [{}, {}]
     if any(column.startswith(CLOCK) for column in settings.objectives):
+        restless = [disturbed(rows) for rows in sides]
         _check_machine([*sides[0], *sides[1]])
         sides = [[_on_the_clock_of(dense, record) for record in rows] for rows in sides]
     points = [[losses(record, settings.objectives) for record in rows] for rows in sides]
@@ -55,7 +64,10 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
         / box
         for frontier in frontiers
     ]
-    first, second = (Side(len(side), len(front), v) for side, front, v in zip(points, frontiers, volumes, strict=True))
+    first, second = (
+        Side(len(side), len(front), volume, found)
+        for side, front, volume, found in zip(points, frontiers, volumes, restless, strict=True)
+    )
     return first, second
 
 
@@ -68,12 +80,23 @@ def read_variants(folder: Path) -> list[Record]:
 
 
 def describe(sides: tuple[Side, Side], other: str) -> str:
-    """The comparison in a sentence or two."""
+    """The comparison in a sentence or two, with the rows whose times are not to be trusted."""
     mine, theirs = sides
-    return (
+    told = [
         f"Hypervolume of the frontiers, 0 to 1: {mine.hypervolume:.3f} of this search ({mine.frontier} of {mine.rows} "
         f"rows), {theirs.hypervolume:.3f} of {other} ({theirs.frontier} of {theirs.rows} rows)."
-    )
+    ]
+    for side, whose in ((mine, "this search"), (theirs, other)):
+        if side.disturbed:
+            rows = ", ".join(f"{variant} ({reason})" for variant, reason in side.disturbed.items())
+            told.append(f"Disturbed while timed, to be timed again before it counts, of {whose}: {rows}.")
+    return "\n".join(told)
+
+
+def write_comparison(sides: tuple[Side, Side], other: str, folder: Path) -> None:
+    """Write ``comparison.json`` into ``folder``: both sides, and the experiment that the search was held against."""
+    mine, theirs = (asdict(side) for side in sides)
+    write_text(folder / FILE, json.dumps({"search": mine, "compared_with": other, "other": theirs}, indent=1) + "\n")
 
 
 def _on_the_clock_of(dense: Record, record: Record) -> Record:
