@@ -7,8 +7,10 @@ Python's own tracing sees nothing of what torch and OpenVINO hold.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,8 @@ def feed(metric: PictureMetric, pictures: int) -> None:
         pairs = [Pair(str(index), one, one, one[..., 0], one) for index, one in enumerate(shown[:TOGETHER])]
         metric.update(Batch(pairs, [Prediction(one) for one in shown[TOGETHER:]]))
     gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what the allocator only keeps for later is nothing that the metric holds
 
 
 def main(name: str, folder: str) -> None:
