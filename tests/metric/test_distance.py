@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vtoncompress.metric.distance import frechet_distance, kernel_distance, moments
+from vtoncompress.metric import distance
+from vtoncompress.metric.distance import frechet_distance, kernel_distance, kernel_distance_of_draws, moments
 from vtoncompress.metric.feature_rows import FeatureRows
 from vtoncompress.metric.torchvision_import import make_torchvision_importable
 
@@ -56,6 +57,23 @@ def test_kernel_distance_is_the_unbiased_squared_mmd() -> None:
     mean, deviation = kernel_distance(x, y, subset_size=6, subsets=3, seed=0)
     assert mean == pytest.approx(expected)
     assert deviation == pytest.approx(0, abs=1e-9 * abs(expected))
+    once = np.arange(6)
+    assert kernel_distance_of_draws(x, y, [(once, once)]) == pytest.approx([expected])
+
+
+def test_a_draw_compares_no_picture_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distance, "ROWS", 3)
+    x, y = draw(7, 4, 1), draw(5, 4, 2, 1.0)
+    drawn, others = np.array([0, 0, 3, 6, 6, 6, 2]), np.array([4, 4, 1, 0, 0])
+    kernel = lambda a, b: (a @ b / 4 + 1) ** 3  # noqa: E731
+    xx, yy = (
+        np.mean([kernel(z[i], z[j]) for i in taken for j in taken if i != j]) for z, taken in ((x, drawn), (y, others))
+    )
+    xy = np.mean([kernel(x[i], y[j]) for i in drawn for j in others])
+    once = (np.arange(7), np.arange(5))
+    found = kernel_distance_of_draws(x, y, [once, (drawn, others)])
+    assert found[1] == pytest.approx(xx + yy - 2 * xy)
+    assert found[0] != pytest.approx(found[1])
 
 
 def test_kernel_distance_scatters_around_0_for_equal_sets_and_depends_on_its_seed_only() -> None:

@@ -76,20 +76,28 @@ def test_the_unchanged_person_wins(pairs: list[Pair]) -> None:
 def test_what_is_no_pair_is_resampled_apart(
     files: int, truth: bool, draws: str, pairs: list[Pair], tmp_path: Path
 ) -> None:
-    metric, photos = Fid("shipped"), [pair.person for pair in pairs][:files]
-    known_features.write([photos], files, Shipped(), tmp_path)
-    assert metric.refer_to(tmp_path, "photos")
-    shown = pairs if truth else [replace(pair, truth=None) for pair in pairs]
-    found = run(metric, shown, truths(pairs))
-    assert found.details[DRAWS] == {"fid_shipped": draws}
-    low, high = found.details[INTERVAL]["fid_shipped"]
-    assert low < found.values["fid_shipped"] < high
+    for metric, column in ((Fid("shipped"), "fid_shipped"), (Kid("shipped"), "kid_shipped")):
+        photos = [pair.person for pair in pairs][:files]
+        (tmp_path / column).mkdir()
+        known_features.write([photos], files, Shipped(), tmp_path / column)
+        assert metric.refer_to(tmp_path / column, "photos")
+        shown = pairs if truth else [replace(pair, truth=None) for pair in pairs]
+        found = run(metric, shown, truths(pairs))
+        assert found.details[DRAWS] == {column: draws}
+        low, high = found.details[INTERVAL][column]
+        assert low < found.values[column] < high
+
+
+def test_two_pairs_have_an_interval_of_kid(pairs: list[Pair]) -> None:
+    low, high = run(Kid("shipped"), pairs[:2], truths(pairs)[:2]).details[INTERVAL]["kid_shipped"]
+    assert low <= high < float("inf")
 
 
 def test_an_interval_that_is_not_made_says_so(pairs: list[Pair]) -> None:
     details = run(Fid("shipped", resamples=0), pairs, truths(pairs)).details
     assert INTERVAL not in details
     assert details[DRAWS]["fid_shipped"].startswith("no interval: metric.fid.resamples=100")
+    assert INTERVAL not in run(Kid("shipped", resamples=0), pairs, truths(pairs)).details
 
 
 def test_numbers_are_the_same_bit_by_bit_for_the_same_pictures(pairs: list[Pair]) -> None:
@@ -125,6 +133,8 @@ def test_mistakes_fail_before_any_work(options: dict[str, str]) -> None:
         Fid(**options)
     with pytest.raises(ValueError, match="subset_size=1"):
         Kid(subset_size=1)
+    with pytest.raises(ValueError, match="metric.kid.resamples=1:"):
+        Kid(resamples=1)
 
 
 def test_nothing_else_passes_for_inception(tmp_path: Path, empty_hub: Path) -> None:

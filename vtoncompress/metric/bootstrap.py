@@ -41,7 +41,7 @@ def statistic_interval(
         seed: of the draw.
     """
     random = np.random.default_rng(seed)
-    return _around(value, [statistic(random.integers(0, count, count)) for _ in range(resamples)])
+    return around(value, [statistic(random.integers(0, count, count)) for _ in range(resamples)])
 
 
 def independent_interval(
@@ -62,11 +62,11 @@ def independent_interval(
     """
     random = np.random.default_rng(seed)
     draws = ([random.integers(0, count, count) for count in counts] for _ in range(resamples))
-    return _around(value, [statistic(first, second) for first, second in draws])
+    return around(value, [statistic(first, second) for first, second in draws])
 
 
-def _around(value: float, resampled: Sequence[float]) -> tuple[float, float]:
-    """Percentile interval of the scatter of ``resampled``, moved onto ``value``."""
+def around(value: float, resampled: Sequence[float]) -> tuple[float, float]:
+    """Percentile interval at 95 % confidence of the scatter of ``resampled``, moved onto ``value``."""
     found = np.asarray(resampled)
     low, high = np.quantile(found - found.mean(), _tails())
     return value + float(low), value + float(high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 ROWS = 1024
 """Features looked at together, so that a file of them need not fit into memory."""
 
@@ -90,6 +92,48 @@ def kernel_distance(
 
 def _squared_mmd(x: Floats, y: Floats) -> float:
     n = len(x)
-    xx, yy, xy = ((a @ b.T / a.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
     within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (n * (n - 1))
     return float(within - 2 * xy.mean())
+
+
+def kernel_distance_of_draws(
+    first: Features, second: Features, draws: Sequence[tuple[Indices, Indices]]
+) -> list[float]:
+    """Squared MMD, kernel as in :func:`kernel_distance`, of sets drawn with replacement from two sets of features.
+
+    A picture that was drawn twice is not compared with itself, so that draws scatter around the distance of the sets
+    and not above it.
+
+    Args:
+        first, second: (N, D) and (M, D).
+        draws: of each, which pictures of ``first`` and of ``second``; at least two different ones.
+
+    Returns:
+        A distance for each draw.
+    """
+    taken, others = (
+        np.array([np.bincount(drawn, minlength=len(features)) for drawn in sets], np.float64)
+        for features, sets in zip((first, second), zip(*draws, strict=True), strict=True)
+    )
+    within = _mean_kernel(first, first, taken, taken, same=True) + _mean_kernel(
+        second, second, others, others, same=True
+    )
+    return [float(value) for value in within - 2 * _mean_kernel(first, second, taken, others)]
+
+
+def _mean_kernel(x: Features, y: Features, taken: Floats, others: Floats, same: bool = False) -> Floats:
+    """Means over pictures counted ``taken`` (draws, N) and ``others`` (draws, M) times, ``ROWS`` pictures at a time."""
+    total = np.zeros(len(taken))
+    columns = y[:].astype(np.float64)
+    for start in range(0, len(x), ROWS):
+        kernel = _kernel(x[start : start + ROWS].astype(np.float64), columns)
+        if same:
+            kernel[np.arange(len(kernel)), np.arange(start, start + len(kernel))] = 0
+        total += ((taken[:, start : start + ROWS] @ kernel) * others).sum(1)
+    pairs = taken.sum(1) * others.sum(1)
+    return total / (pairs - np.square(taken).sum(1) if same else pairs)
+
+
+def _kernel(x: Floats, y: Floats) -> Floats:
+    return (x @ y.T / x.shape[1] + 1) ** 3
