@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from vtoncompress.data.base import Pair
@@ -62,6 +63,22 @@ def test_the_commands_are_run_on_the_same_folders_and_weights(pairs: list[Pair],
     lines = report([runs[0], Run("ours", 2.0002, 4.0, 50.0)], {**told, "pictures": 8}).splitlines()
     assert lines[3] == "| ours | 2.000200 | 1.0e-04 | 4.0 | 2.50 | 2.0 | 50 |"
     assert "pytorch-fid 0" in lines[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool, dimension, count", [("pytorch_fid", 64, 72)])
+def test_the_commands_themselves_give_one_number(tool: str, dimension: int, count: int, tmp_path: Path) -> None:
+    """Seeded stand-in weights, each tool's own code, in processes of their own."""
+    random = np.random.default_rng(0)
+    for option, contrast in (("prediction", 60), ("reference", 90)):
+        (tmp_path / option).mkdir()
+        for number in range(count):
+            coarse = random.normal(120 + number, contrast, (4, 3, 3)).clip(0, 255).astype(np.uint8)
+            write_image(tmp_path / option / f"{number}.png", coarse.repeat(6, 0).repeat(6, 1))
+    folders = {option: str(tmp_path / option) for option in ("prediction", "reference")}
+    theirs, ours, cached = compare(CONFIG | folders | {"tool": tool, "dimension": dimension})
+    assert ours.fid == pytest.approx(theirs.fid, rel=1e-4)
+    assert cached.fid == ours.fid > 0
 
 
 @pytest.mark.parametrize(
