@@ -15,6 +15,7 @@ def main(cfg: DictConfig) -> None:
     """Evaluate, write record and tables, and print the row."""
     config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
     from vtoncompress import record, table, terminal
+    from vtoncompress.columns import SHOWN
     from vtoncompress.confidence import interval_lines
     from vtoncompress.evaluation.command import evaluate
     from vtoncompress.options import check_types
@@ -26,7 +27,7 @@ def main(cfg: DictConfig) -> None:
     record.write(found, folder)
     table.write_tables(record.read_all(folder), folder)
     terminal.print_table([found])
-    print(*interval_lines(found, table.SHOWN), sep="\n")
+    print(*interval_lines(found, SHOWN), sep="\n")
     print(f"record and tables: {folder}/records/{found.variant}.json, table.md")
 
 

@@ -16,7 +16,10 @@ from omegaconf import DictConfig
 from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import run_main
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, note_unused, run_variant, sweep_name, tables_if_stopped
+from vtoncompress.retiming import forget_times
+from vtoncompress.sweep import finish, run_variant, tables_if_stopped
+from vtoncompress.variant_check import check, note_unused
+from vtoncompress.variant_config import complete, sweep_name
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -34,6 +37,8 @@ def main(cfg: DictConfig) -> Record | None:
     if cfg.dry_run:
         print_plan([config])
         return None
+    if cfg.retry_disturbed:
+        forget_times([config])
     with tables_if_stopped(cfg):
         record = run_variant(config)
     finish(cfg, [record], begun)

@@ -33,8 +33,11 @@ from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import of_lost_job
 from vtoncompress.record import Record
-from vtoncompress.sweep import check, complete, finish, known_end, note_unused, plain, tables_if_stopped
+from vtoncompress.retiming import forget_times
+from vtoncompress.sweep import finish, known_end, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
+from vtoncompress.variant_check import check, note_unused
+from vtoncompress.variant_config import complete, plain
 
 
 @dataclass
@@ -83,6 +86,8 @@ class VariantSweeper(Sweeper):
         if self.config.dry_run:
             print_plan(configs)
             return []
+        if self.config.retry_disturbed:
+            forget_times(configs)
         decision = decide(configs)
         # Without the launcher, which would compose every config once more to find the same.
         records = [known_end(config, *decision.ends[config["variant"]]) for config in configs if decision.ends]

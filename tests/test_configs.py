@@ -35,8 +35,9 @@ from vtoncompress.pruning.base import Pruning
 from vtoncompress.quantization.base import Quantization
 from vtoncompress.quantization.layers import quantized_layers
 from vtoncompress.sampling.base import Sampling
-from vtoncompress.sweep import check, plain
 from vtoncompress.training_stage.base import TrainingStage
+from vtoncompress.variant_check import check
+from vtoncompress.variant_config import plain
 
 CONF = Path(__file__).parents[1] / "conf"
 KINDS: dict[str, type] = {

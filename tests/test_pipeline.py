@@ -394,6 +394,6 @@ def test_downloaded_features_rebuild_only_what_looks_through_them(
 ) -> None:
     before = {mode: keys(f"quantization={mode}")["deployment"] for mode in ("nncf_ptq", "nncf_qat", "nncf_accuracy")}
     (tmp_path / "pt_inception-0.pth").write_bytes(b"weights")
-    monkeypatch.setattr("vtoncompress.pipeline.hub_checkpoints", lambda: tmp_path)
+    monkeypatch.setattr("vtoncompress.stage.files.hub_checkpoints", lambda: tmp_path)
     after = {mode: keys(f"quantization={mode}")["deployment"] for mode in before}
     assert {mode for mode in before if before[mode] != after[mode]} == {"nncf_accuracy"}

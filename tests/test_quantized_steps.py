@@ -15,7 +15,8 @@ from vtoncompress.delivery import deliver
 from vtoncompress.deployment import open_deployment
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Store
-from vtoncompress.sweep import check, complete
+from vtoncompress.variant_check import check
+from vtoncompress.variant_config import complete
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = (

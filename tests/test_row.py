@@ -11,7 +11,7 @@ from vtoncompress import row, variant
 from vtoncompress.data.dataset_layout import write_dataset
 from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.summary import captions
-from vtoncompress.sweep import complete
+from vtoncompress.variant_config import complete
 
 
 def test_a_reason_stays_until_there_is_a_number(tmp_path: Path) -> None:

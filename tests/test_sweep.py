@@ -31,7 +31,8 @@ from vtoncompress.failure import Stopped
 from vtoncompress.pipeline import plan
 from vtoncompress.record import Record, read, read_all, write
 from vtoncompress.store import Store
-from vtoncompress.sweep import check, complete, sweep_name
+from vtoncompress.variant_check import check
+from vtoncompress.variant_config import complete, sweep_name
 
 QUALITY = ["ssim_garment", "l1_garment", "flow_error_px", "gmacs", "params_m", "size_mib"]
 CHEAP = (*TOY, "export=torch", "metric=[cost]")

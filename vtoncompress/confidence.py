@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from vtoncompress.columns import Column
 from vtoncompress.metric.bootstrap import INTERVAL
 from vtoncompress.record import Record
-
-if TYPE_CHECKING:
-    from vtoncompress.table import Column
 
 ENDS = ("low", "high")
 

@@ -14,6 +14,7 @@ from vtoncompress import row
 from vtoncompress.outcome import settled
 from vtoncompress.pipeline import Config, Plan, Stage, plan
 from vtoncompress.record import Record
+from vtoncompress.retiming import disturbed_rows
 from vtoncompress.store import Store
 from vtoncompress.variant import reference_stages
 
@@ -40,6 +41,8 @@ def print_plan(configs: Sequence[Config]) -> None:
     print(f"stages: {count[BUILD]} to build, {count[SHARED]} shared with a variant above, {count[CACHED]} in the store")
     if again := sum(FAILED in stages.values() for stages in fates.values()):
         print(f"not run: {again} variants that failed before; retry_failed=true tries them again")
+    if configs[0]["retry_disturbed"] and (named := disturbed_rows(configs)):
+        print(f"to be timed again, for they were disturbed: {', '.join(named)}")
     if unknown and unknown == count[BUILD]:
         print("time: not known, no stage of these kinds was ever built here")
         return

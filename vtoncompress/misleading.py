@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from vtoncompress.columns import Column
 from vtoncompress.record import Record
 from vtoncompress.summary import find_dense
-
-if TYPE_CHECKING:
-    from vtoncompress.table import Column
 
 DISTANCES, LIKENESSES = ("fid", "fid_shipped"), {"ssim_garment": 1, "l1_garment": -1}
 """Columns that less is better in; columns of the garment, with 1 where more is better and -1 where less is."""

@@ -21,7 +21,7 @@ TARGET = "_target_"
 GROUPS = ("criterion", "pruning", "finetuning", "quantization")
 COMMON: dict[str, Any] = {
     "seed": int, "validation_pairs": int, "parity_pairs": int, "deployed_threads": int | None, "threads": int | None,
-    "performance": str, "dry_run": bool, "retry_failed": bool,
+    "performance": str, "dry_run": bool, "retry_failed": bool, "retry_disturbed": bool,
 }  # fmt: skip
 LEAST = {"seed": 0, "validation_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
 NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": types.NoneType}

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vtoncompress import fingerprint
 from vtoncompress.environment import environment
 from vtoncompress.export.performance import LATENCY
 from vtoncompress.feature_plan import plan_all
 from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.teacher_choice import DENSE
-from vtoncompress.hub_cache import hub_checkpoints
-from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
 from vtoncompress.options import TARGET, built, declared, defines, effective, used
-from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config, Stage
+from vtoncompress.stage.files import contents, feature_files, perceptual_contents, teacher_files, weight_files
 
 __all__ = ["Config", "Plan", "Stage", "plan", "plan_ceiling", "plan_model", "plan_reference", "timing", "work_threads"]
 
@@ -63,26 +60,26 @@ def plan(cfg: Config) -> Plan:
         "finetuning", f"vtoncompress.stage.finetuning:{'make_from_dense' if learns_from_dense else 'make'}",
         {
             "finetuning": training, "training_data": cfg["training_data"], "seed": seed,
-            **_files("training_files", cfg["training_data"]), **_perceptual(training),
+            **contents("training_files", cfg["training_data"]), **perceptual_contents(training),
             **({"threads": work_threads(cfg)} if "samples" in training else {}),
         },
         (pruned, model) if learns_from_dense else (pruned,),
-        files=_teacher_files(training), resumable=True, passing={"finetuning": passing},
+        files=teacher_files(training), resumable=True, passing={"finetuning": passing},
     )  # fmt: skip
     quantized, deployment = _plan_quantization(cfg, model, tuned, parity)
     known, metrics = _plan_known(cfg), _metrics(cfg, "pictures")
     quality = [
         Stage(
             "quality", "vtoncompress.stage.quality:make",
-            {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"]), **_sampling(cfg, baseline=True)},
-            (deployment, model, *known), files=_feature_files(metrics),
+            {"data": cfg["data"], "metric": metrics, **contents("files", cfg["data"]), **_sampling(cfg, baseline=True)},
+            (deployment, model, *known), files=feature_files(metrics),
         )
     ] if metrics else []  # fmt: skip
     subject = [
         Stage(
             "subject", "vtoncompress.stage.subject:make",
             {
-                "data": few, "metric": {name: metric}, **_files("files", few),
+                "data": few, "metric": {name: metric}, **contents("files", few),
                 **_sampling(cfg, baseline=True),
                 **(_clock(cfg) if kind == "clock" else {}),
             },
@@ -100,22 +97,22 @@ def plan_model(cfg: Config) -> Stage:
     weights = {"network": model["network"], "official": model.get("official"), "seed": cfg["seed"]}
     return Stage(
         "model", "vtoncompress.stage.model:make", {**weights, "checkpoint": model["checkpoint"]},
-        files=_weight_files(model),
+        files=weight_files(model),
     )  # fmt: skip
 
 
 def plan_reference(cfg: Config, name: str) -> Stage | None:
     """The stage that measures the pictures of a row of :mod:`vtoncompress.reference`; None without picture metrics."""
     metrics = _metrics(cfg, "pictures")
-    config = {"data": cfg["data"], "metric": metrics, "reference": name, **_files("files", cfg["data"])}
+    config = {"data": cfg["data"], "metric": metrics, "reference": name, **contents("files", cfg["data"])}
     make = "vtoncompress.stage.quality:make_reference"
-    return Stage("quality", make, config, _plan_known(cfg), files=_feature_files(metrics)) if metrics else None
+    return Stage("quality", make, config, _plan_known(cfg), files=feature_files(metrics)) if metrics else None
 
 
 def _plan_known(cfg: Config) -> tuple[Stage, ...]:
     """The features of the people's photos through which the picture metrics look: once a data set, for every row."""
     data = cfg["data"]
-    return plan_all(_metrics(cfg, "pictures"), "make_persons", {"data": data, **_files("files", data)})
+    return plan_all(_metrics(cfg, "pictures"), "make_persons", {"data": data, **contents("files", data)})
 
 
 def plan_ceiling(cfg: Config) -> Stage | None:
@@ -123,9 +120,9 @@ def plan_ceiling(cfg: Config) -> Stage | None:
     metrics = _metrics(cfg, "pictures")
     if not _sampling(cfg) or not metrics:
         return None
-    config = {"data": cfg["data"], "metric": metrics, **_files("files", cfg["data"])}
+    config = {"data": cfg["data"], "metric": metrics, **contents("files", cfg["data"])}
     make = "vtoncompress.stage.quality:make_ceiling"
-    return Stage("quality", make, config, (plan_model(cfg), *_plan_known(cfg)), files=_feature_files(metrics))
+    return Stage("quality", make, config, (plan_model(cfg), *_plan_known(cfg)), files=feature_files(metrics))
 
 
 def _plan_pruning(cfg: Config, model: Stage) -> Stage:
@@ -140,15 +137,16 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
         config["finetuning"] = recovery
     if samples or criterion.keys() > {TARGET} or "pairs" in cfg["pruning"]:
         data = cfg["training_data"]
-        config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
-        config |= {**_perceptual(criterion), **_perceptual(recovery), **_perceptual(cfg["pruning"])}
+        config |= {"training_data": data, **contents("training_files", data), "threads": work_threads(cfg)}
+        for looking in (criterion, recovery, cfg["pruning"]):
+            config |= perceptual_contents(looking)
     lookup = _lookup(cfg, model)
     measured = (lookup,) if isinstance(lookup, Stage) else ()
     told = {"criterion": passing, "finetuning": recovery_passing}
     return Stage(
         "pruning", f"vtoncompress.stage.pruning:{'make_in_time' if measured else 'make'}", config, (model, *measured),
         resumable=True,
-        files=(*_teacher_files(recovery), *([lookup] if isinstance(lookup, Path) else [])),
+        files=(*teacher_files(recovery), *([lookup] if isinstance(lookup, Path) else [])),
         passing={name: options for name, options in told.items() if options},
     )  # fmt: skip
 
@@ -167,7 +165,7 @@ def _lookup(cfg: Config, model: Stage) -> Stage | Path | None:
 def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) -> tuple[tuple[Stage, ...], Stage]:
     """What comes before the deployment, and the deployment; each stage depends on what its mode looks at."""
     mode, data = cfg["quantization"], cfg["training_data"]
-    gate = {"parity_data": parity, **_files("parity_files", parity), "export": cfg["export"]}
+    gate = {"parity_data": parity, **contents("parity_files", parity), "export": cfg["export"]}
     config = {**gate, **_sampling(cfg), "model": cfg["model"]["name"], "seed": cfg["seed"]}
     if _sampling(cfg):
         return _plan_steps(cfg, tuned, config)
@@ -175,15 +173,15 @@ def _plan_quantization(cfg: Config, model: Stage, tuned: Stage, parity: Config) 
     seen = [
         Stage(
             "calibration", "vtoncompress.stage.calibration:make",
-            {"calibration": cfg["calibration"], "data": data, **_files("files", data)},
+            {"calibration": cfg["calibration"], "data": data, **contents("files", data)},
         )
     ] if calibrated else []  # fmt: skip
     judged: Config = {}
     if "budget" in mode:
         judged = {
-            "validation_data": data, "validation_pairs": cfg["validation_pairs"], **_files("validation_files", data)
+            "validation_data": data, "validation_pairs": cfg["validation_pairs"], **contents("validation_files", data)
         }  # fmt: skip
-    features = _feature_files({"fid": {}}) if judged else ()
+    features = feature_files({"fid": {}}) if judged else ()
     make = "make_calibrated" if calibrated else "make"
     if not defines(mode[TARGET], "prepare"):
         config |= {"quantization": mode, **judged}
@@ -207,7 +205,7 @@ def _plan_steps(cfg: Config, tuned: Stage, config: Config) -> tuple[tuple[Stage,
             "trajectories", "vtoncompress.stage.trajectories:make",
             {
                 "trajectories": cfg["trajectories"], "calibration": cfg["calibration"], "data": data,
-                **_files("files", data),
+                **contents("files", data),
             },
             (float32,),
         )
@@ -228,39 +226,19 @@ def _plan_preparation(
     if training:
         data = cfg["training_data"]
         mode["training"], told["training"] = training, {**training, **passing}
-        config |= {"training_data": data, **_files("training_files", data), "threads": work_threads(cfg)}
-        config |= _perceptual(training)
+        config |= {"training_data": data, **contents("training_files", data), "threads": work_threads(cfg)}
+        config |= perceptual_contents(training)
     if training.get("teacher") == DENSE:
         make, inputs = "make_from_dense", (*inputs, model)
     return Stage(
         "quantization", f"vtoncompress.stage.quantization:{make}", config, inputs,
-        files=(*_teacher_files(training), *features), resumable=bool(training), passing={"quantization": told},
+        files=(*teacher_files(training), *features), resumable=bool(training), passing={"quantization": told},
     )  # fmt: skip
 
 
 def _first(data: Config, count: int) -> Config:
     """The data set of the first ``count`` pairs only: what looks at no more depends on no more."""
     return {**data, "pairs": min(count, len(built(data)))}
-
-
-def _files(name: str, data: Config) -> dict[str, str]:
-    """The contents of a data set that is read and not drawn."""
-    paths = built(data).files()
-    return {name: fingerprint.files_hash(paths)} if paths else {}
-
-
-def _perceptual(finetuning: Config) -> dict[str, str]:
-    """The weights through which a training's loss looks; those of the shipped network are known to the code."""
-    if not is_needed(finetuning.get("loss", {})):
-        return {}
-    path = find_vgg19(**finetuning["perceptual"])
-    return {} if path is None else {"perceptual_files": fingerprint.files_hash([path])}
-
-
-def _teacher_files(finetuning: Config) -> tuple[Path, ...]:
-    """Those of a teacher that is no stage of the variant."""
-    teacher = finetuning.get("teacher")
-    return () if teacher in (None, DENSE) else _checkpoint_files(teacher)
 
 
 def work_threads(cfg: Config) -> int:
@@ -293,29 +271,3 @@ def _sampling(cfg: Config, baseline: bool = False) -> Config:
 def _metrics(cfg: Config, kind: str) -> dict[str, Any]:
     chosen = {name: dict(metric) for name, metric in cfg["metric"].items() if metric["kind"] == kind}
     return {name: {key: value for key, value in metric.items() if key != "kind"} for name, metric in chosen.items()}
-
-
-def _weight_files(model: Config) -> tuple[Path, ...]:
-    if model["checkpoint"] is not None:
-        return _checkpoint_files(model["checkpoint"])
-    official = model.get("official") or {}
-    given = [Path(path) for key, path in official.items() if key != "_target_" and path is not None]
-    within = [sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path] for path in given]
-    return tuple(file for files in within for file in files)
-
-
-def _checkpoint_files(source: str) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in checkpoint_folder(source).iterdir() if path.is_file()))
-
-
-def _feature_files(metrics: Config) -> tuple[Path, ...]:
-    """Weights that picture metrics look through: shipped, given, or found in torch hub's cache."""
-    shipped = Path(__file__).parent / "metric" / "weights"
-    options = ("inception_weights", "weights")
-    given = {Path(metric[name]) for metric in metrics.values() for name in options if metric.get(name)}
-    found = {*hub_checkpoints().glob("pt_inception-*.pth")}
-    if any("network" in metric for metric in metrics.values()):  # LPIPS
-        found |= {
-            path for name in ("alexnet", "vgg16", "squeezenet1_1") for path in hub_checkpoints().glob(f"{name}-*")
-        }
-    return tuple(sorted({*shipped.glob("*.safetensors"), *found, *given}))

@@ -14,7 +14,10 @@ from vtoncompress.record import Record
 from vtoncompress.store import Artifact, Store
 
 # How and where a variant is run and why cells are left empty, which changes no number of it.
-RUN_OPTIONS = ("results", "store", "launcher", "threads", "dry_run", "retry_failed", "on_failure", "missing", "tracker")
+RUN_OPTIONS = (
+    "results", "store", "launcher", "threads", "dry_run", "retry_failed", "retry_disturbed", "on_failure", "missing",
+    "tracker",
+)  # fmt: skip
 MEASUREMENTS, PICTURES, CHOSEN = "measurements.json", "pictures.png", "chosen.png"
 UNENCODED = "none"
 """Results are scored as they are painted; no file format comes between."""

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from tests.conftest import ROOT, Command
 from vtoncompress.record import Record
 from vtoncompress.seeds import over_seeds
-from vtoncompress.sweep import complete
+from vtoncompress.variant_config import complete
 
 ONCE = {"dense", "dense_batch_norm", *(f"pruned{ratio}{step}" for ratio in (40, 50) for step in ("", "_batch_norm"))}
 TRAINED = {"dense_tuned", *(f"pruned{ratio}{step}" for ratio in (40, 50) for step in ("_tuned", "_distilled"))}

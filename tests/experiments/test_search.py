@@ -21,7 +21,7 @@ from vtoncompress.record import read
 from vtoncompress.search.frontier import non_dominated
 from vtoncompress.search.row import check_rows
 from vtoncompress.search.settings import Settings
-from vtoncompress.sweep import complete
+from vtoncompress.variant_config import complete
 
 Search = Callable[..., Any]
 

@@ -15,7 +15,8 @@ from vtoncompress.record import Record, write
 from vtoncompress.row import describe
 from vtoncompress.search import row
 from vtoncompress.search.settings import Settings
-from vtoncompress.sweep import check, complete
+from vtoncompress.variant_check import check
+from vtoncompress.variant_config import complete
 
 CHEAP = ("export=torch", "metric=[cost,size,garment]")
 SEARCH: dict[str, Any] = {

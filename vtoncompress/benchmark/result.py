@@ -13,8 +13,9 @@ from typing import Any
 
 from vtoncompress.benchmark.candidates import LOOP, NAMES, Level
 from vtoncompress.benchmark.floor import Rates
+from vtoncompress.columns import Column
 from vtoncompress.record import write_text
-from vtoncompress.table import Column, Table, to_latex, to_markdown
+from vtoncompress.table import Table, to_latex, to_markdown
 
 NAME = "correlation"
 

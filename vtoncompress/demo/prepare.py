@@ -57,7 +57,8 @@ def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """
     from hydra import compose
 
-    from vtoncompress.sweep import check, complete
+    from vtoncompress.variant_check import check
+    from vtoncompress.variant_config import complete
 
     for name in sorted(path.stem for path in (CONF / "model").glob("*.yaml")):
         for precision, mode in PRECISIONS.items():

@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtoncompress.finetuning.adaptation import adapted_lesson
-from vtoncompress.finetuning.taught_objective import TaughtObjective
+from vtoncompress.finetuning.truth_and_teacher import TruthAndTeacher
 from vtoncompress.model.base import StepwiseModel
 
 NOISE, FEATURES = "noise", "features"
 LESSONS = (FEATURES, NOISE)
 
 
-class DenoisingLessons(TaughtObjective):
+class DenoisingLessons(TruthAndTeacher):
     """The model's own loss, and the distance to a teacher that sees the same noisy latents at the same timesteps.
 
     ``teacher_noise`` is the mean squared difference of the predicted noise; ``teacher_features`` that of the features

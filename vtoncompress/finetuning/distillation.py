@@ -20,9 +20,9 @@ from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.processes import train_in_processes
 from vtoncompress.finetuning.schedule import Schedule
-from vtoncompress.finetuning.taught_objective import TaughtObjective
 from vtoncompress.finetuning.teacher import open_teacher
 from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
+from vtoncompress.finetuning.truth_and_teacher import TruthAndTeacher
 from vtoncompress.finetuning.weights import check_names, term_weights
 from vtoncompress.model.base import StepwiseModel, TracedModel, TryOnModel
 from vtoncompress.model.trace import Trace
@@ -128,7 +128,7 @@ class Distillation(Finetuning):
         return Lessons(model, self.loss, teacher, self.weights, name)
 
 
-class Lessons(TaughtObjective):
+class Lessons(TruthAndTeacher):
     """The model's own loss, and the distance to a teacher where that does better."""
 
     told = ("teacher_better",)

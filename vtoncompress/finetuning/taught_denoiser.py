@@ -12,13 +12,10 @@ from torch import Tensor
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.base import Finetuning
-from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.loop import TrainingLoop
-from vtoncompress.finetuning.objective import Objective
-from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.processes import train_in_processes
+from vtoncompress.finetuning.taught_objective import TaughtObjective
 from vtoncompress.finetuning.teacher import open_teacher
-from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.training_latents import TrainingLatents
 
@@ -67,41 +64,25 @@ class TaughtDenoiser(Finetuning):
         return self.loop.run(self.objective(model, opened), data, folder)
 
 
-class GuidedLesson(Objective):
-    """How far a student is from what its teacher, which stays as it is, predicts with guidance.
+class GuidedLesson(TaughtObjective):
+    """How far a student is from what its teacher predicts with guidance.
 
     Args:
-        student, teacher: of one kind and size, any widths.
         guidance: the teacher's; 1 is none, and one call.
-        name: of the teacher, for the record.
+        others: see :class:`vtoncompress.finetuning.taught_objective.TaughtObjective`.
     """
 
     model: StepwiseModel
+    teacher: StepwiseModel
 
-    def __init__(self, student: StepwiseModel, teacher: StepwiseModel, guidance: float, name: str) -> None:
-        super().__init__()
-        self.model, self.teacher, self.guidance = student, teacher.requires_grad_(False), guidance
-        parameters = sum(parameter.numel() for parameter in teacher.parameters())
-        self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
+    def __init__(self, model: StepwiseModel, teacher: StepwiseModel, guidance: float, name: str) -> None:
+        super().__init__(model, teacher, name)
+        self.guidance = guidance
         self.settings = {"guidance": guidance, **self.record}
 
     @abstractmethod
     def lesson(self, of: TrainingLatents) -> dict[str, Tensor]:
         """Scalars by name, whose sum is minimised."""
-
-    def train(self, mode: bool = True) -> GuidedLesson:
-        """The student alone changes mode."""
-        super().train(mode)
-        self.teacher.eval()
-        return self
-
-    def samples(self, data: Any, start: int, stop: int) -> TrainingPairs:
-        """Pairs, every other one mirrored."""
-        return TrainingPairs(data, start, stop)
-
-    def reestimate(self, data: Any, count: int) -> None:
-        """See :func:`vtoncompress.finetuning.batch_norm.reestimate`."""
-        reestimate(self.model, data, count)
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return self.lesson(self.model.training_latents(batch))

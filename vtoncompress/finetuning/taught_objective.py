@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 from vtoncompress.finetuning.batch_norm import reestimate
 from vtoncompress.finetuning.objective import Objective
-from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import TryOnModel
 
 
 class TaughtObjective(Objective):
-    """The model's own loss, and the distance to a teacher, which stays as it is, batch norms too.
+    """How far a model is from its teacher, which stays as it is, batch norms too.
 
     Args:
         model: the student.
-        loss: the model's own.
         teacher: of the same class and size, any widths.
-        weights: of the lessons.
         name: of the teacher, for the record.
     """
 
     model: TryOnModel
 
-    def __init__(
-        self, model: TryOnModel, loss: OwnLoss, teacher: TryOnModel, weights: Mapping[str, float], name: str
-    ) -> None:
+    def __init__(self, model: TryOnModel, teacher: TryOnModel, name: str) -> None:
         super().__init__()
         self.model, self.teacher = model, teacher.requires_grad_(False)
-        self.perceptual = loss.distance()
-        self.loss_weights, self.weights = loss.weights, dict(weights)
         parameters = sum(parameter.numel() for parameter in teacher.parameters())
         self.record = {"teacher": {"network": name, "weights": weights_hash(teacher), "parameters": parameters}}
-        if self.perceptual is not None:
-            self.record["perceptual"] = self.perceptual.origin
-        self.settings = {"loss": loss.weights, "distillation": self.weights, **self.record}
 
     def train(self, mode: bool = True) -> Self:
         """The student alone changes mode."""

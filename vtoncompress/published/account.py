@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from vtoncompress.columns import Column
 from vtoncompress.published.comparison import Cell, compare
 from vtoncompress.published.figures import Figures, read_figures, read_mapping
 from vtoncompress.published.mapping import FOLDER, Comparison, read_comparisons
 from vtoncompress.record import Record, write_text
-from vtoncompress.table import Column, Table, to_latex, to_markdown
+from vtoncompress.table import Table, to_latex, to_markdown
 
 NAME = "account"
 AGREES_PCT = 1.0

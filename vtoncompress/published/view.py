@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from vtoncompress.columns import Column
 from vtoncompress.published.comparison import Cell, compare, number_at
 from vtoncompress.published.mapping import FOLDER, Comparison, read_comparisons
 from vtoncompress.published.recovery import LIKENESS, Recovery, fid_column, recoveries
 from vtoncompress.record import Record, write_text
-from vtoncompress.table import NOTHING, Column, Table, to_latex, to_markdown
+from vtoncompress.table import NOTHING, Table, to_latex, to_markdown
 
 NAME = "published"
 MACS = "1 MAC = 2 FLOPs."

@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.record import write_text
 from vtoncompress.report import origin
+from vtoncompress.retiming import forget_times
 from vtoncompress.search.comparison import compare, describe, read_variants, write_comparison
-from vtoncompress.search.final import final_rows, lost_rows
+from vtoncompress.search.final import final_configs, final_rows, lost_rows
 from vtoncompress.search.found import Found
 from vtoncompress.search.result import PARETO, count_trials, unmeasured, write_result
 from vtoncompress.search.row import check_rows
@@ -48,6 +49,8 @@ def search(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> None:
     others = None if cfg.compare is None else read_variants(Path(cfg.results) / cfg.compare)
     check_rows(settings)
     study = Study(settings)
+    if cfg.retry_disturbed:
+        forget_times(final_configs(settings, study))
     with tables_if_stopped(cfg):
         if cfg.workers > 1:
             _start(settings, cfg.workers)

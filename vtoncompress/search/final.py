@@ -58,6 +58,13 @@ def final_rows(settings: Settings, study: Study) -> list[Found]:
     return rows
 
 
+def final_configs(settings: Settings, study: Study) -> list[dict[str, Any]]:
+    """Complete, of the rows that the result would be made of now; none before there are trials."""
+    if settings.final is None or not study.trials():
+        return []
+    return [config_of(settings, row) for row in _chosen(settings, study)]
+
+
 def config_of(settings: Settings, row: Found) -> dict[str, Any]:
     """Complete, of a row of :func:`final_rows`."""
     number = 0 if row.trial is None else row.trial.number

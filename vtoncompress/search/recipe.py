@@ -10,7 +10,7 @@ import yaml
 from vtoncompress.pipeline import Config
 from vtoncompress.record import write_text
 from vtoncompress.row import RUN_OPTIONS
-from vtoncompress.sweep import GROUPS
+from vtoncompress.variant_config import GROUPS
 
 FOLDER = "recipes"
 # What `complete` adds, and what is another one each time it is run. Not threads: they change a training's rounding.

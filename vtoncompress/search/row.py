@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from vtoncompress.errors import explain
 from vtoncompress.search.settings import Settings
-from vtoncompress.sweep import NAMING, check, complete
+from vtoncompress.variant_check import check
+from vtoncompress.variant_config import NAMING, complete
 
 DENSE_ROW = "dense"
 LOOKS = "looks"
