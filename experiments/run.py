@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from vtoncompress.dry_run import print_plan
 from vtoncompress.errors import run_main
-from vtoncompress.record import Record
+from vtoncompress.outcome import Ending
 from vtoncompress.retiming import forget_times
 from vtoncompress.sweep import finish, run_variant, tables_if_stopped
 from vtoncompress.variant_check import check, note_unused
@@ -23,13 +23,13 @@ from vtoncompress.variant_config import complete, sweep_name
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
-def main(cfg: DictConfig) -> Record | None:
+def main(cfg: DictConfig) -> Ending | None:
     """One job: of a sweep, or alone with a table of its own."""
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices
     os.chdir(hydra_config.runtime.cwd)  # a job of a launcher may begin elsewhere
     if hydra_config.mode == RunMode.MULTIRUN:
-        return run_variant(complete(cfg, choices, hydra_config.job.num))
+        return Ending.of(run_variant(complete(cfg, choices, hydra_config.job.num)))
     begun = time.monotonic()
     check(cfg)
     config = complete(cfg, choices, 0)
@@ -40,9 +40,9 @@ def main(cfg: DictConfig) -> Record | None:
     if cfg.retry_disturbed:
         forget_times([config])
     with tables_if_stopped(cfg):
-        record = run_variant(config)
-    finish(cfg, [record], begun)
-    return record
+        ending = Ending.of(run_variant(config))
+    finish(cfg, [ending], begun)
+    return ending
 
 
 if __name__ == "__main__":

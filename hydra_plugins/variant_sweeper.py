@@ -31,8 +31,7 @@ from omegaconf import DictConfig, OmegaConf
 from vtoncompress import grid
 from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
-from vtoncompress.outcome import of_lost_job
-from vtoncompress.record import Record
+from vtoncompress.outcome import Ending, of_lost_job
 from vtoncompress.retiming import forget_times
 from vtoncompress.sweep import finish, known_end, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
@@ -90,28 +89,28 @@ class VariantSweeper(Sweeper):
             forget_times(configs)
         decision = decide(configs)
         # Without the launcher, which would compose every config once more to find the same.
-        records = [known_end(config, *decision.ends[config["variant"]]) for config in configs if decision.ends]
-        if records:
-            finish(self.config, records, begun)
-            return records
+        endings = [Ending.of(known_end(one, *decision.ends[one["variant"]])) for one in configs if decision.ends]
+        if endings:
+            finish(self.config, endings, begun)
+            return endings
         prepared = time.monotonic() - begun
         with tables_if_stopped(self.config), SweepProgress(configs, decision):
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
-                records += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
-                if self.config.on_failure == "stop" and any(record.status == "failed" for record in records):
-                    print(f"on_failure=stop: {len(jobs) - len(records)} variants were not run", file=sys.stderr)
+                endings += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
+                if self.config.on_failure == "stop" and any(ending.status == "failed" for ending in endings):
+                    print(f"on_failure=stop: {len(jobs) - len(endings)} variants were not run", file=sys.stderr)
                     break
-        finish(self.config, records, begun, prepared)
-        return records
+        finish(self.config, endings, begun, prepared)
+        return endings
 
-    def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], begin: int) -> list[Record]:
-        """The record of every job: what it returned or, where the process that ran it died, what it left."""
+    def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], begin: int) -> list[Ending]:
+        """How every job ended: as it returned or, where the process that ran it died, as what it left tells."""
         try:
             returned = self.launcher.launch(jobs, initial_job_idx=begin)
         except ValueError:  # a mistake of the user's, in a line
             raise
         except Exception as error:
-            return [of_lost_job(config, error) for config in configs]
+            return [Ending.of(of_lost_job(config, error)) for config in configs]
         return [_returned(job, config) for job, config in zip(returned, configs, strict=True)]
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
@@ -135,14 +134,14 @@ class VariantSweeper(Sweeper):
         return jobs if self.config.on_failure == "continue" and workers > 1 else workers
 
 
-def _returned(job: JobReturn, config: dict[str, Any]) -> Record:
+def _returned(job: JobReturn, config: dict[str, Any]) -> Ending:
     try:
-        record: Record = job.return_value
+        ending: Ending = job.return_value
     except ValueError:
         raise
     except Exception as error:
-        return of_lost_job(config, error)
-    return record
+        return Ending.of(of_lost_job(config, error))
+    return ending
 
 
 def _distinct(jobs: list[list[str]], configs: list[dict[str, Any]]) -> tuple[list[list[str]], list[dict[str, Any]]]:

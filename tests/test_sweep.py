@@ -28,6 +28,7 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT, TOY, Command, Sweep
 from vtoncompress import fingerprint, row, variant
 from vtoncompress.failure import Stopped
+from vtoncompress.outcome import Ending
 from vtoncompress.pipeline import plan
 from vtoncompress.record import Record, read, read_all, write
 from vtoncompress.store import Store
@@ -421,7 +422,7 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
         if at_once:
             raise died
         if initial_job_idx == 0:
-            return [JobReturn(status=JobStatus.COMPLETED, _return_value=first_is_done)]
+            return [JobReturn(status=JobStatus.COMPLETED, _return_value=Ending.of(first_is_done))]
         return [JobReturn(status=JobStatus.FAILED, _return_value=died)]
 
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))

@@ -1,29 +1,36 @@
-"""The end of a sweep says what was work and what the framework took."""
+"""The end of a sweep says what was work and what the framework took, of the little it keeps of its variants."""
 
 from __future__ import annotations
 
 import pytest
 
+from vtoncompress.outcome import Ending
 from vtoncompress.record import Record
 from vtoncompress.sweep_time import where_time_went
 
-RECORDS = [
-    Record("a", details={"total_seconds": 60.0, "stage_seconds": 50.0, "start_seconds": 4.0, "tracker_seconds": 1.0}),
-    Record("b", details={"total_seconds": 40.0, "stage_seconds": 30.0, "start_seconds": 3.0, "waiting_seconds": 5.0}),
+ENDINGS = [
+    Ending("a", "done", "", {"total": 60.0, "stage": 50.0, "start": 4.0, "tracker": 1.0}),
+    Ending("b", "done", "", {"total": 40.0, "stage": 30.0, "start": 3.0, "waiting": 5.0}),
 ]
 PARTS = "80.0 s work, 7.0 s starting processes, 5.0 s waiting for other work, 1.0 s tracker, 8.0 s tables and report, "
 
 
 @pytest.mark.parametrize(
-    "records, workers, told",
+    "endings, workers, told",
     [
         # Of 120 s all but work, start, tracker and tables.
-        (RECORDS, 1, f"time: 120.0 s for 2 variants: {PARTS}19.0 s (15.8%) for checks, hashing, locks"),
+        (ENDINGS, 1, f"time: 120.0 s for 2 variants: {PARTS}19.0 s (15.8%) for checks, hashing, locks"),
         # Two at once took 100 s one by one, after 4 s of composing and checking; tables were written after them.
-        (RECORDS, 2, f"time: 112.0 s for 2 variants: {PARTS}11.0 s (9.8%) for checks, hashing, locks"),
-        (RECORDS[:1], 1, "time: 120.0 s for 1 variants: 50.0 s work, 4.0 s starting processes, 1.0 s tracker, 8.0 s t"),
-        ([Record("a", details={"total_seconds": 0.1})], 1, "time: 120.0 s for 1 variants, nothing was built"),
+        (ENDINGS, 2, f"time: 112.0 s for 2 variants: {PARTS}11.0 s (9.8%) for checks, hashing, locks"),
+        (ENDINGS[:1], 1, "time: 120.0 s for 1 variants: 50.0 s work, 4.0 s starting processes, 1.0 s tracker, 8.0 s t"),
+        ([Ending("a", "done", "", {"total": 0.1})], 1, "time: 120.0 s for 1 variants, nothing was built"),
     ],
 )
-def test_where_the_time_went(records: list[Record], workers: int, told: str) -> None:
-    assert where_time_went(records, 120.0, 8.0, workers, prepared=4.0).startswith(told)
+def test_where_the_time_went(endings: list[Ending], workers: int, told: str) -> None:
+    assert where_time_went(endings, 120.0, 8.0, workers, prepared=4.0).startswith(told)
+
+
+def test_an_ending_is_what_the_end_of_a_sweep_tells_of_a_variant() -> None:
+    details = {"total_seconds": 60.0, "stage_seconds": 50, "built_seconds": {"cost": 1.0}, "speed": {"samples": [1.0]}}
+    record = Record("a", status="failed", reason="no space left", traceback="Traceback", details=details)
+    assert Ending.of(record) == Ending("a", "failed", "no space left", {"total": 60.0, "stage": 50.0})

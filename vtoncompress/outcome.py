@@ -5,13 +5,37 @@ from __future__ import annotations
 import contextlib
 import textwrap
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vtoncompress import row
 from vtoncompress.failure import reason
 from vtoncompress.pipeline import Config, Plan, plan
 from vtoncompress.record import FOLDER, Record, read, write
 from vtoncompress.store import Store
+
+SECONDS = "_seconds"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a sweep keeps of a variant until its own end. The record is on the disk: kept too, hundreds would add up.
+
+    Attributes:
+        seconds: what of its time went where: the numbers in the record's details that are called ``<part>_seconds``.
+    """
+
+    variant: str
+    status: Literal["done", "failed"]
+    reason: str
+    seconds: dict[str, float]
+
+    @classmethod
+    def of(cls, record: Record) -> Ending:
+        parts = {name.removesuffix(SECONDS): value for name, value in record.details.items() if name.endswith(SECONDS)}
+        seconds = {part: float(value) for part, value in parts.items() if isinstance(value, int | float)}
+        return cls(record.variant, record.status, record.reason, seconds)
 
 
 def left(folder: Path, variant: str) -> Record | None:

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from vtoncompress import fingerprint, profile_file, row
 from vtoncompress.failure import reason_of_death
-from vtoncompress.outcome import failed, left, settled
+from vtoncompress.outcome import Ending, failed, left, settled
 from vtoncompress.pipeline import Plan, plan
 from vtoncompress.record import Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
@@ -107,12 +107,12 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def finish(cfg: DictConfig, records: Sequence[Record], begun: float, prepared: float = 0.0) -> None:
+def finish(cfg: DictConfig, endings: Sequence[Ending], begun: float, prepared: float = 0.0) -> None:
     """Write the experiment's tables and pages, print the table, what failed, and where the time went.
 
     Args:
         cfg: of the sweep.
-        records: of its variants.
+        endings: of its variants.
         begun: ``time.monotonic()`` when the first config was looked at.
         prepared: seconds from then until the first variant was begun.
 
@@ -133,16 +133,16 @@ def finish(cfg: DictConfig, records: Sequence[Record], begun: float, prepared: f
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(where_time_went(records, time.monotonic() - begun, written, int(cfg.launcher.workers), prepared))
-    failed = [record for record in records if record.status == "failed"]
+    print(where_time_went(endings, time.monotonic() - begun, written, int(cfg.launcher.workers), prepared))
+    failed = [ending for ending in endings if ending.status == "failed"]
     if not failed:
         return
-    for record in failed:
-        log = folder / LOGS / f"{record.variant}.log"
-        print(f"{record.variant} failed: {record.reason} ({log})", file=sys.stderr)
-    if len(failed) == len(records) == 1:
+    for ending in failed:
+        log = folder / LOGS / f"{ending.variant}.log"
+        print(f"{ending.variant} failed: {ending.reason} ({log})", file=sys.stderr)
+    if len(failed) == len(endings) == 1:
         raise ValueError(failed[0].reason)
-    raise ValueError(f"{len(failed)} of {len(records)} variants failed, for the reasons above")
+    raise ValueError(f"{len(failed)} of {len(endings)} variants failed, for the reasons above")
 
 
 @contextmanager
