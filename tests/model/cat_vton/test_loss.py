@@ -11,6 +11,7 @@ from torch import Tensor
 from tests.model.cat_vton.conftest import TINY
 from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.model.cat_vton import CatVTON
+from vtoncompress.model.cat_vton.loss import DRAWS
 from vtoncompress.model.cat_vton.unet import attention_state
 
 
@@ -54,16 +55,38 @@ def test_what_is_drawn_depends_on_a_sample_s_place_alone(fresh: CatVTON, batch: 
     assert first == again != other
 
 
+def test_a_pair_s_draws_share_its_latents_and_part_the_timesteps(fresh: CatVTON, batch: dict[str, Tensor]) -> None:
+    of = fresh.training_latents(two(batch, 4, 5))
+    encode = fresh.encoder()
+    truth, garment = (encode(two(batch, 4, 5)[name]).detach() for name in ("truth", "garment"))
+    for pair, places in enumerate((slice(0, DRAWS), slice(DRAWS, 2 * DRAWS))):
+        for clean, shown in zip(of.clean[places], of.shown[places], strict=True):
+            assert torch.allclose(clean, torch.cat([truth[pair], garment[pair]], 1), atol=1e-5)
+            assert torch.allclose(shown[1:, garment.shape[2] :], garment[pair], atol=1e-5)
+        assert [int(timestep) * DRAWS // 1000 for timestep in of.timesteps[places]] == [*range(DRAWS)]
+    assert len({float(noise.sum()) for noise in of.noise}) == 2 * DRAWS
+    assert of.noise.std().item() == pytest.approx(1, abs=0.02)
+
+
+def test_one_draw_in_ten_has_no_garment(fresh: CatVTON, batch: dict[str, Tensor]) -> None:
+    hidden = 0
+    with torch.no_grad():
+        for place in range(0, 100, 2):
+            of = fresh.training_latents(two(batch, place, place + 1))
+            equal = (of.known == of.without).flatten(1).all(1)
+            assert torch.equal(of.known[~equal], of.shown[~equal])
+            hidden += int(equal.sum())
+    assert 20 < hidden < 60
+
+
 def test_dream_rectifies_the_noise_by_what_the_network_gets_wrong(fresh: CatVTON, batch: dict[str, Tensor]) -> None:
     """A network that predicts nothing gets all of it wrong: the target is (1 + lambda) times the noise."""
     for parameter in fresh.unet.conv_out.parameters():
         torch.nn.init.zeros_(parameter)
     expected = []
-    for place in (4, 5):
-        generator = torch.Generator().manual_seed(place)
-        noise = torch.randn(4, 64, 24, generator=generator)
-        kept = fresh.schedule.kept()[int(torch.randint(1000, (), generator=generator))]
-        expected.append(((1 + (1 - kept) ** 5) * noise).square().mean())
+    of = fresh.training_latents(two(batch, 4, 5))
+    for noise, timestep in zip(of.noise, of.timesteps, strict=True):
+        expected.append(((1 + (1 - fresh.schedule.kept()[timestep]) ** 5) * noise).square().mean())
     with torch.no_grad():
         assert torch.isclose(total(fresh, two(batch, 4, 5), dream=1.0), torch.stack(expected).mean(), rtol=1e-4)
 
