@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from vtoncompress.export.openvino_ir import (
 from vtoncompress.export.openvino_profile import layer_times
 from vtoncompress.export.openvino_split import split
 from vtoncompress.export.performance import LATENCY, streams
+from vtoncompress.export.resident_memory import release
 from vtoncompress.export.stepwise import WHOLE, open_parts, parts_of, write_call
 from vtoncompress.export.stored_parts import parts_of_openvino
 
@@ -73,7 +72,7 @@ class OpenVINORuntime(Runtime):
         if cache is not None:
             settings["CACHE_DIR"] = str(cache)
         self._core, self._settings, self._device = openvino.Core(), settings, device
-        self._folder, self._part = folder, part
+        self._folder, self._part, self._cache = folder, part, cache
         _check_device(self._core.available_devices, device)
         self._split: dict[tuple[str, ...], tuple[openvino.CompiledModel, openvino.CompiledModel]] = {}
         try:
@@ -84,7 +83,7 @@ class OpenVINORuntime(Runtime):
         self._request = self._compiled.create_infer_request()
         self.inputs = [port.any_name for port in self._compiled.inputs]
         self._outputs = {port.any_name: port for port in self._compiled.outputs}
-        _return_memory()
+        release(cache)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         results = self._request.infer({name: inputs[name] for name in self.inputs}, share_inputs=True)
@@ -117,6 +116,7 @@ class OpenVINORuntime(Runtime):
             halves = split(self._file, names)
             first, rest = (self._core.compile_model(half, self._device, self._settings) for half in halves)
             self._split[names] = first, rest
+            release(self._cache)
         first, rest = self._split[names]
         found = first.create_infer_request().infer(fixed)
         features = [found[port] for port in first.outputs]
@@ -203,12 +203,6 @@ def open_runtime(
     return open_parts(
         folder, lambda part: OpenVINORuntime(folder, threads, cache, part, performance, (devices or {}).get(part, CPU))
     )
-
-
-def _return_memory() -> None:
-    """Give back to the system what compiling has freed, where the C library can do that."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _check_device(known: Sequence[str], device: str) -> None:
