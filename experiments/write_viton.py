@@ -16,8 +16,8 @@ def main(cfg: DictConfig) -> None:
     """Write, and say where."""
     config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
     from vtoncompress.data.viton_layout import write_layout
-    from vtoncompress.finetuning.progress import Progress
     from vtoncompress.options import check_types
+    from vtoncompress.progress import Progress
 
     check_types(config)
     data = instantiate(config["data"])

@@ -18,6 +18,8 @@ from typing import Any
 from vtoncompress.environment import library_of, library_version
 
 PACKAGE = Path(__file__).resolve().parent
+ONLY_TELLS = frozenset({"vtoncompress.progress", "vtoncompress.finetuning.tracking"})
+"""Modules that say how far a stage is and decide nothing of its result, which is not built again when they change."""
 
 
 def code_hash(modules: Iterable[str], package: Path | None = None) -> str:
@@ -28,7 +30,8 @@ def code_hash(modules: Iterable[str], package: Path | None = None) -> str:
 def module_hashes(modules: Iterable[str], package: Path | None = None) -> dict[str, str]:
     """The named modules and, transitively, those of the same package that they import, each with its hash.
 
-    An import counts wherever it stands, in a function too, except under ``if TYPE_CHECKING:``. A package stands for
+    An import counts wherever it stands, in a function too, except under ``if TYPE_CHECKING:`` and for what is in
+    :data:`ONLY_TELLS`. A package stands for
     its ``__init__.py`` alone. What is imported by a name made up at run time is not seen: name it in ``modules``.
 
     Args:
@@ -68,7 +71,7 @@ def _reached(modules: tuple[str, ...], folder: Path) -> Mapping[str, _Known]:
         name, importer = waiting.pop()
         if name not in found:
             found[name] = _read(name, importer, folder)
-            waiting.extend((imported, name) for imported in found[name].imports)
+            waiting.extend((imported, name) for imported in found[name].imports if imported not in ONLY_TELLS)
     return dict(sorted(found.items()))
 
 

@@ -15,11 +15,11 @@ from vtoncompress import checkpoint
 from vtoncompress.data.viton_layout import write_layout
 from vtoncompress.data.viton_training import VitonTraining
 from vtoncompress.finetuning.processes import join_group
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.finetuning.training_state import weights_hash
 from vtoncompress.model.base import Network
 from vtoncompress.model.pf_afn.parser_based import ParserBased
 from vtoncompress.options import check_types
+from vtoncompress.progress import Progress
 from vtoncompress.stage.seed import set_seed
 from vtoncompress.trained import SUMMARY, Clock, write_trained
 from vtoncompress.training_stage.base import TrainingStage, open_network

@@ -16,9 +16,9 @@ from vtoncompress.environment import environment
 from vtoncompress.evaluation.pictures import encodings, find_pictures, names_hash, read_chunks
 from vtoncompress.evaluation.protocol import RESIZINGS, Protocol
 from vtoncompress.feature_plan import plan_features
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.fingerprint import files_hash
 from vtoncompress.metric.base import Batch, PictureMetric, Prediction, ReferencedMetric
+from vtoncompress.progress import Progress
 from vtoncompress.record import Record, check_same_protocol
 from vtoncompress.stage.definition import Stage
 from vtoncompress.store import Store

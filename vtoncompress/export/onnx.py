@@ -220,9 +220,9 @@ class ONNXExporter(Exporter):
 
         from vtoncompress.export.onnx_storage import store
         from vtoncompress.export.tracing import fold_batch_norms, quiet
-        from vtoncompress.finetuning.progress import tracked
         from vtoncompress.model.stored_convolution import make_ordinary
         from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
+        from vtoncompress.progress import tracked
 
         frozen = fold_batch_norms(model, share=True)
         layers = make_ordinary(frozen, WeightOnlyConv2d)

@@ -231,8 +231,8 @@ class OpenVINOExporter(Exporter):
 
         from vtoncompress.export.openvino_storage import store
         from vtoncompress.export.tracing import fold_batch_norms, quiet
-        from vtoncompress.finetuning.progress import tracked
         from vtoncompress.model.stored_convolution import make_ordinary
+        from vtoncompress.progress import tracked
 
         frozen = fold_batch_norms(model, share=True)
         layers = make_ordinary(frozen)

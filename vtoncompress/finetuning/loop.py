@@ -22,10 +22,10 @@ from vtoncompress.finetuning.first_phase import FirstPhase
 from vtoncompress.finetuning.objective import Objective
 from vtoncompress.finetuning.passing import split
 from vtoncompress.finetuning.processes import join_group
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.finetuning.schedule import Schedule
 from vtoncompress.finetuning.tracking import FOLDER, check_tracker, end_tracker, start_tracker
 from vtoncompress.finetuning.training_state import TrainingState, weights_hash
+from vtoncompress.progress import Progress
 
 MIXED_PRECISIONS = ("no", "bf16")
 

@@ -10,11 +10,11 @@ from torch import nn
 
 from vtoncompress.affinity import pinned
 from vtoncompress.export.openvino_convolution import convolution_ms
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.latency.geometry import Geometry
 from vtoncompress.latency.lookup import Grid, Lookup
 from vtoncompress.latency.shapes import geometries
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.progress import Progress
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 384, 512)
 """Channels that are measured where a network's own are more; and its own."""

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.feature_data import CLASSES, COLOURS, Labelled, draw
 from vtoncompress.metric.feature_network import CHANNELS, DIMENSION, FeatureNetwork, stage
+from vtoncompress.progress import Progress
 
 
 class Teacher(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vtoncompress.export.graph_edit import Graph, edited_graph, read_graph
 from vtoncompress.export.stepwise import parts_of
-from vtoncompress.finetuning.progress import tracked
+from vtoncompress.progress import tracked
 from vtoncompress.quantization.layers import module_of
 
 

@@ -10,10 +10,10 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.options import TARGET, used
 from vtoncompress.pipeline import Stage, plan_model
+from vtoncompress.progress import Progress
 from vtoncompress.pruning.groups import Group, find_groups
 from vtoncompress.sensitivity.check import check
 from vtoncompress.sensitivity.choice import by_layer, choose, mean_ratio, write_ratios, write_search

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress import checkpoint
+from vtoncompress.latency import LOOKUP
 from vtoncompress.latency.lookup import write_lookup
 from vtoncompress.latency.measure import measure
 
-LOOKUP = "lookup.json"
 REPETITIONS = 3
 
 

@@ -11,10 +11,10 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.data.base import TryOnData
+from vtoncompress.latency import LOOKUP
 from vtoncompress.pruning.base import Recovery
 from vtoncompress.pruning.ratio import flatten
 from vtoncompress.pruning.reached import compare, count
-from vtoncompress.stage.latency import LOOKUP
 from vtoncompress.stage.seed import set_seed
 
 REACHED = "pruning.json"

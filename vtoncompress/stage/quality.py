@@ -11,10 +11,10 @@ from hydra.utils import instantiate
 
 from vtoncompress.data.base import Pair, TryOnData
 from vtoncompress.deployment import FILES, open_deployment
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.base import Batch, Prediction, ReferencedMetric
 from vtoncompress.pair_error import PAIR_ERROR, error
 from vtoncompress.picture_grid import difference, write_grid
+from vtoncompress.progress import Progress
 from vtoncompress.stage.chosen_pairs import Paint, choose
 from vtoncompress.stage.measurements import write_measurements
 from vtoncompress.try_on import pair_tensors, to_image, to_tensors

@@ -10,10 +10,10 @@ from hydra.utils import instantiate
 
 from vtoncompress.data.base import Image, TryOnData
 from vtoncompress.evaluation.pictures import read_chunks
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.metric.distribution import choose_extractor
 from vtoncompress.metric.extractor import CHUNK
 from vtoncompress.metric.known_features import write
+from vtoncompress.progress import Progress
 
 
 def make(config: Mapping[str, Any], out: Path) -> None:

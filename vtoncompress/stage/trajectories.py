@@ -15,7 +15,7 @@ from vtoncompress.data.base import Pair
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export.base import Runtime, Tensors
 from vtoncompress.export.stepwise import UNET, StepwiseRuntime
-from vtoncompress.finetuning.progress import tracked
+from vtoncompress.progress import tracked
 from vtoncompress.try_on import pair_tensors
 
 CHOSEN = "chosen.json"

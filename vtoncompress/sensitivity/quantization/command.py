@@ -11,9 +11,9 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.environment import environment
-from vtoncompress.finetuning.progress import Progress
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.pipeline import Stage, plan_model
+from vtoncompress.progress import Progress
 from vtoncompress.quantization.layers import KINDS, within
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED, Analysis, Attempt, Point, losses, spent
 from vtoncompress.sensitivity.quantization.check import check

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from vtoncompress.finetuning.progress import Progress
+from vtoncompress.progress import Progress
 
 
 class Terminal(io.StringIO):
