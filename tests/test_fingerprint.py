@@ -229,3 +229,13 @@ def test_modules_whose_code_is_no_more_what_was_read_are_told(write: Write) -> N
     assert fingerprint.changed(["toy.third"], package) == []
     (package / "other.py").write_text("Y = 1")
     assert fingerprint.changed(["toy.stage"], package) == []
+
+
+def test_what_prunes_is_tied_to_no_runtime_and_no_clock_and_what_trains_to_no_bar() -> None:
+    """Their code may change while networks of many hours stay."""
+    pruned = fingerprint.module_hashes(["vtoncompress.stage.pruning"])
+    others = ("latency.", "export.", "sampling.", "record", "affinity", "progress")
+    assert not [name for name in pruned if name.removeprefix("vtoncompress.").startswith(others)]
+    trained = fingerprint.module_hashes(["vtoncompress.stage.finetuning", "vtoncompress.finetuning.supervised"])
+    assert "vtoncompress.finetuning.loop" in trained
+    assert not trained.keys() & fingerprint.ONLY_TELLS

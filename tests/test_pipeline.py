@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 
 from vtoncompress.pipeline import Plan, Stage, plan, plan_reference
 from vtoncompress.store import Store
+from vtoncompress.verification import find_faults
 
 CONF = str(Path(__file__).parents[1] / "conf")
 STORE = Store(Path("nowhere"))
@@ -282,6 +283,35 @@ def test_an_input_that_the_disk_damaged_is_built_again(tmp_path: Path, monkeypat
     first = Stage("model", function, {"step": "first"})
     artifact, _ = first.build(store)
     (artifact.path / "file").write_text("worst")  # as many bytes
+    Stage("pruning", function, {"step": "second"}, (first,)).build(store)
+    assert calls == ["first", "first", "second"]
+    assert (artifact.path / "file").read_text() == "first"
+
+
+def test_a_damaged_input_that_another_process_has_built_again_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def make(cfg: Any, *folders: Path) -> None:
+        calls.append(cfg["step"])
+        (folders[-1] / "file").write_text(cfg["step"])
+
+    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", make)
+    function, store = "vtoncompress.stage.seed:set_seed", Store(tmp_path / "store")
+    first = Stage("model", function, {"step": "first"})
+    artifact, _ = first.build(store)
+    (artifact.path / "file").write_text("worst")
+
+    def found_by_both(*arguments: Any) -> list[str]:
+        faults = find_faults(*arguments)
+        if faults and len(calls) == 1:  # the other one is faster from here on
+            other = Store(store.root)
+            other.discard_damaged(artifact, lambda: True)
+            first.build(other)
+        return faults
+
+    monkeypatch.setattr("vtoncompress.stage.definition.find_faults", found_by_both)
     Stage("pruning", function, {"step": "second"}, (first,)).build(store)
     assert calls == ["first", "first", "second"]
     assert (artifact.path / "file").read_text() == "first"

@@ -44,5 +44,5 @@ def forget_times(configs: Sequence[Config]) -> None:
         for stage in plan(config).measurements:
             if stage.alone and (artifact := stage.find(store)) is not None:
                 with store.lock_if_free(stage.name, stage.key) as free:
-                    if free:
+                    if free and artifact.path.exists():
                         store.discard(stage.name, stage.key, artifact.path)

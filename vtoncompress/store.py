@@ -209,6 +209,16 @@ class Store:
                 shutil.rmtree(removed)
         return True
 
+    def discard_damaged(self, artifact: Artifact, is_damaged: Callable[[], bool]) -> None:
+        """Remove an artifact, if it is still damaged once nobody builds it: another process may have found it first.
+
+        Raises:
+            ValueError: the store can't be written.
+        """
+        with self._locked(artifact.stage, artifact.key):
+            if artifact.path.exists() and is_damaged():
+                self.discard(artifact.stage, artifact.key, artifact.path)
+
     def work_path(self, stage: str, key: str) -> Path:
         """Where :meth:`work_folder` is, or would be."""
         return self.root / "work" / stage / key

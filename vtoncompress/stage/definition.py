@@ -114,7 +114,7 @@ def _build_sound(stage: Stage, store: Store) -> tuple[Artifact, float]:
     artifact, seconds = stage.build(store)
     if faults := find_faults(artifact, fingerprint.known_hash):
         LOG.warning("%s is damaged (%s): building it again", stage.address, "; ".join(faults))
-        store.discard(artifact.stage, artifact.key, artifact.path)
+        store.discard_damaged(artifact, lambda: bool(find_faults(artifact)))
         artifact, again = stage.build(store)
         seconds += again
     return artifact, seconds
