@@ -15,6 +15,7 @@ from vtoncompress.export import openvino as openvino_export
 from vtoncompress.export.base import Tensors
 from vtoncompress.export.parity import check_parity
 from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.model.pf_afn.pf_afn import LEVELS
 from vtoncompress.quantization.base import Material
 from vtoncompress.quantization.nncf_ptq import NNCFPostTraining
 
@@ -84,7 +85,7 @@ def test_weights_are_small_and_no_other_file_appears(exported: Exported, quantiz
 def test_openvino_runs_convolutions_in_int8_and_the_rest_in_float32(model: PFAFN, quantized: dict[str, Path]) -> None:
     described = openvino_export.open_runtime(quantized["openvino"]).describe()
     assert described["execution_precision"] == "f32"
-    assert set(described["executed_layers"]) == {"f32", "u8"}
+    assert set(described["executed_layers"]) == {"f32", "u8", "i8"}
     assert "f16" not in described["stored_bytes"]
     assert described["stored_bytes"]["i8"] > described["stored_bytes"]["f32"] * 2
 
@@ -110,10 +111,34 @@ def test_what_makes_coordinates_stays_float(model: PFAFN, quantized: dict[str, P
         if node.get_type_name() == "Convolution":
             name = node.get_friendly_name().removeprefix("__module.").split("/")[0]
             (rounded if _is_rounded(sources[0]) else kept).add(name)
-        elif node.get_type_name() not in ("Concat", "Interpolate"):
-            assert not any(map(_is_rounded, sources)), f"{node.get_friendly_name()} is no convolution"
+        elif node.get_type_name() not in ("Concat", "Interpolate") and any(map(_is_rounded, sources)):
+            reader = node.get_friendly_name().removeprefix("__module.").split("/")[0]
+            assert reader in model.feature_readers(), f"{node.get_friendly_name()} is no convolution"
+            shapes = [source.get_output_partial_shape(0) for source in sources if _is_rounded(source)]
+            assert all(shape[1].get_length() > 2 for shape in shapes), "coordinates are rounded"
     assert kept == set(model.float_layers())
     assert rounded
+
+
+def test_features_are_compared_as_integers_unless_told_otherwise(
+    model: PFAFN, exported: Exported, quantized: dict[str, Path], calibration: list[Tensors]
+) -> None:
+    plain = convert(exported("openvino"), "openvino", model, calibration, "quantization.round_features=false")
+    images = []
+    for folder, products in ((plain, 0), (quantized["openvino"], LEVELS)):
+        runtime = openvino_export.open_runtime(folder)
+        assert runtime.describe()["executed_layers"].get("i8", 0) == products
+        images.append(runtime(calibration[0])["image"])
+    assert 0 < np.abs(images[0] - images[1]).mean() * 127.5 < 0.5
+
+
+def test_a_scope_or_a_layer_kept_in_float_keeps_its_features(
+    model: PFAFN, exported: Exported, calibration: list[Tensors]
+) -> None:
+    for option in ("quantization.scope=generator", "quantization.float_layers=[warp.aflow_net]"):
+        folder = convert(exported("openvino"), "openvino", model, calibration[:1], option)
+        names = {node.get_friendly_name() for node in openvino_export.read_ir(folder).get_ops()}
+        assert not [name for name in names if "/rounded_" in name]
 
 
 def test_onnx_keeps_coordinates_float(model: PFAFN, quantized: dict[str, Path]) -> None:

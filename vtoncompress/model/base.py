@@ -123,6 +123,10 @@ class TryOnModel(Network):
     def float_layers(self) -> list[str]:
         """Names of the layers whose result is a coordinate: low precision moves pixels there, so they stay float."""
 
+    def feature_readers(self) -> list[str]:
+        """Names of the modules that sample or compare features: no layers, but of whole maps, whose bytes cost time."""
+        return []
+
     @abstractmethod
     def output_layers(self) -> list[str]:
         """Names of the convolutions whose width is an interface, so that pruning must leave it."""

@@ -27,7 +27,8 @@ from typing import Any
 from vtoncompress.export.graph_edit import edited_graph
 from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.quantization.base import Material, Quantization
-from vtoncompress.quantization.layers import float_nodes, outside, quantized_layers
+from vtoncompress.quantization.feature_rounding import feature_ranges, round_features
+from vtoncompress.quantization.layers import float_nodes, outside, quantized_layers, within
 from vtoncompress.quantization.nncf_options import NNCFOptions, check_smooth_quant
 from vtoncompress.quantization.parts import edited_parts
 
@@ -40,6 +41,8 @@ class NNCFPostTraining(Quantization):
         bias_correction: take back the shift that rounding causes in the mean of a layer's results.
         range_estimator: see :data:`vtoncompress.quantization.nncf_options.RANGE_ESTIMATORS`.
         granularity: ``per_channel`` or ``per_tensor`` scales of the weights.
+        round_features: whether features are rounded as well where they are sampled and compared, see
+            :mod:`vtoncompress.quantization.feature_rounding`; OpenVINO's graphs only.
         smooth_quant: of models that work in steps, see
             :func:`vtoncompress.quantization.nncf_options.check_smooth_quant`.
         modules, float_layers: see :func:`vtoncompress.quantization.layers.quantized_layers`.
@@ -59,13 +62,14 @@ class NNCFPostTraining(Quantization):
         range_estimator: str,
         granularity: str,
         smooth_quant: float,
+        round_features: bool,
         modules: Sequence[str],
         float_layers: Sequence[str],
         tolerance: float,
     ) -> None:
         check_smooth_quant(smooth_quant)
         self.options = NNCFOptions(preset, bias_correction, range_estimator, granularity)
-        self.smooth_quant = smooth_quant
+        self.smooth_quant, self.round_features = smooth_quant, round_features
         self.modules, self.float_layers = tuple(modules), tuple(float_layers)
         self.tolerance = tolerance
 
@@ -80,8 +84,22 @@ class NNCFPostTraining(Quantization):
         if not material.calibration:
             raise ValueError("nncf_ptq needs calibration pairs")
         with edited_graph(folder, runtime) as graph:
+            readers = self._readers(model, runtime)
+            ranges = feature_ranges(graph.proto, readers, material.calibration) if readers else {}
             graph.proto = self.options.quantize(graph.proto, float_nodes(graph.kinds, layers), material.calibration)
-        return {"quantized_layers": len(layers)}
+            if ranges:
+                round_features(graph.proto, ranges)
+        return {"quantized_layers": len(layers), "rounded_features": sum(map(len, ranges.values()))}
+
+    def _readers(self, model: TryOnModel, runtime: str) -> list[str]:
+        """Modules of the scope that are given rounded features."""
+        if not self.round_features or runtime != "openvino":
+            return []
+        return [
+            name
+            for name in model.feature_readers()
+            if within(name, self.modules) and not within(name, self.float_layers)
+        ]
 
     def _convert_steps(self, folder: Path, runtime: str, layers: Sequence[str], material: Material) -> dict[str, Any]:
         """Every operation of the scope as NNCF sees fit, and not only ``layers``."""

@@ -142,6 +142,9 @@ class PFAFN(TracedModel):
     def float_layers(self) -> list[str]:
         return [f"warp.aflow_net.{head}.{level}.6" for head in ("netMain", "netRefine") for level in range(LEVELS)]
 
+    def feature_readers(self) -> list[str]:
+        return ["warp.aflow_net.correlation", "warp.aflow_net.sample"]
+
     def output_layers(self) -> list[str]:
         return [*self.float_layers(), "generator.model.model.6"]
 
