@@ -34,6 +34,15 @@ def test_rows_that_were_not_timed_in_peace_are_named() -> None:
     assert disturbance_notes(rows[:3]) == []
 
 
+def test_what_is_shared_by_many_people_is_looked_at_too() -> None:
+    restless = row("restless", 9, 25)
+    restless.details["speed"] |= {
+        "garment_with_people_ms": [90.0, 91.0, 130.0, 131.0], "amortised_baseline_latency_ms": [25.0] * 4,
+        "batch8_latency_ms": [70.0] * 3 + [71.0],
+    }  # fmt: skip
+    assert disturbed([restless, row("one", 9, 25)]) == {"restless": "own of one garment quartiles 90.2 and 130.8 ms"}
+
+
 def test_the_correlations_clock_is_looked_at_too() -> None:
     samples = {"loop": [40.0] * 10 + [60.0] * 10, "ours": [5.0] * 20}
     rows = [Record("calm", details={"correlation": {"samples_ms": {"ours": [5.0] * 20}}})]

@@ -18,6 +18,8 @@ BASELINES = {
     "baseline of eight pairs": "batch8_baseline_latency_ms",
 }
 """Samples of the baseline beside those of a latency, by what they are called."""
+OWN = {"own": "latency_ms", "own of one garment": "garment_with_people_ms", "own of eight pairs": "batch8_latency_ms"}
+"""Samples of the row itself."""
 
 
 def disturbed(records: Sequence[Record]) -> dict[str, str]:
@@ -40,8 +42,8 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
 
 
 def _spreads(record: Record) -> Iterator[str]:
-    for name, samples in (("own", "latency_ms"), ("baseline", "baseline_latency_ms")):
-        yield from _spread(name, record.details["speed"][samples])
+    for name, samples in (OWN | BASELINES).items():
+        yield from _spread(name, record.details["speed"].get(samples, []))
 
 
 def _spread(name: str, taken: Sequence[float]) -> Iterator[str]:

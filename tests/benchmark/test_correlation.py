@@ -37,17 +37,21 @@ def test_levels_are_those_of_the_network() -> None:
 def test_the_floor_is_the_longer_of_computing_and_moving() -> None:
     level = Level(10, 100, 100)
     macs, megabytes = 10 * 49 * 10_000, 4 * (20 + 49) / 100
-    assert Rates(1.0, 1e9).floor_ms(level) == pytest.approx(2 * macs / 1e9 * 1e3)
-    assert Rates(1e9, 1.0).floor_ms(level) == pytest.approx(megabytes / 1e3 * 1e3)
-    found = rates(product_ms=10, copy_ms=20)
-    assert found.gflops_per_s == pytest.approx(2 * SIDE**3 / 1e9 / 0.01)
+    assert Rates(1.0, 0.5, 1e9).floor_ms(level) == pytest.approx(2 * macs / 1e9 * 1e3)
+    assert Rates(0.5, 1e9, 1.0).floor_ms(level) == pytest.approx(megabytes / 1e3 * 1e3)
+    found = rates(product_ms=10, copy_ms=20, convolution_gmacs_per_s=3)
+    assert found.gflops_per_s == found.product_gflops_per_s == pytest.approx(2 * SIDE**3 / 1e9 / 0.01)
+    assert rates(10, 20, 1e3).gflops_per_s == 2e3
     assert found.gigabytes_per_s == pytest.approx(2 * MEGABYTES / 1e3 / 0.02)
 
 
 def test_the_table_has_medians_sums_and_ratios() -> None:
     levels = [Level(256, 8, 6), Level(256, 4, 3)]
     samples = [{"loop": [8.0, 1.0, 6.0], "ours": [2.0]}, {"loop": [2.0], "ours": [3.0, 1.0]}]
-    rate, told = Rates(1.0, 1e9), {"cpu": "", "threads": 1, "cores_used": [0], "instruction_set": [], "versions": {}}
+    rate, told = (
+        Rates(1.0, 0.5, 1e9),
+        {"cpu": "", "threads": 1, "cores_used": [0], "instruction_set": [], "versions": {}},
+    )
     told |= {"versions": dict.fromkeys(("torch", "numba", "openvino"), ""), "repetitions": 3, "warmup": 0}
     table = to_table(Result(levels, samples, rate, told | {"load_average": 0, "first_call_s": 1}))
     assert table.rows[0] == ["the seed's loop", "6.00", "2.00", "8.00", "1.00", f"{8 / 1.50528:.1f}"]
@@ -59,7 +63,7 @@ def test_the_command_writes_tables_and_every_sample(tmp_path: Path) -> None:
     benchmark({**CONFIG, "results": str(tmp_path)})
     folder, threads = tmp_path / "correlation", torch.get_num_threads()
     raw = json.loads((folder / "correlation.json").read_text())
-    assert [len(times) for level in raw["samples_ms"] for times in level.values()] == [2] * 10
+    assert [len(times) for level in raw["samples_ms"] for times in level.values()] == [2] * 2 * len(NAMES)
     assert raw["protocol"]["threads"] == 1
     assert torch.get_num_threads() == threads
     rows = list(csv.DictReader((folder / "correlation.csv").open()))

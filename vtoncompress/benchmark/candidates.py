@@ -19,13 +19,15 @@ from vtoncompress.model.pf_afn.correlation import (
     correlation,
 )
 
-LOOP, IM2COL, UNFOLD, OURS, OPENVINO = "loop", "im2col", "unfold", "ours", "openvino"
+LOOP, IM2COL, UNFOLD, OURS = "loop", "im2col", "unfold", "ours"
+OPENVINO, CHANNELS_LAST = "openvino", "openvino_channels_last"
 NAMES = {
     LOOP: "the seed's loop",
     IM2COL: "the seed's im2col",
     UNFOLD: "plain unfold",
     OURS: "ours, eager",
     OPENVINO: "ours in OpenVINO",
+    CHANNELS_LAST: "the same, features as convolutions leave them",
 }
 
 
@@ -78,19 +80,32 @@ def unfold(first: Tensor, second: Tensor) -> Tensor:
 
 
 class _Banded(nn.Module):
+    """Of features (N, C, H, W) or, as convolutions in OpenVINO give and take them, (N, H, W, C)."""
+
+    def __init__(self, channels_last: bool) -> None:
+        super().__init__()
+        self.channels_last = channels_last
+
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        if self.channels_last:
+            first, second = first.permute(0, 3, 1, 2), second.permute(0, 3, 1, 2)
         return banded_correlation(first, second)
 
 
-def in_openvino(level: Level, threads: int) -> Callable[[Tensor, Tensor], Any]:
-    """The banded form as a compiled graph of its own, in float32."""
+def in_openvino(level: Level, threads: int, channels_last: bool = False) -> Callable[[Tensor, Tensor], Any]:
+    """The banded form as a compiled graph of its own, in float32.
+
+    With ``channels_last`` the call is for the level's own features, which lie ready in that order.
+    """
     disable_telemetry()
     import openvino
 
     features = level.features()
+    if channels_last:
+        features = tuple(feature.permute(0, 2, 3, 1).contiguous() for feature in features)
     with quiet():
         graph = openvino.convert_model(
-            _Banded(), example_input=features, input=[list(feature.shape) for feature in features]
+            _Banded(channels_last), example_input=features, input=[list(feature.shape) for feature in features]
         )
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -100,7 +115,8 @@ def in_openvino(level: Level, threads: int) -> Callable[[Tensor, Tensor], Any]:
     request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
 
     def call(first: Tensor, second: Tensor) -> Any:
-        return request.infer({0: first.numpy(), 1: second.numpy()}, share_inputs=True, share_outputs=True)[0]
+        one, other = features if channels_last else (first, second)
+        return request.infer({0: one.numpy(), 1: other.numpy()}, share_inputs=True, share_outputs=True)[0]
 
     return call
 
@@ -113,4 +129,5 @@ def candidates(level: Level, threads: int) -> dict[str, Callable[[Tensor, Tensor
         UNFOLD: unfold,
         OURS: compiled_correlation,
         OPENVINO: in_openvino(level, threads),
+        CHANNELS_LAST: in_openvino(level, threads, channels_last=True),
     }

@@ -19,6 +19,7 @@ from vtoncompress.benchmark.floor import rate_calls, rates
 from vtoncompress.benchmark.result import Result, write_result
 from vtoncompress.clock import take_turns
 from vtoncompress.environment import environment
+from vtoncompress.export.openvino_convolution import best_rate
 from vtoncompress.model.pf_afn.correlation import compiled_correlation
 from vtoncompress.table import Table
 
@@ -42,12 +43,12 @@ def benchmark(config: Mapping[str, Any]) -> Table:
         compiled_correlation(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
         first_call = time.perf_counter() - begun
         product, copy = take_turns(rate_calls(), [()], config["warmup"], config["repetitions"])
+        found = rates(statistics.median(product), statistics.median(copy), best_rate("f32", threads))
         samples = [_time_level(level, threads, config) for level in levels]
     protocol = {
         **machine, "threads": threads, "cores_used": cores, "warmup": config["warmup"],
         "repetitions": config["repetitions"], "load_average": round(load[0], 1), "first_call_s": round(first_call, 2),
     }  # fmt: skip
-    found = rates(statistics.median(product), statistics.median(copy))
     return write_result(Result(levels, samples, found, protocol), Path(config["results"]) / config["name"])
 
 

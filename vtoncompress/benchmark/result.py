@@ -85,9 +85,10 @@ def to_table(result: Result) -> Table:
             f"({', '.join(told['instruction_set'])}); {versions}; float32.",
             f"Medians of {told['repetitions']} runs after {told['warmup']} that don't count, all forms of a level in "
             f"turns; every sample is in {NAME}.json. Load average before: {told['load_average']}.",
-            f"Floor: the level's products at {result.rates.gflops_per_s:.0f} GFLOP/s, the rate of a float32 matrix "
-            f"product, or its bytes at {result.rates.gigabytes_per_s:.1f} GB/s, that of a copy, both measured in the "
-            "same run; the longer of the two.",
+            f"Floor: the level's products at {result.rates.gflops_per_s:.0f} GFLOP/s, or its bytes at "
+            f"{result.rates.gigabytes_per_s:.1f} GB/s, the rate of a copy, whichever takes longer. Float32 rates, all "
+            f"of the same run: {result.rates.convolution_gflops_per_s:.0f} GFLOP/s of a convolution in OpenVINO, "
+            f"{result.rates.product_gflops_per_s:.0f} of a matrix product in torch; the higher one counts.",
             f"First call of ours in a process, which loads the compiled kernel: {told['first_call_s']:.1f} s.",
             "The seed's im2col and the plain unfold are written from their description.",
         ],

@@ -141,7 +141,7 @@ class Speed(SubjectMetric):
             baseline(people[0].person, garment, mask, people[0].agnostic_mask)
 
         shown = [(one.garment, one.garment_mask) for one in pairs]
-        together, ordinary = take_turns((share, alone), shown, 1, self.garments, settle=0)
+        together, ordinary = take_turns((share, alone), shown, 1, self.garments)
         p50 = float(np.median(together)) / self.people
         values = dict(zip(AMORTISED, (p50, 1000 / p50, float(np.median(ordinary)) / p50), strict=True))
         details: dict[str, Any] = {
