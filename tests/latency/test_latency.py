@@ -52,6 +52,16 @@ def test_between_points_it_is_linear_and_at_the_rim_beyond() -> None:
     assert grid.at(3, 40) == 4
 
 
+def test_a_width_takes_no_longer_than_a_wider_one_though_it_was_measured_so() -> None:
+    """Whose channels could be zeros; the outlier would have the channels beside it taken for nothing."""
+    channels = np.array([8.0, 16, 32])
+    grid = Grid(channels, channels, np.array([[1.0, 9, 3], [2, 3, 4], [2, 4, 6]]))
+    assert grid.at(8, 16) == grid.at(8, 32) == 3
+    assert grid.at(16, 8) == 2
+    steps = np.diff(grid.needed, axis=0), np.diff(grid.needed, axis=1)
+    assert all((step >= 0).all() for step in steps)
+
+
 def test_a_file_holds_what_was_measured_and_says_how_to_get_another(tmp_path: Path, toy: PFAFN) -> None:
     path, lookup = tmp_path / "toy.json", by_products(toy)
     write_lookup(lookup, path)

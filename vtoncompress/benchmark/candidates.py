@@ -100,7 +100,7 @@ def in_openvino(level: Level, threads: int, channels_last: bool = False) -> Call
     disable_telemetry()
     import openvino
 
-    features = level.features()
+    features: tuple[Tensor, ...] = level.features()
     if channels_last:
         features = tuple(feature.permute(0, 2, 3, 1).contiguous() for feature in features)
     with quiet():

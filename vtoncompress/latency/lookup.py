@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,20 @@ class Grid:
 
     def at(self, inputs: float, outputs: float) -> float:
         """Linear between the points; at the rim beyond it."""
-        along = np.array([np.interp(outputs, self.outputs, line) for line in self.milliseconds])
+        along = np.array([np.interp(outputs, self.outputs, line) for line in self.needed])
         return float(np.interp(inputs, self.inputs, along))
+
+    @cached_property
+    def needed(self) -> NDArray[np.float64]:
+        """(inputs, outputs): no more than any wider convolution takes, which could do the work with channels of zeros.
+
+        What was measured above that was disturbed, or is a width that the runtime has no good kernel for; pruning by
+        the steps of the one or the other would take channels where nothing is gained.
+        """
+        least = self.milliseconds
+        for axis in (0, 1):
+            least = np.flip(np.minimum.accumulate(np.flip(least, axis), axis), axis)
+        return least
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class Lookup:
 def write_lookup(lookup: Lookup, path: Path) -> None:
     """Write it as JSON, whole or not at all."""
     grids = [
-        {**asdict(geometry), **{name: np.round(value, 5).tolist() for name, value in vars(grid).items()}}
+        {**asdict(geometry), **{one.name: np.round(getattr(grid, one.name), 5).tolist() for one in fields(grid)}}
         for geometry, grid in sorted(lookup.grids.items())
     ]
     lines = ",\n".join(f"  {json.dumps(grid)}" for grid in grids)
