@@ -105,6 +105,19 @@ def test_opened_deployment_tries_on(folder: Path) -> None:
     assert (result[20:] == 40).all()
 
 
+def test_who_or_what_stays_gives_the_pictures_of_ordinary_calls(folder: Path) -> None:
+    one, other = Synthetic("test", 2, 128, 96)[:]
+    tryon = open_deployment(folder, threads=1)
+    expected = tryon(other.person, one.garment, one.garment_mask)
+    wear, try_garment = tryon.with_garment(one.garment, one.garment_mask), tryon.with_person(other.person)
+    assert wear is not None
+    assert try_garment is not None
+    np.testing.assert_array_equal(wear(other.person), expected)
+    np.testing.assert_array_equal(try_garment(one.garment, one.garment_mask), expected)
+    assert not np.array_equal(wear(one.person), expected)
+    assert not np.array_equal(try_garment(other.garment, other.garment_mask), expected)
+
+
 def test_opening_and_calling_imports_no_torch(folder: Path) -> None:
     code = (
         "import sys, numpy as np\n"

@@ -72,7 +72,7 @@ def _kept(graph: openvino.Model, fixed: set[str]) -> set[str]:
         decided_by[name] = set[str]().union(*(decided_by[one] for one in before))
         if node.get_type_name() == "Parameter":
             decided_by[name].add(name)
-    kept: set[str] = set()
+    kept = set(fixed)  # though nothing may be decided by one of them alone
     for node in reversed(ordered):
         name = node.get_name()
         if node.get_type_name() == "Result" or not decided_by[name] or not decided_by[name] <= fixed:
