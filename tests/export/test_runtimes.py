@@ -66,7 +66,7 @@ def test_many_calls_at_once_give_what_they_give_one_by_one(
         undo.callback(torch.set_num_threads, torch.get_num_threads())
         runtime = RUNTIMES[name](exported[name], 2, **options)
     described = runtime.describe()
-    side = {"torch": "in one batch", "openvino latency": "one after another"}
+    side = dict.fromkeys(("torch", "openvino latency"), "one after another")
     assert described["many"] == side.get(name, side.get(f"{name} {performance}", "2 side by side"))
     if name != "torch":
         assert (described["performance"], described["threads"]) == (performance, 2)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -64,13 +63,6 @@ class TorchRuntime(Runtime):
 
         return lambda inputs: _call(model, {**fixed, **inputs}, latents=latents)
 
-    def many(self, inputs: Sequence[Tensors]) -> list[Tensors]:
-        """As :meth:`Runtime.many`: in one batch, but for a model that works in steps."""
-        if isinstance(self._model, StepwiseModel):
-            return super().many(inputs)
-        outputs = self({name: np.concatenate([one[name] for one in inputs]) for name in self.inputs})
-        return [{name: value[place : place + 1] for name, value in outputs.items()} for place in range(len(inputs))]
-
     def networks(self) -> Networks | None:
         return self._model.networks() if isinstance(self._model, StepwiseModel) else None
 
@@ -84,7 +76,7 @@ class TorchRuntime(Runtime):
             "device": "cpu",
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
-            "many": "one after another" if isinstance(self._model, StepwiseModel) else "in one batch",
+            "many": "one after another",  # a batch of eight takes longer on a CPU: features leave the caches
             "execution_precision": f"bf16 and {precision}" if halves else precision,
             "stored_bytes": self._stored,
             "forms": self._model.forms(graph=False),

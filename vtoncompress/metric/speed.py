@@ -36,8 +36,8 @@ class Speed(SubjectMetric):
 
     ``latency_ms_p50`` and ``latency_ms_p95`` of batch 1 in milliseconds, ``fps`` is 1000 / p50. Every sample is in the
     details, as are the cores that the process was kept on. The columns of batch 8 are of eight pairs handed over at
-    once, until all eight pictures are there: how a runtime takes them, as one batch, side by side or one after another,
-    is told under ``many``; PyTorch takes a batch. The amortised columns are a person's share of one garment on
+    once, until all eight pictures are there: how a runtime takes them, side by side or one after another, is told under
+    ``many``. The amortised columns are a person's share of one garment on
     ``people`` people, the garment's own work included, where the runtime can keep what the garment decides; in turns
     with the same baseline's ordinary call.
 
