@@ -125,5 +125,5 @@ def test_every_search_is_one_that_can_be_run(name: str, tmp_path: Path) -> None:
         cfg = compose("search", [f"search={name}"])
     options: Any = OmegaConf.to_container(cfg.search, resolve=True)
     source = {"search": options, "conf": str(ROOT / "conf"), "results": str(tmp_path), "store": str(tmp_path)}
-    settings = Settings.parse({**source, "name": cfg.name, "retry_failed": False, "arguments": []})
+    settings = Settings.parse({**source, "name": cfg.name, "arguments": []})
     check_rows(settings)

@@ -46,14 +46,13 @@ LOOK = {
 MakeSettings = Callable[..., Settings]
 
 
-def source(folder: Path, *arguments: str, retry_failed: bool = False, **search: Any) -> dict[str, Any]:
+def source(folder: Path, *arguments: str, **search: Any) -> dict[str, Any]:
     return {
         "search": {**copy.deepcopy(SEARCH), **search},
         "conf": str(ROOT / "conf"),
         "results": str(folder / "results"),
         "store": str(folder / "store"),
         "name": "found",
-        "retry_failed": retry_failed,
         "arguments": [*TOY, *arguments],
     }
 
