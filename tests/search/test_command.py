@@ -51,6 +51,7 @@ def test_a_row_that_always_fails_is_tried_again_once_a_command(tmp_path: Path, m
     run = FailingRun(bad := Settings.parse(told).space.name(start[0]))
 
     def workers(settings: Settings, count: int) -> None:
+        assert "retry_failed=true" in settings.overrides  # each row tries again what failed of it
         for _ in range(count):
             work(Settings.parse(settings.source), run)
 
@@ -62,5 +63,5 @@ def test_a_row_that_always_fails_is_tried_again_once_a_command(tmp_path: Path, m
     for name in ("check_rows", "write_results", "print_table"):
         monkeypatch.setattr(command, name, quiet)
     for commands in (1, 2):
-        command.search(cfg, [*told["arguments"], "threads=1"], ROOT / "conf")
+        command.search(cfg, [*told["arguments"], "threads=1", "retry_failed=true"], ROOT / "conf")
         assert run.rows.count(bad) == commands
