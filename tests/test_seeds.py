@@ -88,3 +88,29 @@ def test_rows_that_frame_no_variant_are_left_out(tmp_path: Path) -> None:
         write(Record(variant, role="reference", protocol="generated", pairs=pairs), tmp_path)
     write(run(0, 0.7), tmp_path)
     assert [record.variant for record in read_all(tmp_path) if record.role == "reference"] == ["unchanged-a"]
+
+
+@pytest.mark.parametrize(
+    "config, remedy",
+    [
+        ({"finetuning": {"samples": 8}, "training_data": {"seed": 0}}, "vary training_data.seed"),
+        ({"quantization": {"training": {"samples": 8}}, "training_data": {"seed": 0}}, "vary training_data.seed"),
+        ({"finetuning": {"samples": 8}, "training_data": {}}, "nothing in it depends on them"),  # pairs of a folder
+        ({"finetuning": {}, "training_data": {"seed": 0}}, "nothing in it depends on them"),
+    ],
+)
+def test_seeds_that_change_nothing_are_named_with_what_would(config: dict[str, Any], remedy: str) -> None:
+    runs = [run(0, 0.70), run(1, 0.70), run(0, 0.60, 0.3), run(1, 0.62, 0.3)]
+    for record in runs:
+        record.trust["config"] |= config
+        record.values["latency_ms_p50"] = 4.0 + record.trust["config"]["seed"]  # no seed's doing
+    [table] = to_seed_tables(runs)
+    assert table.notes == [f"Seeds 0, 1 change no picture of net-0.2-openvino: {remedy}."]
+
+
+def test_seeds_of_the_training_data_that_change_nothing_are_not_proposed() -> None:
+    runs = [run(0, 0.70), run(0, 0.70)]
+    for seed, record in enumerate(runs):
+        record.trust["config"] |= {"finetuning": {"samples": 8}, "training_data": {"seed": seed}}
+    [table] = to_seed_tables(runs)
+    assert table.notes == ["Seeds 0, 1 change no picture of net-0.2-openvino: nothing in it depends on them."]

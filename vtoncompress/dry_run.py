@@ -47,7 +47,9 @@ def print_plan(configs: Sequence[Config]) -> None:
         print("time: not known, no stage of these kinds was ever built here")
         return
     hint = f", and {unknown} stages of kinds that were never built here" if unknown else ""
-    print(f"time: about {duration(seconds)}{hint}, as like stages took on this machine")
+    workers = configs[0]["launcher"]["workers"]
+    beside = f" with {workers} workers" if min(workers, len(configs)) > 1 else ""
+    print(f"time: about {duration(seconds)}{beside}{hint}, as like stages took on this machine")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Decision:
 
     Attributes:
         fates: row -> stage -> its fate.
-        seconds: of what is to be built, as far as that is known.
+        seconds: until what is to be built is built by the launcher's workers, as far as that is known.
         unknown: how many stages nothing is known of.
         ends: variant -> its stages and the record of an earlier run, where there is nothing to do for any variant.
     """
@@ -73,10 +75,11 @@ def decide(configs: Sequence[Config]) -> Decision:
     fates: dict[str, dict[str, str]] = {}
     ends: dict[str, tuple[Plan, Record]] = {}
     planned: set[str] = set()
-    seconds, unknown = 0.0, 0
+    unknown, rows = 0, list[tuple[float, float]]()
     known: dict[str, list[dict[str, Any]]] = {}
     for name, stages, before in _rows(configs, ends):
         fates[name] = {}
+        took = {stage.alone: 0.0 for stage in stages}
         for stage in stages:
             if (before is not None and before.status == "done") or stage.find(store) is not None:
                 fate = CACHED
@@ -90,10 +93,23 @@ def decide(configs: Sequence[Config]) -> Decision:
                 if stage.name not in known:
                     known[stage.name] = list(_artifacts(stage.name, store))
                 taken = _estimate(stage, known[stage.name])
-                seconds, unknown = seconds + (taken or 0.0), unknown + (taken is None)
+                unknown += taken is None
+                took[stage.alone] += taken or 0.0
             fates[name][_title(stage)] = fate
+        rows.append((took.get(True, 0.0), took.get(False, 0.0)))
     # Not kept beside work: the plans of hundreds of variants are large.
+    seconds = _side_by_side(rows, configs[0]["launcher"]["workers"])
     return Decision(fates, seconds, unknown, ends if len(ends) == len(configs) else {})
+
+
+def _side_by_side(rows: Sequence[tuple[float, float]], workers: int) -> float:
+    """Seconds of rows, of which each takes so many alone on the machine, to measure time, and so many beside others.
+
+    As if what is done beside others could be divided evenly; but a row is no more than one worker's.
+    """
+    alone, beside = (sum(part) for part in zip(*rows, strict=True))
+    at_once = min(workers, sum(seconds > 0 for _, seconds in rows)) or 1
+    return max(alone + beside / at_once, *map(sum, rows))
 
 
 def _rows(

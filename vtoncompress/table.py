@@ -14,7 +14,7 @@ from vtoncompress.disturbance import disturbance_notes
 from vtoncompress.misleading import flags
 from vtoncompress.payoff import slow_variants, smaller_not_faster
 from vtoncompress.record import Record, metric_fields, split_by_protocol, write_text
-from vtoncompress.seeds import SPREAD, over_seeds
+from vtoncompress.seeds import SPREAD, idle_notes, over_seeds
 from vtoncompress.summary import captions, group_by
 
 if TYPE_CHECKING:
@@ -109,14 +109,16 @@ def to_tables(records: Sequence[Record]) -> list[Table]:
 
 
 def to_seed_tables(records: Sequence[Record]) -> list[Table]:
-    """One table a protocol of what was run with several seeds: means and spreads, which are 0 where no seed counts."""
+    """One table a protocol of what was run with several seeds: means and spreads; notes where no seed counts."""
     tables = []
     for group in split_by_protocol(records):
         if means := over_seeds(group):
             columns = [replace(column, spread=column.key + SPREAD) for column in SHOWN]
             shown = tuple(column for column in columns if any(column.key in record.values for record in means))
             title = f"Protocol {_protocol(group)}, mean ± standard deviation over seeds"
-            tables.append(replace(_to_table(title, means, shown), captions=[], notes=[], over_seeds=True))
+            tables.append(
+                replace(_to_table(title, means, shown), captions=[], notes=idle_notes(means), over_seeds=True)
+            )
     return tables
 
 

@@ -14,14 +14,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from tests.conftest import ROOT, TOY, Command
-from tests.search.conftest import SEARCH
+from tests.search.conftest import SEARCH, compose_recipe
 from vtoncompress import variant
 from vtoncompress.pipeline import plan
 from vtoncompress.record import read
 from vtoncompress.search.frontier import non_dominated
 from vtoncompress.search.row import check_rows
 from vtoncompress.search.settings import Settings
-from vtoncompress.variant_config import complete
 
 Search = Callable[..., Any]
 
@@ -69,21 +68,12 @@ def test_a_search_ends_in_recipes_that_give_their_rows_again(search: Search, com
     assert json.loads((folder / "pareto.json").read_text()) == found
 
     name = next(name for name in sorted(best) if name != "dense")
-    config = _composed(
-        folder, f"+recipes={name}", f"results={tmp_path / 'again'}", f"store={tmp_path / 'new'}", "name=a"
-    )
+    config = compose_recipe(folder, name, f"results={tmp_path / 'again'}", f"store={tmp_path / 'new'}", "name=a")
     assert [stage.address for stage in plan(config).stages] == rows[name].stages
     record = variant.run(config)
     assert record.status == "done", record.traceback
     assert record.values == pytest.approx(rows[name].values, rel=1e-6)
     assert (record.variant, record.pruning, record.runtime) == (name, "one_shot", "torch")
-
-
-def _composed(folder: Path, *overrides: str) -> dict[str, Any]:
-    """A recipe, as ``experiments/run.py --config-dir`` gets it."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", [f"hydra.searchpath=[{folder}]", *overrides], return_hydra_config=True)
-    return complete(cfg, cfg.hydra.runtime.choices, 0)
 
 
 @pytest.mark.parametrize(
@@ -125,5 +115,5 @@ def test_every_search_is_one_that_can_be_run(name: str, tmp_path: Path) -> None:
         cfg = compose("search", [f"search={name}"])
     options: Any = OmegaConf.to_container(cfg.search, resolve=True)
     source = {"search": options, "conf": str(ROOT / "conf"), "results": str(tmp_path), "store": str(tmp_path)}
-    settings = Settings.parse({**source, "name": cfg.name, "retry_failed": False, "arguments": []})
+    settings = Settings.parse({**source, "name": cfg.name, "arguments": []})
     check_rows(settings)

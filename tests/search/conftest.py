@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from tests.conftest import ROOT, TOY
 from vtoncompress.record import Record, write
@@ -16,7 +17,7 @@ from vtoncompress.row import describe
 from vtoncompress.search import row
 from vtoncompress.search.settings import Settings
 from vtoncompress.variant_check import check
-from vtoncompress.variant_config import complete
+from vtoncompress.variant_config import complete, plain
 
 CHEAP = ("export=torch", "metric=[cost,size,garment]")
 SEARCH: dict[str, Any] = {
@@ -46,14 +47,13 @@ LOOK = {
 MakeSettings = Callable[..., Settings]
 
 
-def source(folder: Path, *arguments: str, retry_failed: bool = False, **search: Any) -> dict[str, Any]:
+def source(folder: Path, *arguments: str, **search: Any) -> dict[str, Any]:
     return {
         "search": {**copy.deepcopy(SEARCH), **search},
         "conf": str(ROOT / "conf"),
         "results": str(folder / "results"),
         "store": str(folder / "store"),
         "name": "found",
-        "retry_failed": retry_failed,
         "arguments": [*TOY, *arguments],
     }
 
@@ -134,3 +134,12 @@ def quick_row(base: dict[str, Any], settings: Settings, name: str, order: int, *
 @pytest.fixture
 def quick(base: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row, "row_config", lambda *arguments: quick_row(base, *arguments))
+
+
+def compose_recipe(folder: Path, name: str, *overrides: str) -> dict[str, Any]:
+    """The complete config of a recipe, as ``experiments/run.py --config-dir folder +recipes=name`` gets it."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        told = [f"hydra.searchpath=[{folder}]", f"+recipes={name}", *overrides]
+        cfg = compose("config", told, return_hydra_config=True)
+    check(config := plain(cfg))
+    return complete(config, cfg.hydra.runtime.choices, 0)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
-from tests.search.conftest import MakeSettings
+from tests.conftest import ROOT
+from tests.search.conftest import MakeSettings, source
+from tests.search.test_study import FailingRun
 from vtoncompress.search import command
+from vtoncompress.search.settings import Settings
+from vtoncompress.search.worker import work
 
 
 def test_workers_are_started_with_the_settings_and_waited_for(
@@ -32,3 +38,30 @@ def test_a_worker_that_says_what_is_wrong_ends_the_search_and_a_killed_one_does_
     with pytest.raises(ValueError, match="a worker ended for the reason above"):
         command._start(settings(), 2)
     return None
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_row_that_always_fails_is_tried_again_once_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for every process that opens the study: of two workers here, and the command itself."""
+    start = [{"+pruning.ratios.warp": 0.1, "+pruning.ratios.generator": 0.0}]
+    told = source(tmp_path, trials=2, start=start)
+    cfg = OmegaConf.create(
+        {**told, "workers": 2, "compare": None, "retry_failed": True, "retry_disturbed": False, "threads": 1}
+    )
+    run = FailingRun(bad := Settings.parse(told).space.name(start[0]))
+
+    def workers(settings: Settings, count: int) -> None:
+        assert "retry_failed=true" in settings.overrides  # each row tries again what failed of it
+        for _ in range(count):
+            work(Settings.parse(settings.source), run)
+
+    def quiet(*_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(command, "_start", workers)
+    monkeypatch.setattr(command, "work", lambda settings: work(settings, run))
+    for name in ("check_rows", "write_results", "print_table"):
+        monkeypatch.setattr(command, name, quiet)
+    for commands in (1, 2):
+        command.search(cfg, [*told["arguments"], "threads=1", "retry_failed=true"], ROOT / "conf")
+        assert run.rows.count(bad) == commands

@@ -36,9 +36,15 @@ class KilledRun(FakeRun):
 
 
 class FailingRun(FakeRun):
+    """Fails in these rows, or in all but the dense one."""
+
+    def __init__(self, *fail: str) -> None:
+        super().__init__()
+        self.fail = fail
+
     def __call__(self, config: dict[str, Any]) -> Record:
         record = super().__call__(config)
-        if config["variant"] != "dense":
+        if config["variant"] in self.fail or (not self.fail and config["variant"] != "dense"):
             record.status, record.reason = "failed", "the disk is full"
         return record
 
@@ -162,7 +168,23 @@ def test_failures_in_a_row_end_the_search_and_can_be_tried_again(settings: MakeS
     failed = Study(settings()).trials()
     assert [trial.state for trial in failed] == [TrialState.FAIL] * 3
     fake = FakeRun()
-    work(settings(retry_failed=True), fake)
+    Study(settings()).put_back_failed()
+    work(settings(), fake)
     trials = Study(settings()).trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
     assert [trial.params for trial in trials[:3]] == [trial.params for trial in failed]
+
+
+def test_what_fails_again_is_put_back_once_and_keeps_no_other_from_its_turn(settings: MakeSettings) -> None:
+    """As ``search`` does with two workers. Points that never work are no reason to end, however many there are."""
+    points = [{"+pruning.ratios.warp": warp, "+pruning.ratios.generator": 0.0} for warp in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    bad = [settings().space.name(point) for point in points[::2]]
+    work(settings(trials=5, start=points), FailingRun(*bad))
+    more, run = settings(trials=7, start=points), FailingRun(*bad)
+    Study(more).put_back_failed()
+    for _ in range(3):
+        work(more, run)
+    rows = [row for row in run.rows if row != "dense"]
+    assert sorted(rows[:3]) == sorted(bad)
+    assert len(rows) == len(set(rows)) == 5
+    assert [trial.state for trial in Study(more).trials()].count(TrialState.FAIL) == 3

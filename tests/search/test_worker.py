@@ -76,6 +76,17 @@ def test_an_infeasible_trial_stops_no_other(settings: MakeSettings) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_trial_that_another_worker_is_at_stops_none(settings: MakeSettings, fake: FakeRun) -> None:
+    """It is best in all that a look shows, and may yet fail or break a constraint."""
+    mine = settings(trials=2, start=STARTS, early_stop=LOOK)
+    with Study(mine).ask() as running:
+        assert running is not None
+        running.set_user_attr(SEEN, {"ssim_garment": 1.0, "gmacs": 0.0})
+        work(mine, fake, iter([True, False, False]).__next__)
+        assert [trial.state for trial in Study(mine).trials()] == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "broken, message",
     [

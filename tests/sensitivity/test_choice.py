@@ -91,7 +91,7 @@ def test_a_search_starts_from_them(done: Done) -> None:
     assert f"+pruning.ratios.{fixed}=0.5" in search["overrides"]
     source = {
         "search": search, "conf": str(ROOT / "conf"), "results": str(done.folder / "results"), "name": "found",
-        "store": str(done.folder / "store"), "retry_failed": False, "arguments": [],
+        "store": str(done.folder / "store"), "arguments": [],
     }  # fmt: skip
     settings = Settings.parse(source)
     config = row_config(settings, "row", 0, settings.space.overrides(settings.start[0]))

@@ -49,6 +49,8 @@ def search(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> None:
     others = None if cfg.compare is None else read_variants(Path(cfg.results) / cfg.compare)
     check_rows(settings)
     study = Study(settings)
+    if cfg.retry_failed:
+        study.put_back_failed()
     if cfg.retry_disturbed:
         forget_times(final_configs(settings, study))
     with tables_if_stopped(cfg):
@@ -84,7 +86,6 @@ def _settings(cfg: DictConfig, arguments: Sequence[str], conf: Path) -> Settings
         "search": plain,
         "conf": str(conf),
         **{option: str(cfg[option]) for option in ("results", "store", "name")},
-        "retry_failed": bool(cfg.retry_failed),
         "arguments": given,
     }
     return Settings.parse(source)

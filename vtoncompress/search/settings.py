@@ -39,7 +39,6 @@ class Settings:
         start: points to begin with.
         final: overrides by which the rows that no other one beats are measured again, such as other pairs than those
             that they were chosen on; None where they stand as they are.
-        retry_failed: whether what failed before is tried again.
     """
 
     source: Mapping[str, Any]
@@ -54,13 +53,12 @@ class Settings:
     sampler: Mapping[str, Any]
     trials: int
     start: tuple[Mapping[str, Any], ...]
-    retry_failed: bool
     final: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, source: Mapping[str, Any]) -> Settings:
         """From plain JSON: ``search`` (a config of ``conf/search``), ``conf``, ``results``, ``store``, ``name``,
-        ``retry_failed``, and ``arguments``: further overrides of every row.
+        and ``arguments``: further overrides of every row.
 
         Raises:
             ValueError: an option that can't work, with its remedy.
@@ -90,7 +88,6 @@ class Settings:
             sampler=search["sampler"],
             trials=search["trials"],
             start=tuple(start),
-            retry_failed=source["retry_failed"],
             final=None if final is None else tuple(final),
         )
 

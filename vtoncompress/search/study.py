@@ -21,8 +21,8 @@ from vtoncompress.search.settings import Settings
 
 NAME, FOLDER, JOURNAL = "search", "study", "journal.log"
 # Attributes of trials and of the study.
-REPLACES, SAME_AS, VARIANT, ROW, LOOK, REASON, IMPOSSIBLE, SETTINGS = (
-    "replaces", "same_as", "variant", "row", "look", "reason", "impossible", "settings",
+REPLACES, RETRIED, SAME_AS, VARIANT, ROW, LOOK, REASON, IMPOSSIBLE, SETTINGS = (
+    "replaces", "retried", "same_as", "variant", "row", "look", "reason", "impossible", "settings",
 )  # fmt: skip
 FAILURES = 3
 OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -47,8 +47,11 @@ class Study:
                 storage=storage, study_name=NAME, directions=directions, load_if_exists=True
             )
             self._check_settings()
-            if settings.retry_failed:
-                self._put_back(trial for trial in self.trials() if trial.state == TrialState.FAIL)
+
+    def put_back_failed(self) -> None:
+        """Every trial that failed is to be tried again: called once a command, not by each of its workers."""
+        with self._lock:
+            self._put_back([trial for trial in self.trials() if trial.state == TrialState.FAIL])
 
     def trials(self) -> list[FrozenTrial]:
         """By number: without those that were put back, or found to repeat another."""
@@ -68,7 +71,7 @@ class Study:
         """
         lock: FileLock | None = None
         with self._lock:
-            self._put_back(self._orphans())
+            self._put_back([*self._orphans()])
             trials = self.trials()
             _check_failures(trials)
             trial = self._next(trials) if self._is_any_left(trials) else None
@@ -112,12 +115,15 @@ class Study:
         return bool(same)
 
     def looks(self) -> dict[int, Look]:
-        """Figures of the cheap rows, by trial, of those that another trial may be held against."""
+        """Figures of the cheap rows, by trial, of those that another trial may be held against.
+
+        Those are finished: one under way may yet fail, or break a constraint.
+        """
         return {
             trial.number: trial.user_attrs[LOOK]
             for trial in self.trials()
             if LOOK in trial.user_attrs
-            and trial.state != TrialState.FAIL
+            and trial.state == TrialState.COMPLETE
             and all(violation <= 0 for violation in trial.constraints.values())
         }
 
@@ -172,10 +178,12 @@ class Study:
                 lock.release()
                 yield trial
 
-    def _put_back(self, trials: Iterator[FrozenTrial]) -> None:
-        for trial in [*trials]:
+    def _put_back(self, trials: Sequence[FrozenTrial]) -> None:
+        for trial in trials:
+            retried = trial.state == TrialState.FAIL or RETRIED in trial.user_attrs
+            told = {REPLACES: trial.number} | ({RETRIED: True} if retried else {})
             # In this order a kill in between leaves a trial that is put back already, and none that is lost.
-            self._study.enqueue_trial(trial.params, user_attrs={REPLACES: trial.number})
+            self._study.enqueue_trial(trial.params, user_attrs=told)
             if trial.state not in OVER:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
@@ -196,7 +204,8 @@ class Study:
 
 
 def _check_failures(trials: Sequence[FrozenTrial]) -> None:
-    over = [trial for trial in trials if trial.state in OVER and IMPOSSIBLE not in trial.user_attrs]
+    """A point that can have no row, or fails once more, says nothing of the machine: it is not counted."""
+    over = [trial for trial in trials if trial.state in OVER and not {IMPOSSIBLE, RETRIED} & trial.user_attrs.keys()]
     last = sorted(over, key=lambda trial: trial.datetime_complete)[-FAILURES:]
     if len(last) == FAILURES and all(trial.state == TrialState.FAIL for trial in last):
         raise ValueError(
