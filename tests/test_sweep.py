@@ -308,6 +308,17 @@ def test_a_results_folder_without_permission_is_refused(command: Command, tmp_pa
     assert (done.code, done.err.count("\n")) == (2, 1)
 
 
+def test_a_store_without_locks_is_refused(
+    compose_variant: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(ValueError, match=r"can't be locked, its file system lacks flock .*store=/some/folder"):
+        check(compose_variant())
+
+
 def test_variants_of_other_settings_have_other_names(compose_variant: Callable[..., DictConfig]) -> None:
     def name(*overrides: str) -> str:
         return str(_config(compose_variant(*overrides))["variant"])
