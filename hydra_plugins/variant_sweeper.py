@@ -16,7 +16,7 @@ is one row, with that value.
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,8 +96,9 @@ class VariantSweeper(Sweeper):
             return endings
         prepared = time.monotonic() - begun
         progress = SweepProgress(configs, decision)
-        ended = nullcontext() if self.config.launcher.outlives_sweep else records_if_stopped(progress)
-        with tables_if_stopped(self.config), ended, progress:
+        goes_on = self.config.launcher.outlives_sweep
+        records: AbstractContextManager[None] = nullcontext() if goes_on else records_if_stopped(progress)
+        with tables_if_stopped(self.config), records, progress:
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 endings += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(ending.status == "failed" for ending in endings):
