@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from vtoncompress import fingerprint, profile_file, row
-from vtoncompress.durable_record import write_durably
 from vtoncompress.failure import STOPPED_WITH_SWEEP, reason_of_death, was_stopped
 from vtoncompress.outcome import Ending, failed, left, log_path, settled
 from vtoncompress.pipeline import Plan, plan
-from vtoncompress.record import Record, read_all, write_text
+from vtoncompress.record import Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
 from vtoncompress.sweep_time import where_time_went
@@ -78,7 +77,7 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
         return before
     record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)
     profile_file.move_out(record, folder)
-    write_durably(record, folder)
+    write(record, folder)  # not forced onto the disk: of many variants that would take longer than all the rest
     print(f"{config['variant']}: finished before", file=sys.stderr)
     return record
 
