@@ -16,6 +16,7 @@ is one row, with that value.
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import Ending, of_lost_job
 from vtoncompress.retiming import forget_times
-from vtoncompress.sweep import finish, known_end, tables_if_stopped
+from vtoncompress.sweep import finish, known_end, records_if_stopped, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
 from vtoncompress.variant_check import check, note_unused
 from vtoncompress.variant_config import complete, plain
@@ -94,7 +95,10 @@ class VariantSweeper(Sweeper):
             finish(self.config, endings, begun)
             return endings
         prepared = time.monotonic() - begun
-        with tables_if_stopped(self.config), SweepProgress(configs, decision):
+        progress = SweepProgress(configs, decision)
+        goes_on = self.config.launcher.outlives_sweep
+        records: AbstractContextManager[None] = nullcontext() if goes_on else records_if_stopped(progress)
+        with tables_if_stopped(self.config), records, progress:
             for begin in range(0, len(jobs), step := self._jobs_at_once(len(jobs))):
                 endings += self._launched(jobs[begin : begin + step], configs[begin : begin + step], begin)
                 if self.config.on_failure == "stop" and any(ending.status == "failed" for ending in endings):

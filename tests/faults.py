@@ -22,57 +22,102 @@ import pandas as pd
 
 from tests.conftest import ROOT, TOY
 from vtoncompress.fingerprint import file_hash
-from vtoncompress.record import FOLDER, read
+from vtoncompress.record import FOLDER, read, read_all
 from vtoncompress.store import RESERVED, Store
+from vtoncompress.variant import THREADS
 
 TIMED = ("latency_ms_p50", "latency_ms_p95", "fps", "speedup")
 NAME = "faults"
 VARIANTS = 12
+STARTS = 4
+"""At most so many a kill, so that sweeps which end before they can be killed don't go on for ever."""
 COMMON = (
     "-m", *TOY, "pruning=one_shot", "finetuning=supervised", "finetuning.checkpoint_every=1",
-    "metric=[cost,size,garment]", f"name={NAME}",
+    "metric=[cost,size,garment]", f"name={NAME}", "threads=1", "tracker=null",
 )  # fmt: skip
 # Pruned, trained with a checkpoint after every step, exported and looked at: every kind of stage but those of time.
 SWEEP = (*COMMON, "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=4,6", "quantization=none,nncf_ptq")
 # Without OpenVINO and NNCF, whose loading takes longer than all that is done to so small a network.
 CHEAP = (*COMMON, "export=torch", "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=2,4,6,8")
+RUN = str(ROOT / "experiments" / "run.py")
+# Where nothing is killed the variants need no processes of their own, each of which would load the libraries again.
+IN_ONE_PROCESS = """
+import runpy, sys
+from vtoncompress import sweep, variant
+sweep._run_child = variant.run
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
-def start(folder: Path, arguments: Sequence[str] = SWEEP) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, arguments: Sequence[str] = SWEEP, command: Sequence[str] = (sys.executable, RUN)
+) -> subprocess.Popen[bytes]:
     """The sweep, in a process group of its own, with its results and store in ``folder``."""
-    command = [sys.executable, str(ROOT / "experiments" / "run.py"), *arguments]
     places = [f"results={folder / 'results'}", f"store={folder / 'store'}"]
     with (folder / "output").open("ab") as output:
         return subprocess.Popen(
-            [*command, *places], cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            [*command, *arguments, *places],
+            cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, **dict.fromkeys(THREADS, "1")},
+        )  # fmt: skip
 
 
-def run(folder: Path, arguments: Sequence[str] = SWEEP) -> float:
-    """The whole sweep; returns its seconds."""
+def run(folder: Path, arguments: Sequence[str] = SWEEP, one_process: bool = False) -> float:
+    """The whole sweep, its variants too in one process or each in its own; returns its seconds."""
     begun = time.monotonic()
-    assert start(folder, arguments).wait() == 0, (folder / "output").read_text()
+    command = (sys.executable, "-c", IN_ONE_PROCESS, RUN) if one_process else (sys.executable, RUN)
+    assert start(folder, arguments, command).wait() == 0, (folder / "output").read_text()
     return time.monotonic() - begun
 
 
 def kill_at_random(
     folder: Path, kills: int, longest: float, chance: random.Random, arguments: Sequence[str] = SWEEP
 ) -> int:
-    """Start the sweep and kill all its processes, ``kills`` times, looking at what is left; returns the hits.
+    """Start the sweep and kill all its processes, until that has hit ``kills`` sweeps at work, looking at what is left.
 
-    A sweep that ended before its kill counts as no hit; its store is the next one's.
+    A kill comes up to ``longest`` seconds after the sweep's first variant has begun; sooner where too few variants
+    would be left for the next kills.
+
+    Returns:
+        How many sweeps were started.
     """
-    hits = 0
-    for _ in range(kills):
+    hits = starts = 0
+    before = finished(folder)
+    while hits < kills:
+        assert starts < STARTS * kills, f"{starts} sweeps were started and only {hits} could be killed"
+        starts += 1
         sweep = start(folder, arguments)
-        try:
-            sweep.wait(chance.uniform(0, longest))
-        except subprocess.TimeoutExpired:
+        enough = max(VARIANTS - (kills - hits), len(before) + 1)
+        if _at_work(sweep, folder, chance.uniform(0, longest), enough):
             hits += 1
             os.killpg(sweep.pid, signal.SIGKILL)
-            sweep.wait()
+        sweep.wait()
         check_whole(folder)
-    return hits
+        after = finished(folder)
+        assert before <= after, f"records were lost: {before - after}"
+        before = after
+    return starts
+
+
+def _at_work(sweep: subprocess.Popen[bytes], folder: Path, seconds: float, enough: int) -> bool:
+    """Whether the sweep still runs ``seconds`` after its first variant has begun, or where ``enough`` are finished."""
+    begun = time.time()
+    logs = folder / "results" / NAME / "logs"
+    until = None
+    while sweep.poll() is None:
+        if until is None and any(log.stat().st_mtime > begun for log in logs.glob("*.log")):
+            until = time.monotonic() + seconds
+        if until is not None and (time.monotonic() >= until or len(finished(folder)) >= enough):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def finished(folder: Path) -> set[str]:
+    """The variants that have a record."""
+    records = read_all(folder / "results" / NAME)
+    return {record.variant for record in records if record.role == "variant"}
 
 
 def check_whole(folder: Path) -> None:
@@ -113,12 +158,12 @@ def main() -> None:
         disturbed.mkdir()
         seconds = run(undisturbed)
         print(f"undisturbed: {VARIANTS} variants in {seconds:.0f} s")
-        longest = 1.5 * seconds / options.kills + 10  # long enough to load the libraries and get on
-        hits = kill_at_random(disturbed, options.kills, longest, random.Random(options.seed))
+        longest = 1.5 * seconds / options.kills + 5  # long enough to load the libraries and get on
+        starts = kill_at_random(disturbed, options.kills, longest, random.Random(options.seed))
         run(disturbed)
         check_whole(disturbed)
         pd.testing.assert_frame_equal(table(disturbed), table(undisturbed), check_exact=True)
-        print(f"killed {hits} of {options.kills} times: the table is the same, bit for bit")
+        print(f"killed {options.kills} of {starts} times: the table is the same, bit for bit")
 
 
 if __name__ == "__main__":

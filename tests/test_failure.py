@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from vtoncompress.failure import Stopped, reason, reason_of_death, root
+from vtoncompress.failure import Stopped, reason, reason_of_death, root, was_stopped
 
 
 def _no_memory() -> BaseException:
@@ -67,22 +67,31 @@ def test_a_death_without_words() -> None:
     assert "killed (signal 9), most likely by the kernel for want of memory" in reason_of_death(-signal.SIGKILL)
     assert reason_of_death(-signal.SIGSEGV).startswith("the process ended with signal 11")
     assert reason_of_death(3).startswith("the process ended with code 3")
+    assert not was_stopped(-signal.SIGKILL)
+    assert not was_stopped(3)
 
 
-def test_the_first_signal_stops_and_the_next_ones_wait_for_the_cleaning_up() -> None:
-    code = """
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_who_is_stopped_before_it_can_say_so_was_stopped(number: signal.Signals) -> None:
+    assert was_stopped(-number)
+    assert reason_of_death(-number) == f"stopped by {number.name}: the same command goes on from where it was"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_the_first_signal_stops_and_the_next_ones_wait_for_the_cleaning_up(number: signal.Signals) -> None:
+    code = f"""
 import os, signal
-from vtoncompress.failure import Stopped, stop_on_signals
+from vtoncompress.failure import STOPPING, Stopped, stop_on_signals
 stop_on_signals()
 try:
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), {int(number)})
 except Stopped as error:
-    os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getpid(), signal.SIGTERM)
+    for one in STOPPING:
+        os.kill(os.getpid(), one)
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "stopped by SIGTERM\n"
+    assert done.stdout == f"stopped by {number.name}\n"
 
 
 def test_a_write_that_fails_because_it_is_stopped_was_stopped() -> None:

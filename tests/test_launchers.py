@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests import faults
 from tests.conftest import TOY
+from vtoncompress.record import read_all
 
 SWEEP = (
     "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.2,0.4", "finetuning=supervised", "export=torch", "threads=1",
@@ -39,6 +41,25 @@ def test_joblib(basic: pd.DataFrame, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     table = _run(tmp_path, "launcher=joblib", "launcher.workers=2")
     pd.testing.assert_frame_equal(table, basic, check_exact=True)
+
+
+def test_joblib_stopped_while_its_variants_run(tmp_path: Path) -> None:
+    """It kills its workers and what they have started, which leaves these no time for a record."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    sweep = faults.start(tmp_path, (*SWEEP, "launcher=joblib", "launcher.workers=2", "finetuning.samples=40000"))
+    folder, deadline = tmp_path / "results" / faults.NAME, time.monotonic() + 300
+    try:
+        while len([*folder.glob("logs/*.log")]) < 2:
+            assert time.monotonic() < deadline, (tmp_path / "output").read_text()
+            time.sleep(0.1)
+        sweep.terminate()
+        assert sweep.wait(60) == 130
+    finally:
+        sweep.kill()
+    stopped = read_all(folder)
+    assert [(one.status, one.details["stopped"]) for one in stopped] == [("failed", True)] * 2
+    assert all(one.reason.startswith("stopped ") for one in stopped)
+    assert [*faults.table(tmp_path).status] == ["failed", "failed"]
 
 
 def test_submitit_on_this_machine(basic: pd.DataFrame, tmp_path: Path) -> None:

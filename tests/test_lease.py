@@ -1,5 +1,7 @@
 """A lease lasts as long as its process or its object, and is known to others."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from vtoncompress import fingerprint
 from vtoncompress.lease import Lease
+from vtoncompress.store import Store
 
 HOLDER = """
 import sys
@@ -88,3 +91,19 @@ def test_the_gate_lets_one_through(tmp_path: Path) -> None:
         assert not passed.wait(0.2)
     assert passed.wait(10)
     thread.join()
+
+
+def test_without_flock_there_is_no_lock_that_outlives_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    lease, store = Lease(tmp_path / "locks"), Store(tmp_path)
+    with pytest.raises(OSError, match="not implemented"), lease.gate():
+        pass
+    with pytest.raises(OSError, match="not implemented"):
+        lease.take()
+    with pytest.raises(ValueError, match=r"not implemented.*store=/some/folder"), store.lock_if_free("model", "key"):
+        pass

@@ -7,12 +7,15 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vtoncompress import record
+from vtoncompress.durable_record import write_durably
+from vtoncompress.outcome import failed
 from vtoncompress.record import Record, check_comparable, split_by_protocol
 
 
@@ -79,6 +82,37 @@ def test_a_failed_write_leaves_the_old_record(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         record.write(Record("a", details={"x": object()}), tmp_path)
     assert record.read(path).values == {"ssim": 0.5}
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+def _fail(before: Record, folder: Path) -> None:
+    failed({"results": folder, "name": ".", "variant": before.variant, "order": 0}, "out of memory")
+
+
+@pytest.mark.parametrize("keep", [write_durably, _fail])
+def test_a_record_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Callable[[Record, Path], object]
+) -> None:
+    """A power cut leaves the old one or the new one, and never one that is there but empty."""
+    steps: list[tuple[str, int | str]] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(descriptor: int) -> None:
+        steps.append(("fsync", os.fstat(descriptor).st_ino))
+        sync(descriptor)
+
+    def noted_replace(source: Path, target: Path) -> None:
+        steps.append(("replace", str(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    keep(Record("a"), tmp_path)
+    path = tmp_path / "records" / "a.json"
+    assert steps[-3:] == [
+        ("fsync", path.stat().st_ino), ("replace", str(path)), ("fsync", path.parent.stat().st_ino)
+    ]  # fmt: skip
+    assert record.read(path).variant == "a"
     assert os.listdir(path.parent) == ["a.json"]
 
 

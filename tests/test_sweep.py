@@ -28,10 +28,11 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT, TOY, Command, Sweep
 from vtoncompress import fingerprint, row, variant
 from vtoncompress.failure import Stopped
-from vtoncompress.outcome import Ending
+from vtoncompress.outcome import Ending, log_path
 from vtoncompress.pipeline import plan
 from vtoncompress.record import Record, read, read_all, write
 from vtoncompress.store import Store
+from vtoncompress.sweep import _wait
 from vtoncompress.variant_check import check
 from vtoncompress.variant_config import complete, sweep_name
 
@@ -226,6 +227,28 @@ def test_a_killed_variant_leaves_a_row_and_the_others_are_run(
     assert [*table.pruning_ratio] == [0.2, 0.4]
     assert table.gmacs.isna().all()
     assert all("for want of memory" in record.reason for record in read_all(results / "killed"))
+    assert {log.read_text().count("killed (signal 9)") for log in (results / "killed" / "logs").iterdir()} == {2}
+
+
+def test_a_crash_leaves_its_traceback_in_the_variant_s_log(tmp_path: Path) -> None:
+    config = {"results": str(tmp_path), "name": "test", "variant": "crashed"}
+    told = {"config": config, "requested": time.time(), "parsed": [], "parent": os.getpid()}
+    (tmp_path / variant.REQUEST).write_text(json.dumps(told))
+    code = f"""
+import faulthandler
+from pathlib import Path
+from vtoncompress import variant
+
+def crash_in_a_library(cfg):
+    faulthandler._sigsegv()
+
+variant.run = crash_in_a_library
+variant.main(Path({str(tmp_path)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == -signal.SIGSEGV
+    log = (tmp_path / "test" / "logs" / "crashed.log").read_text()
+    assert "Segmentation fault" in log
+    assert "crash_in_a_library" in log
 
 
 @pytest.mark.parametrize(
@@ -306,6 +329,17 @@ def test_a_results_folder_without_permission_is_refused(command: Command, tmp_pa
     (tmp_path / "closed").mkdir(mode=0o500)
     done = command("run", "name=mistake", "metric=[cost]", f"results={tmp_path / 'closed' / 'results'}")
     assert (done.code, done.err.count("\n")) == (2, 1)
+
+
+def test_a_store_without_locks_is_refused(
+    compose_variant: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(ValueError, match=r"can't be locked, its file system lacks flock .*store=/some/folder"):
+        check(compose_variant())
 
 
 def test_variants_of_other_settings_have_other_names(compose_variant: Callable[..., DictConfig]) -> None:
@@ -443,18 +477,41 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
     assert "failed before" not in command("run", *arguments, "dry_run=true").out
 
 
+@pytest.mark.parametrize(
+    "running, outlives, rows", [(False, False, []), (True, False, ["failed"]), (True, True, [])],
+    ids=["none runs", "its workers are killed", "its jobs go on"],
+)  # fmt: skip
 def test_ctrl_c_in_a_launcher_stays_ctrl_c(
-    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first_is_done: Record
+    command: Command,
+    compose_variant: Callable[..., DictConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    first_is_done: Record,
+    running: bool,
+    outlives: bool,
+    rows: list[str],
 ) -> None:
+    folder = tmp_path / "results" / "test"
+    second = _config(compose_variant("pruning=one_shot", "pruning.ratio=0.4"))["variant"]
+
     def launch(*_: Any, **__: Any) -> list[JobReturn]:
+        if running:
+            log_path(folder, second).parent.mkdir()
+            log_path(folder, second).write_text("begins\n")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
-    done = command(
-        "run", "-m", *CHEAP, *TWO, f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test"
-    )
-    assert (done.code, done.err) == (130, "interrupted\n")
-    assert [*_table(tmp_path / "results" / "test").status] == ["done"]
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
+    arguments = ("-m", *CHEAP, *TWO, *places, f"launcher.outlives_sweep={outlives}")
+    done = command("run", *arguments)
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "interrupted"
+    assert [*_table(folder).status] == ["done", *rows]
+    for stopped in (record for record in read_all(folder) if record.status == "failed"):
+        assert stopped.variant == second
+        assert stopped.reason.startswith("stopped with its sweep, by Ctrl-C or SIGTERM: the same command goes on")
+        assert stopped.reason in log_path(folder, second).read_text()
+    assert "failed before" not in command("run", *arguments, "dry_run=true").out
 
 
 def _interrupted(*_: Any, **__: Any) -> None:
@@ -474,7 +531,7 @@ def test_who_is_stopped_leaves_the_result_that_another_process_has_written(
     assert read(path).reason.startswith("stopped by Ctrl-C")
 
 
-@pytest.mark.parametrize("place", ["row.describe", "plan", "_copy_pictures", "write"])
+@pytest.mark.parametrize("place", ["row.describe", "plan", "_copy_pictures", "write_durably"])
 def test_wherever_a_variant_fails_its_record_says_why(
     compose_variant: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
@@ -538,6 +595,28 @@ def _wait_until(happened: Callable[[], object], seconds: float) -> None:
     while not happened():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)
+
+
+def test_what_ends_a_job_stops_its_variant_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As submitit does when the job's time is nearly up: its handler of a signal raises wherever the job is."""
+    code = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+
+    def time_is_up(*_: Any) -> None:
+        raise RuntimeError("the job's time is up")
+
+    before = signal.signal(signal.SIGALRM, time_is_up)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(RuntimeError, match="time is up"):
+            _wait(child)
+        assert child.returncode == 7
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        child.kill()
+        child.wait()
 
 
 def test_sigterm_ends_a_variant_with_that_reason_and_the_next_run_goes_on(tmp_path: Path) -> None:

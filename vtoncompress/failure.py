@@ -8,13 +8,17 @@ from collections.abc import Iterator
 
 from vtoncompress.errors import explain
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Slurm sends one of the last two to the processes of a job whose time is nearly up (``sbatch --signal``; submitit asks
+for SIGUSR2, or for what ``SUBMITIT_PREEMPT_SIGNAL`` names). They end who does not handle them, without a word."""
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 DISK_FULL = ("no space left on device", "os error 28")
 # All that torch.save says of a write that failed; it keeps the system's error to itself.
 NOT_WRITTEN = ("iostream error", "unexpected pos", "pytorchstreamwriter failed")
 SPACE = "free some, or choose another with store=/some/folder"
 FEWER = "use fewer workers, a smaller batch or a smaller model"
+GOES_ON = "the same command goes on from where it was"
+STOPPED_WITH_SWEEP = f"stopped with its sweep, by Ctrl-C or SIGTERM: {GOES_ON}"
 
 
 class Stopped(BaseException):
@@ -25,7 +29,7 @@ class Stopped(BaseException):
 
 
 def stop_on_signals() -> None:
-    """From now on Ctrl-C and SIGTERM raise :class:`Stopped`, the first of them only: the rest is cleaning up."""
+    """From now on the signals of ``STOPPING`` raise :class:`Stopped`, the first only: the rest is cleaning up."""
 
     def stop(number: int, _: object) -> None:
         for one in STOPPING:
@@ -45,7 +49,7 @@ def reason(error: BaseException) -> str:
     """What went wrong and, where it is known, what to do."""
     match error:
         case Stopped():
-            return f"{error}: the same command goes on from where it was"
+            return f"{error}: {GOES_ON}"
         case MemoryError():
             return f"out of memory: {FEWER}"
         case RuntimeError() if any(words in str(error).lower() for words in NO_MEMORY):
@@ -81,4 +85,11 @@ def reason_of_death(code: int) -> str:
     """For the exit code of a process that left no record."""
     if code == -signal.SIGKILL:
         return f"the process was killed (signal 9), most likely by the kernel for want of memory: {FEWER}"
+    if was_stopped(code):
+        return reason(Stopped(-code))
     return f"the process ended with {f'signal {-code}' if code < 0 else f'code {code}'} before it wrote its record"
+
+
+def was_stopped(code: int) -> bool:
+    """Whether a process with this exit code was stopped before it could say so: while it was loading its libraries."""
+    return -code in STOPPING

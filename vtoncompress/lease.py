@@ -1,7 +1,8 @@
 """Who uses a store at the moment, so that collecting garbage takes nothing from under a running process.
 
 Each process that finds or builds something holds a lease: a locked file whose name says when it began. What it has
-found since was touched since, so nothing used after the oldest lease began may go. The kernel ends a dead process's.
+found since was touched since, so nothing used after the oldest lease began may go. The kernel ends a dead process's,
+which is why no lock here is a mere file that is there or not, as filelock would have it without ``flock``.
 """
 
 from __future__ import annotations
@@ -40,14 +41,15 @@ class Lease:
             OSError: the store can't be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "gate.lock", poll_interval=POLL_SECONDS):
+        with FileLock(self.folder / "gate.lock", poll_interval=POLL_SECONDS, fallback_to_soft=False):
             yield
 
     def take(self) -> None:
         """Begin, unless begun. Only within the gate. OSError: the store can't be written."""
         if self._lock is None:
             path = self.folder / f"{time.time_ns()}.{uuid.uuid4().hex}{SUFFIX}"
-            lock = FileLock(path, thread_local=False)  # whichever thread collects this object ends it
+            # Not of one thread: whichever collects this object ends it.
+            lock = FileLock(path, thread_local=False, fallback_to_soft=False)
             lock.acquire(blocking=False)
             self._lock = lock
             weakref.finalize(self, _end, lock, path, os.getpid())
@@ -58,7 +60,7 @@ class Lease:
         Only within the gate. Removes what dead processes left.
         """
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            lock = FileLock(path)
+            lock = FileLock(path, fallback_to_soft=False)
             try:
                 lock.acquire(blocking=False)
             except Timeout:

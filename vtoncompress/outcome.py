@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from vtoncompress import row
+from vtoncompress.durable_record import write_durably
 from vtoncompress.failure import reason
 from vtoncompress.pipeline import Config, Plan, plan
-from vtoncompress.record import FOLDER, Record, read, write
+from vtoncompress.record import FOLDER, Record, read
 from vtoncompress.store import Store
 
+LOGS = "logs"
 SECONDS = "_seconds"
 
 
@@ -62,7 +65,7 @@ def settled(cfg: Config, stages: Plan) -> Record | None:
 
 
 def failed(cfg: Config, why: str, trace: str = "", stopped: bool = False) -> Record:
-    """Write and return the record of a variant whose own process can't.
+    """Write and return the record of a variant whose own process can't, and the reason into the variant's log.
 
     Args:
         cfg: complete.
@@ -78,8 +81,31 @@ def failed(cfg: Config, why: str, trace: str = "", stopped: bool = False) -> Rec
     record.status, record.reason, record.traceback = "failed", why, trace
     record.details["stopped"] = stopped
     with contextlib.suppress(OSError):  # a full disk may have been the end; the sweep's own end tells the reason too
-        write(record, _folder(cfg))
+        _append(log_path(_folder(cfg), cfg["variant"]), f"failed: {why}\n{trace}")
+        write_failure(record, _folder(cfg))
     return record
+
+
+def write_failure(record: Record, folder: Path) -> None:
+    """Write it, but not over the result that another process has written before this variant was stopped.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    other = left(folder, record.variant) if record.details["stopped"] else None
+    if other is None or other.status != "done" or other.stages != record.stages:
+        write_durably(record, folder)
+
+
+def log_path(folder: Path, variant: str) -> Path:
+    """The log of a variant in an experiment's folder."""
+    return folder / LOGS / f"{variant}.log"
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {__name__} {text}")
 
 
 def of_lost_job(cfg: Config, error: Exception) -> Record:

@@ -258,7 +258,7 @@ class Store:
         return Artifact(stage, key, folder)
 
     def _lock(self, stage: str, key: str) -> FileLock:
-        return FileLock(self.root / "locks" / f"{stage}.{key}.lock")
+        return FileLock(self.root / "locks" / f"{stage}.{key}.lock", fallback_to_soft=False)
 
     @contextmanager
     def _locked(self, stage: str, key: str) -> Iterator[None]:

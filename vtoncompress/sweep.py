@@ -13,20 +13,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from vtoncompress import fingerprint, profile_file, row
-from vtoncompress.failure import reason_of_death
-from vtoncompress.outcome import Ending, failed, left, settled
+from vtoncompress.failure import STOPPED_WITH_SWEEP, reason_of_death, was_stopped
+from vtoncompress.outcome import Ending, failed, left, log_path, settled
 from vtoncompress.pipeline import Plan, plan
 from vtoncompress.record import Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
 from vtoncompress.sweep_time import where_time_went
 from vtoncompress.tracking import choose_tracker, track
-from vtoncompress.variant import LOGS, REQUEST, THREADS
+from vtoncompress.variant import REQUEST, THREADS
+
+if TYPE_CHECKING:
+    from vtoncompress.sweep_progress import SweepProgress
 
 
 def run_variant(config: dict[str, Any]) -> Record:
@@ -74,7 +77,7 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
         return before
     record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)
     profile_file.move_out(record, folder)
-    write(record, folder)
+    write(record, folder)  # not forced onto the disk: of many variants that would take longer than all the rest
     print(f"{config['variant']}: finished before", file=sys.stderr)
     return record
 
@@ -94,14 +97,18 @@ def _run_child(config: dict[str, Any]) -> Record:
         (request / REQUEST).write_text(json.dumps(told))
         command = [sys.executable, "-m", "vtoncompress.variant", name]
         code = _wait(subprocess.Popen(command, env={**os.environ, **threads}))
-        return left(request, config["variant"]) or failed(config, reason_of_death(code))
+        told_by_child = left(request, config["variant"])
+        return told_by_child or failed(config, reason_of_death(code), stopped=was_stopped(code))
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
-    """The child's exit code. What stops this process stops the child first, which then writes its record."""
+    """The child's exit code. What stops this process stops the child first, which then writes its record.
+
+    That is Ctrl-C, or what submitit raises when the time of its job is nearly up.
+    """
     try:
         return child.wait()
-    except KeyboardInterrupt:
+    except BaseException:
         child.send_signal(signal.SIGTERM)
         child.wait()
         raise
@@ -138,8 +145,7 @@ def finish(cfg: DictConfig, endings: Sequence[Ending], begun: float, prepared: f
     if not failed:
         return
     for ending in failed:
-        log = folder / LOGS / f"{ending.variant}.log"
-        print(f"{ending.variant} failed: {ending.reason} ({log})", file=sys.stderr)
+        print(f"{ending.variant} failed: {ending.reason} ({log_path(folder, ending.variant)})", file=sys.stderr)
     if len(failed) == len(endings) == 1:
         raise ValueError(failed[0].reason)
     raise ValueError(f"{len(failed)} of {len(endings)} variants failed, for the reasons above")
@@ -152,6 +158,20 @@ def tables_if_stopped(cfg: DictConfig) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         write_results(Path(cfg.results) / cfg.name)
+        raise
+
+
+@contextmanager
+def records_if_stopped(progress: SweepProgress) -> Iterator[None]:
+    """Where the work within is interrupted, every variant that was running has a record that says so.
+
+    A variant writes its own where it can, but launchers may kill their workers and all that these have started.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        for config in progress.running():
+            failed(config, STOPPED_WITH_SWEEP, stopped=True)
         raise
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 
 from vtoncompress.dry_run import SHARED, Decision, duration
-from vtoncompress.outcome import left
+from vtoncompress.outcome import left, log_path
 from vtoncompress.pipeline import Config
 from vtoncompress.record import FOLDER
-from vtoncompress.variant import LOGS
 
 POLL_SECONDS = 1.0
 CLOCK_SECONDS = 2.0
@@ -79,11 +78,15 @@ class SweepProgress:
         count = Counter(map(self._of, self.configs))
         return State(len(self.configs), count["done"], count["running"], count["failed"], self.shared)
 
+    def running(self) -> list[Config]:
+        """Those of the variants that have begun and not ended, as the files tell it now."""
+        return [config for config in self.configs if self._of(config) == "running"]
+
     def _of(self, config: Config) -> str:
         folder, name = Path(config["results"]) / config["name"], config["variant"]
         if self._is_new(folder / FOLDER / f"{name}.json") and (record := left(folder, name)) is not None:
             return record.status
-        return "running" if self._is_new(folder / LOGS / f"{name}.log") else "waiting"
+        return "running" if self._is_new(log_path(folder, name)) else "waiting"
 
     def _is_new(self, path: Path) -> bool:
         try:

@@ -6,6 +6,7 @@ A process of its own, so that one that the kernel kills takes nothing with it.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import logging
 import os
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtoncompress import fingerprint, machine, profile_file, row
+from vtoncompress.durable_record import write_durably
 from vtoncompress.failure import Stopped, reason, root, stop_on_signals
-from vtoncompress.outcome import left
+from vtoncompress.outcome import log_path, write_failure
 from vtoncompress.picture_grid import chosen_path, grid_path
 from vtoncompress.pipeline import Config, Plan, Stage, plan, plan_ceiling, plan_reference
 from vtoncompress.record import Record, write
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from vtoncompress.reference import Reference
 
 REQUEST = "request.json"
-LOGS = "logs"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 LOG = logging.getLogger("vtoncompress.variant")  # not __main__, which it is when it is run
 
@@ -56,7 +57,7 @@ def run(cfg: Config) -> Record:
         record.details["waiting_seconds"] = round(store.waited + machine.waited(), 3)
         # The record last: where it says "done" the pictures are there.
         _copy_pictures(stages, store, record, folder)
-        write(record, folder)
+        write_durably(record, folder)
     except (Exception, Stopped) as error:
         LOG.exception("failed")
         record.status, record.reason, record.traceback = "failed", reason(root(error)), traceback.format_exc()
@@ -67,19 +68,11 @@ def run(cfg: Config) -> Record:
             "stage_seconds": round(seconds, 3),
             "waiting_seconds": round(store.waited + machine.waited(), 3),
         }
-        _write_failure(record, folder)
+        try:
+            write_failure(record, folder)
+        except OSError:
+            LOG.exception("the record can't be written")
     return record
-
-
-def _write_failure(record: Record, folder: Path) -> None:
-    """Where that is possible, and not over the result that another process has written before this one was stopped."""
-    other = left(folder, record.variant) if record.details["stopped"] else None
-    if other is not None and other.status == "done" and other.stages == record.stages:
-        return
-    try:
-        write(record, folder)
-    except OSError:
-        LOG.exception("the record can't be written")
 
 
 def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -> float:
@@ -95,7 +88,7 @@ def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -
         framed.missing |= reference.missing
         framed.stages = [stage.address]
         _copy(artifact.path / row.PICTURES, grid_path(folder, framed.variant))
-        write(framed, folder)
+        write_durably(framed, folder)
     return total
 
 
@@ -128,7 +121,7 @@ def main(request: Path) -> int:
     _die_with_parent(told["parent"])
     fingerprint.adopt(told["parsed"])
     stop_on_signals()
-    _log_to(Path(cfg["results"]) / cfg["name"] / LOGS / f"{cfg['variant']}.log")
+    _log_to(log_path(Path(cfg["results"]) / cfg["name"], cfg["variant"]))
     started = time.time() - told["requested"]
     record = run(cfg)
     record.details["start_seconds"] = round(started, 3)
@@ -150,12 +143,14 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _log_to(path: Path) -> None:
+    """Everything, and where Python was if a library crashes: there is no exception to tell it then."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     logger = logging.getLogger("vtoncompress")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+    faulthandler.enable(handler.stream)
 
 
 if __name__ == "__main__":

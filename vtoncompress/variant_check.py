@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from omegaconf import DictConfig
 
 from vtoncompress.deployment import check_performance_of
@@ -73,6 +74,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         built({key: value for key, value in metric.items() if key != "kind"})
     for option in ("results", "store"):
         _check_folder(option, Path(config[option]))
+    _check_locks(Path(config["store"]))
     plan(config)
 
 
@@ -97,11 +99,28 @@ def _check_name(name: str | None, variant: str | None) -> None:
 
 def _check_folder(option: str, folder: Path) -> None:
     """ValueError unless something can be written there. Found out by doing it: root is never denied permission."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
-        with tempfile.TemporaryDirectory(dir=existing):
+        with tempfile.TemporaryDirectory(dir=_existing(folder)):
             pass
     except OSError as error:
         raise ValueError(
             f"{option}={folder} can't be written ({error.strerror}): choose another with {option}=/some/folder"
         ) from error
+
+
+def _check_locks(store: Path) -> None:
+    """ValueError unless the kernel can lock a file there, of which it frees those of dead processes."""
+    with tempfile.TemporaryDirectory(dir=_existing(store)) as probe:
+        try:
+            with FileLock(Path(probe) / "probe.lock", blocking=False, fallback_to_soft=False):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"store={store} can't be locked, its file system lacks flock ({error.strerror}): choose a folder on "
+                "another one with store=/some/folder"
+            ) from error
+
+
+def _existing(folder: Path) -> Path:
+    """The folder or the nearest of its parents that is there."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
