@@ -1,7 +1,7 @@
 """Records that survive a power cut.
 
-Apart from :mod:`vtoncompress.record`, which is code of the stages that prune: a line changed there builds what was
-trained again.
+Apart from :mod:`vtoncompress.record`, which is code of what measures widths for pruning by time: a line changed there
+builds what was pruned so, and trained, again.
 """
 
 from __future__ import annotations

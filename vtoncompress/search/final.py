@@ -36,7 +36,8 @@ def measure_final(settings: Settings, study: Study, run: Run, may_go_on: Callabl
         left_over = []
         for row in waiting:
             try:
-                with FileLock(study.folder / f".final.{row.record.variant}.lock", timeout=timeout):
+                lock = study.folder / f".final.{row.record.variant}.lock"
+                with FileLock(lock, timeout=timeout, fallback_to_soft=False):
                     if may_go_on():
                         run(config_of(settings, row))
             except Timeout:

@@ -24,7 +24,8 @@ class JournalLock:
     """
 
     def __init__(self, journal: Path) -> None:
-        self._journal, self._lock = journal, FileLock(journal.with_name(f".{journal.name}.lock"))
+        self._journal = journal
+        self._lock = FileLock(journal.with_name(f".{journal.name}.lock"), fallback_to_soft=False)
 
     def acquire(self) -> bool:
         """Wait for the lock; always True."""

@@ -39,7 +39,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.settings, self.folder = settings, settings.folder / FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.folder / ".lock")
+        self._lock = FileLock(self.folder / ".lock", fallback_to_soft=False)
         with self._lock:
             storage = open_journal(self.folder / JOURNAL)
             directions = [*settings.objectives.values()]
@@ -188,7 +188,7 @@ class Study:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
     def _trial_lock(self, number: int) -> FileLock:
-        return FileLock(self.folder / f".trial{number}.lock")
+        return FileLock(self.folder / f".trial{number}.lock", fallback_to_soft=False)
 
     def _check_settings(self) -> None:
         mine, theirs = self.settings.fixed(), self._study.user_attrs.get(SETTINGS)

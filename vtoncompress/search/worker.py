@@ -63,7 +63,7 @@ def work(settings: Settings, run: Run = run_variant, may_go_on: Callable[[], boo
 def measure_dense(settings: Settings, run: Run = run_variant) -> Record:
     """The dense row; it must have every column that the search looks at. ValueError where it has not."""
     settings.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.folder / "study" / ".dense.lock"):
+    with FileLock(settings.folder / "study" / ".dense.lock", fallback_to_soft=False):
         record = run(dense_config(settings))
     if record.status == "failed":
         raise ValueError(f"the dense row failed: {record.reason}")
