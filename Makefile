@@ -24,7 +24,7 @@ quickstart: $(STAMP) ## Prune, fine-tune, quantize and measure a small try-on ne
 	$(PY) experiments/run.py experiment=quickstart $(ARGS)
 
 test: $(STAMP) ## Run the tests
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=10 $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PY) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --max-worker-restart=0 --durations=10 $(ARGS)
 
 lint: $(STAMP) ## Check style, formatting and types
 	$(PY) -m ruff check .
