@@ -150,6 +150,7 @@ def _log_to(path: Path) -> None:
     logger = logging.getLogger("vtoncompress")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+    assert handler.stream is not None, "the file is opened with the handler"
     faulthandler.enable(handler.stream)
 
 
