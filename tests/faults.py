@@ -31,6 +31,8 @@ NAME = "faults"
 VARIANTS = 12
 STARTS = 4
 """At most so many a kill, so that sweeps which end before they can be killed don't go on for ever."""
+LOADING = 2.0
+"""Seconds in which no variant ends: it loads its libraries."""
 COMMON = (
     "-m", *TOY, "pruning=one_shot", "finetuning=supervised", "finetuning.checkpoint_every=1",
     "metric=[cost,size,garment]", f"name={NAME}", "threads=1", "tracker=null",
@@ -89,7 +91,9 @@ def kill_at_random(
         starts += 1
         sweep = start(folder, arguments)
         enough = max(VARIANTS - (kills - hits), len(before) + 1)
-        if _at_work(sweep, folder, chance.uniform(0, longest), enough):
+        # Of more kills than variants most must come before the one at work ends.
+        ahead = len(before) > VARIANTS * (hits + 1) // (kills + 1)
+        if _at_work(sweep, folder, chance.uniform(0, min(longest, LOADING) if ahead else longest), enough):
             hits += 1
             os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
