@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from PIL import Image as Pillow
 
 from vtoncompress.pipeline import Plan, Stage, plan, plan_reference
-from vtoncompress.store import Store
+from vtoncompress.store import Artifact, Store
 from vtoncompress.verification import find_faults
 
 CONF = str(Path(__file__).parents[1] / "conf")
@@ -271,7 +271,17 @@ def test_a_stage_gets_its_inputs_folders_and_is_built_once(tmp_path: Path, monke
     assert len(calls) == 2
 
 
-def test_an_input_that_the_disk_damaged_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Built(NamedTuple):
+    store: Store
+    first: Stage
+    artifact: Artifact
+    second: Stage
+    calls: list[str]
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Built:
+    """A stage that was built once, whose file a disk has damaged, and one to be built from it."""
     calls: list[str] = []
 
     def make(cfg: Any, *folders: Path) -> None:
@@ -283,38 +293,30 @@ def test_an_input_that_the_disk_damaged_is_built_again(tmp_path: Path, monkeypat
     first = Stage("model", function, {"step": "first"})
     artifact, _ = first.build(store)
     (artifact.path / "file").write_text("worst")  # as many bytes
-    Stage("pruning", function, {"step": "second"}, (first,)).build(store)
-    assert calls == ["first", "first", "second"]
-    assert (artifact.path / "file").read_text() == "first"
+    return Built(store, first, artifact, Stage("pruning", function, {"step": "second"}, (first,)), calls)
+
+
+def test_an_input_that_the_disk_damaged_is_built_again(built: Built) -> None:
+    built.second.build(built.store)
+    assert built.calls == ["first", "first", "second"]
+    assert (built.artifact.path / "file").read_text() == "first"
 
 
 def test_a_damaged_input_that_another_process_has_built_again_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-
-    def make(cfg: Any, *folders: Path) -> None:
-        calls.append(cfg["step"])
-        (folders[-1] / "file").write_text(cfg["step"])
-
-    monkeypatch.setattr("vtoncompress.stage.seed.set_seed", make)
-    function, store = "vtoncompress.stage.seed:set_seed", Store(tmp_path / "store")
-    first = Stage("model", function, {"step": "first"})
-    artifact, _ = first.build(store)
-    (artifact.path / "file").write_text("worst")
-
     def found_by_both(*arguments: Any) -> list[str]:
         faults = find_faults(*arguments)
-        if faults and len(calls) == 1:  # the other one is faster from here on
-            other = Store(store.root)
-            other.discard_damaged(artifact, lambda: True)
-            first.build(other)
+        if faults and len(built.calls) == 1:  # the other one is faster from here on
+            other = Store(built.store.root)
+            other.discard_damaged(built.artifact, lambda: True)
+            built.first.build(other)
         return faults
 
     monkeypatch.setattr("vtoncompress.stage.definition.find_faults", found_by_both)
-    Stage("pruning", function, {"step": "second"}, (first,)).build(store)
-    assert calls == ["first", "first", "second"]
-    assert (artifact.path / "file").read_text() == "first"
+    built.second.build(built.store)
+    assert built.calls == ["first", "first", "second"]
+    assert (built.artifact.path / "file").read_text() == "first"
 
 
 def test_planning_needs_no_torch() -> None:
