@@ -55,6 +55,16 @@ def test_what_is_drawn_depends_on_a_sample_s_place_alone(fresh: CatVTON, batch: 
     assert first == again != other
 
 
+def test_noise_is_added_in_float32_in_a_training_in_bfloat16(fresh: CatVTON, batch: dict[str, Tensor]) -> None:
+    plain = fresh.training_latents(two(batch, 4, 5))
+    with torch.autocast("cpu", torch.bfloat16):
+        of = fresh.training_latents(two(batch, 4, 5))
+    for name in ("clean", "known", "noise", "kept"):
+        assert getattr(of, name).dtype == torch.float32
+    torch.testing.assert_close(of.kept, plain.kept, rtol=0, atol=0)
+    torch.testing.assert_close(of.noise, plain.noise, rtol=0, atol=0)
+
+
 def test_a_pair_s_draws_share_its_latents_and_part_the_timesteps(fresh: CatVTON, batch: dict[str, Tensor]) -> None:
     of = fresh.training_latents(two(batch, 4, 5))
     encode = fresh.encoder()

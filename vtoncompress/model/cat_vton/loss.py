@@ -67,10 +67,12 @@ def training_latents(model: CatVTON, batch: Mapping[str, Tensor]) -> TrainingLat
     """``DRAWS`` samples of each pair, without gradients; what is drawn depends on its place in the training alone."""
     painted = (batch["agnostic_mask"] >= 0.5).to(batch["person"].dtype)
     with torch.no_grad():
-        encode = model.encoder()
-        garment = encode(batch["garment"])
-        clean = torch.cat([encode(batch["truth"]), garment], 2)
-        hidden = encode(batch["person"] * (1 - painted))
+        # Also under autocast: bfloat16 has one noise for timesteps 2 to 5, and none for the one that sampling ends with.
+        garment, truth, hidden = (
+            model.encoder()(pictures).float()
+            for pictures in (batch["garment"], batch["truth"], batch["person"] * (1 - painted))
+        )
+        clean = torch.cat([truth, garment], 2)
     mask = painted[..., :: model.factor, :: model.factor]
     mask = torch.cat([mask, torch.zeros_like(mask)], 2)
     clean, garment, hidden, mask = (one.repeat_interleave(DRAWS, 0) for one in (clean, garment, hidden, mask))
