@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vtoncompress.model.cat_vton.opponent_colours import OPPONENTS, opponent_colours
 from vtoncompress.model.cat_vton.vae import posterior
 from vtoncompress.model.training_latents import TrainingLatents
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # the model imports its loss
     from vtoncompress.model.cat_vton.cat_vton import CatVTON
 
 Distance = Callable[[Tensor, Tensor], Tensor]
-TERMS = ("noise", "dream", "reconstruction", "perceptual_reconstruction", "divergence")
+TERMS = ("noise", "dream", "reconstruction", "perceptual_reconstruction", "colours", "divergence")
 UNCONDITIONAL = 0.1
 """Share of draws that are trained without their garment, which guidance needs."""
 DRAWS = 4
@@ -52,13 +53,14 @@ def weighted_terms(
     ``noise``: mean squared error of the predicted noise (Ho et al. 2020). ``dream``: the same after the network's own
     estimate has rectified noise and target (Zhou et al. 2024). Both leave the autoencoder as it is.
     ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
-    distance; ``divergence``: of the posterior from the unit normal, per latent (Kingma and Welling 2014).
+    distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels that
+    they stand for, without which colours come late or never; ``divergence``: of the posterior from the unit normal, per latent (Kingma and Welling 2014).
     """
     counted = {name for name, weight in weights.items() if weight}
     found: dict[str, Tensor] = {}
     if counted & {"noise", "dream"}:
         found |= _noise_terms(model, batch, counted)
-    if counted & {"reconstruction", "perceptual_reconstruction", "divergence"}:
+    if counted & {"reconstruction", "perceptual_reconstruction", "colours", "divergence"}:
         found |= _picture_terms(model, batch, counted, perceptual)
     return {name: weights[name] * found[name] for name in TERMS if name in counted}
 
@@ -125,7 +127,12 @@ def _picture_terms(
     noise = [torch.randn(found.mean.shape[1:], generator=torch.Generator().manual_seed(p)) for p in _seeds(batch)]
     latents = found.mean + found.std * torch.stack(noise).to(found.mean)
     decoded = model.vae.decode(latents, return_dict=False)[0].float()  # type: ignore[operator]
-    terms = {"reconstruction": F.l1_loss(decoded, pictures), "divergence": found.kl().mean() / found.mean[0].numel()}
+    colours = opponent_colours(F.avg_pool2d(pictures, model.factor))
+    terms = {
+        "reconstruction": F.l1_loss(decoded, pictures),
+        "colours": F.l1_loss(found.mean[:, : len(OPPONENTS)].float(), colours),
+        "divergence": found.kl().mean() / found.mean[0].numel(),
+    }
     if "perceptual_reconstruction" in counted:
         assert perceptual is not None, "its name begins with perceptual"
         terms["perceptual_reconstruction"] = perceptual(decoded, pictures)

@@ -12,10 +12,11 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from vtoncompress.model.cat_vton.diffusers_import import import_diffusers
+from vtoncompress.model.cat_vton.opponent_colours import see_opponent_colours
 
 
 def build_vae(config: Mapping[str, Any]) -> nn.Module:
-    """diffusers' ``AutoencoderKL`` of ``config``.
+    """diffusers' ``AutoencoderKL`` of ``config``, with random weights that see colours as clearly as lightness.
 
     Raises:
         ValueError: a config that diffusers does not take.
@@ -25,6 +26,7 @@ def build_vae(config: Mapping[str, Any]) -> nn.Module:
         vae: nn.Module = diffusers.AutoencoderKL.from_config(dict(config))
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise ValueError(f"model.network.vae is no config of an autoencoder: {' '.join(str(error).split())}") from error
+    see_opponent_colours(cast("nn.Conv2d", vae.get_submodule("encoder.conv_in")))
     return vae
 
 
