@@ -47,7 +47,7 @@ def check_steps(config: Config, network: TryOnModel) -> None:
 
 
 def _check_sampling(network: StepwiseModel, sampling: Sampling) -> None:
-    """ValueError where the network can't make its pictures so; the variants of a sweep share it, so it is left as it was.
+    """ValueError where the network can't make its pictures so. It is left as it was: a sweep's variants share it.
 
     Merging is built into its attention: a variant without any would prune another network than it has.
     """
