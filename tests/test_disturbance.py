@@ -56,6 +56,16 @@ def test_another_machine_has_another_baseline() -> None:
     assert disturbed([row("one", 9, 25), row("two", 9, 26), other]) == {}
 
 
+def test_a_baseline_of_other_steps_is_another() -> None:
+    rows = [row("one", 9, 25), row("two", 9, 26), row("more_steps", 9, 80)]
+    for record, steps in zip(rows, (20, 20, 50), strict=True):
+        sampling = {"sampler": "DDIM", "steps": steps, "guidance_window": [0.0, 1.0]}
+        record.details["speed"]["baseline_runtime"] = {"sampling": sampling}
+    assert disturbed(rows) == {}
+    rows[2].details["speed"]["baseline_runtime"] = rows[0].details["speed"]["baseline_runtime"]
+    assert [*disturbed(rows)] == ["more_steps"]
+
+
 @pytest.mark.parametrize("experiment", sorted(path.parent.name for path in (ROOT / "results").glob("*/records")))
 def test_committed_tables_name_their_disturbed_rows(experiment: str) -> None:
     """So that whoever reads a speedup knows."""

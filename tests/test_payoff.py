@@ -22,6 +22,7 @@ def test_smaller_rows_are_held_against_the_dense_row_of_their_runtime() -> None:
         _row("slow", 5, 1.9, pruning="one_shot"),
         _row("large", 11, 1.0, quantization="nncf_ptq"),
         _row("elsewhere", 5, 1.0, quantization="nncf_ptq", runtime="onnxruntime"),
+        _row("of_more_steps", 5, 1.0, quantization="nncf_ptq", sampling="dpm_solver8"),
         Record("failed", status="failed"),
     ]
     assert smaller_not_faster(rows) == ["Smaller and not faster than dense (2.00×): slow (1.90×)."]

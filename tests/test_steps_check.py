@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from torch import nn
 
 from vtoncompress.errors import explain
 from vtoncompress.steps_check import check_steps
@@ -30,10 +32,33 @@ CONF = Path(__file__).parents[1] / "conf"
     ],
 )
 def test_a_mistake_is_one_line(option: str, message: str) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", ["model=cat_vton_small", *option.split()])
+    config = _config(*option.split())
     with pytest.raises(Exception) as caught, torch.device("meta"):  # noqa: PT011 - Hydra wraps what is wrong in a network
-        check_steps(OmegaConf.to_container(cfg, resolve=True), instantiate(cfg.model.network))  # type: ignore[arg-type]
+        check_steps(config, instantiate(config["model"]["network"]))
     line = explain(caught.value) or ""
     assert message in line
     assert "\n" not in line
+
+
+def test_a_network_that_variants_share_stays_as_it_was() -> None:
+    """Tokens that one variant merges would be missing where the next one's attention is looked at."""
+    config = _config("model.sampling.merging=0.5")
+    with torch.device("meta"):
+        network = instantiate(config["model"]["network"])
+    before = network.sampling, _processors(network)
+    check_steps(config, network)
+    assert (network.sampling, _processors(network)) == before
+    broken = _config("model.sampling.merging=0.5", "model.sampling.steps=1001")
+    with pytest.raises(ValueError, match="sampling.steps=1001"):
+        check_steps(broken, network)
+    assert (network.sampling, _processors(network)) == before
+
+
+def _processors(network: nn.Module) -> list[str]:
+    return [type(layer.processor).__name__ for layer in network.modules() if hasattr(layer, "processor")]
+
+
+def _config(*options: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", ["model=cat_vton_small", *options])
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]

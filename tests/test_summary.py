@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vtoncompress.record import Record
-from vtoncompress.summary import find_dense, summarise
+from vtoncompress.summary import captions, find_dense, summarise
 
 
 def row(name: str, quantization: str = "nncf_ptq", **values: float) -> Record:
@@ -84,6 +86,47 @@ def test_the_dense_network_trained_further_is_neither_the_measure_nor_a_winner()
     rows = [control, plain, row("good", ssim_garment=0.67, size_mib=8.0)]
     assert find_dense(rows) is plain
     assert [line.partition(":")[0] for line in summarise(rows)[1:]] == ["good"]
+
+
+@pytest.mark.parametrize("finetuning", ["guidance", "consistency"])
+def test_steps_that_were_trained_away_are_a_result_and_not_the_measure(finetuning: str) -> None:
+    student, plain = dense(ssim_garment=0.68, latency_ms_p50=4.0, speedup=6.0), dense()
+    student.variant, student.finetuning, student.runtime, plain.runtime = "student", finetuning, "torch", "openvino"
+    rows = [student, plain, row("good", ssim_garment=0.67, size_mib=8.0)]
+    assert find_dense(rows) is plain
+    assert [line.partition(":")[0] for line in summarise(rows)[1:]] == ["student", "good"]
+
+
+def test_an_image_that_was_added_up_ranks_where_no_call_was_timed() -> None:
+    rows = [
+        row("float32", "none", size_mib=40.0, image_s=1100.0, image_speedup=1.0),
+        row("slow", size_mib=12.0, image_s=300.0, image_speedup=3.667),
+        row("fast", size_mib=14.0, image_s=50.0, image_speedup=22.0),
+    ]
+    assert summarise(rows)[1:] == [
+        "fast: 22.0x faster than dense float32 in eager PyTorch (50.00 s a picture), 2.9x smaller (14.0 MiB). The "
+        "fastest.",
+        "slow: 3.7x faster than dense float32 in eager PyTorch (300.00 s a picture), 3.3x smaller (12.0 MiB). The "
+        "smallest.",
+    ]
+
+
+def test_times_of_a_model_in_steps_name_the_steps_that_they_are_held_against() -> None:
+    baseline = {"sampler": "DDIM", "steps": 50, "guidance": 2.5}
+    runtime = {"version": "2026.1-x", "execution_precision": "bf16", "threads": 2}
+    one = row("fast", latency_ms_p50=5.0, speedup=20.0, step_ms_p50=2.0, image_s=0.005)
+    one.trust = {"cpu": "this processor", "instruction_set": ["amx_bf16"]}
+    one.details = {
+        "speed": {"runtime": runtime, "baseline_runtime": {"sampling": baseline}},
+        "steps": {"runtime": runtime, "baseline_steps": 40, "baseline_sampling": {**baseline, "guidance": 1}},
+    }
+    where = "this processor, 2 threads (amx_bf16); openvino 2026.1 in bf16"
+    assert captions([one], {"latency_ms_p50", "image_s"}) == [
+        f"Time: the whole try-on call, batch 1, on {where}. Speedup: against the dense float32 network in eager "
+        "PyTorch with 50 guided steps of DDIM, timed in turns.",
+        f"Step and image: batch 1, on {where}. Image = steps x step + autoencoder; its speedup: against 40 steps of "
+        "DDIM of the dense float32 network in eager PyTorch.",
+    ]
 
 
 def test_a_budget_that_was_not_met_or_not_judged_well_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,8 @@ from vtoncompress.record import Record
 SPREAD = 1.25
 """Upper by lower quartile of a row's samples beyond which they are not of one load; 1.02 to 1.16 are usual."""
 APART = 0.2
-"""Share by which a row's baseline may differ from the median of a table's: all of them time the same network."""
+"""Share by which a row's baseline may differ from the median of a table's: all of them time the same network, in
+the same steps."""
 
 BASELINES = {
     "baseline": "baseline_latency_ms",
@@ -58,7 +60,9 @@ def _same_baseline(records: Sequence[Record]) -> list[list[Record]]:
     groups: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
         threads = record.trust.get("runtime", {}).get("threads")
-        groups.setdefault((record.model, record.trust.get("cpu"), threads), []).append(record)
+        # Of a model in steps the baseline's sampler may be the row's own: eight steps are no disturbed fifty.
+        sampling = json.dumps(record.details["speed"].get("baseline_runtime", {}).get("sampling"), sort_keys=True)
+        groups.setdefault((record.model, record.trust.get("cpu"), threads, sampling), []).append(record)
     return [*groups.values()]
 
 

@@ -51,8 +51,9 @@ def _is_measure_of(larger: Record, one: Record) -> bool:
     return larger.quantization == "none" and bool(_network(larger) & _network(one))
 
 
-def _kind(record: Record) -> tuple[str, str, str]:
-    return record.model, record.runtime, record.trust.get("runtime", {}).get("performance", "")
+def _kind(record: Record) -> tuple[str, ...]:
+    performance = record.trust.get("runtime", {}).get("performance", "")
+    return record.model, record.sampling, record.runtime, performance
 
 
 def _network(record: Record) -> set[str]:

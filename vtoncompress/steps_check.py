@@ -6,6 +6,7 @@ from typing import Any
 
 from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.options import Config, built, used
+from vtoncompress.sampling.base import Sampling
 
 RUNTIMES = ("torch", "onnxruntime", "openvino")
 
@@ -32,8 +33,8 @@ def check_steps(config: Config, network: TryOnModel) -> None:
         )
     if not sampling:
         raise ValueError(f"sampling=none, but {name} works in steps: choose ddim, dpm_solver or unipc")
-    network.set_sampling(built(sampling))
-    if dynamic and network.sampling.merging:
+    _check_sampling(network, chosen := built(sampling))
+    if dynamic and chosen.merging:
         raise ValueError("export.dynamic=true leaves open which tokens sampling.merging merges: use one of the two")
     mode, runtime = config["quantization"], _runtime(config["export"])
     if runtime not in RUNTIMES:
@@ -43,6 +44,18 @@ def check_steps(config: Config, network: TryOnModel) -> None:
         raise ValueError(
             f"quantization={_choice(mode)} does not take models of several graphs, such as {name}: {where}"
         )
+
+
+def _check_sampling(network: StepwiseModel, sampling: Sampling) -> None:
+    """ValueError where the network can't make its pictures so. It is left as it was: a sweep's variants share it.
+
+    Merging is built into its attention: a variant without any would prune another network than it has.
+    """
+    before = network.sampling
+    try:
+        network.set_sampling(sampling)
+    finally:
+        network.set_sampling(before)
 
 
 def _choice(node: Config) -> str:

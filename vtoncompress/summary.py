@@ -10,6 +10,8 @@ from vtoncompress.record import QUALITY, Record, metric_fields, split_by_protoco
 BUDGET = 0.05
 """A row is worth taking while its garment SSIM is at most this much below the dense float32 network's."""
 BEST = 3
+STEP_SAVING = ("guidance", "consistency")
+"""Choices of ``finetuning`` that train steps or guidance away: what they give is a result, not a control."""
 ORDINALS = ("", "second ", "third ")
 
 
@@ -47,7 +49,7 @@ def find_dense(records: Iterable[Record]) -> Record | None:
     dense = [record for record in records if record.role == "variant" and record.status == "done"]
     return min(
         (record for record in dense if not _is_compressed(record)),
-        key=lambda record: (_is_control(record), record.runtime != "torch"),
+        key=lambda record: (_is_trained(record), record.runtime != "torch"),
         default=None,
     )
 
@@ -57,9 +59,13 @@ def _is_compressed(record: Record) -> bool:
     return pruned or record.quantization not in ("", "none")
 
 
+def _is_trained(record: Record) -> bool:
+    return record.finetuning not in ("", "none")
+
+
 def _is_control(record: Record) -> bool:
     """The dense network trained further, which shows what training alone does; it is nobody's result."""
-    return not _is_compressed(record) and record.finetuning not in ("", "none")
+    return not _is_compressed(record) and _is_trained(record) and record.finetuning not in STEP_SAVING
 
 
 def _summarise(rows: Sequence[Record]) -> list[str]:
@@ -80,7 +86,7 @@ def _summarise(rows: Sequence[Record]) -> list[str]:
         floor = f"garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})"
         lines = [f"Fastest and smallest of the rows with a {floor}:" if within else f"No other row has a {floor}."]
     rankings = {
-        "fastest": _ranked(within, "latency_ms_p50"),
+        "fastest": _ranked(within, "latency_ms_p50") or _ranked(within, "image_s"),
         "smallest": _ranked(within, "size_mib"),
         "best garment SSIM of what is compressed": best,
     }
@@ -112,9 +118,9 @@ def _pick(rankings: Mapping[str, Sequence[Record]]) -> dict[str, list[str]]:
 
 def _figures(record: Record, dense: Record) -> str:
     values, parts = record.values, []
-    latency = f"{values['latency_ms_p50']:.1f} ms a picture" if "latency_ms_p50" in values else "time not measured"
-    if "speedup" in values:
-        compared = _times(values["speedup"], "faster than", "slower than", "as fast as")
+    latency, speedup = _time(values)
+    if speedup is not None:
+        compared = _times(speedup, "faster than", "slower than", "as fast as")
         parts.append(f"{compared} dense float32 in eager PyTorch ({latency})")
     else:
         parts.append(latency)
@@ -126,6 +132,15 @@ def _figures(record: Record, dense: Record) -> str:
         compared = "the same" if abs(change) < 5e-4 else f"{abs(change):.3f} {'more' if change > 0 else 'less'}"
         parts.append(f"garment SSIM {values['ssim_garment']:.3f} ({compared})")
     return ", ".join(parts)
+
+
+def _time(values: Mapping[str, float]) -> tuple[str, float | None]:
+    """A picture's time in words and its speedup: of whole calls, or as its steps add up where none was timed."""
+    if "latency_ms_p50" in values:
+        return f"{values['latency_ms_p50']:.1f} ms a picture", values.get("speedup")
+    if "image_s" in values:
+        return f"{values['image_s']:.2f} s a picture", values.get("image_speedup")
+    return "time not measured", None
 
 
 def _times(ratio: float, more: str, less: str, same: str) -> str:
@@ -149,12 +164,30 @@ def captions(group: Sequence[Record], shown: set[str]) -> list[str]:
     if shown & {"gmacs", "size_mib"}:
         lines.append("1 MAC = 2 FLOPs. Size counts every file that is deployed.")
     if timed := [record for record in group if "latency_ms_p50" in record.values]:
-        machines, runtimes = (dict.fromkeys(map(tell, timed)) for tell in (_machine, _runtime))
+        baselines = [record.details.get("speed", {}).get("baseline_runtime", {}).get("sampling") for record in timed]
+        samplers = " or ".join(dict.fromkeys(_steps(one) for one in baselines if one))
         lines.append(
-            f"Time: the whole try-on call, batch 1, on {'; '.join(machines)}; {'; '.join(runtimes)}. Speedup: against "
-            "the dense float32 network in eager PyTorch, timed in turns."
+            f"Time: the whole try-on call, batch 1, on {_where(timed, 'speed')}. Speedup: against the dense float32 "
+            f"network in eager PyTorch{samplers and f' with {samplers}'}, timed in turns."
         )
+    if stepped := [record for record in group if {"step_ms_p50", "image_s"} & record.values.keys() & shown]:
+        lines.append(_image(stepped))
     return lines
+
+
+def _image(stepped: Sequence[Record]) -> str:
+    steps = [record.details.get("steps", {}) for record in stepped]
+    baselines = [(one["baseline_sampling"], one["baseline_steps"]) for one in steps if "baseline_sampling" in one]
+    against = dict.fromkeys(_steps({**sampling, "steps": count}) for sampling, count in baselines)
+    return (
+        f"Step and image: batch 1, on {_where(stepped, 'steps')}. Image = steps x step + autoencoder; its speedup: "
+        f"against {' or '.join(against) or 'its steps'} of the dense float32 network in eager PyTorch."
+    )
+
+
+def _steps(sampling: Mapping[str, Any]) -> str:
+    """As ``50 guided steps of DDIM``, of what a sampler tells."""
+    return f"{sampling['steps']} {'' if sampling['guidance'] == 1 else 'guided '}steps of {sampling['sampler']}"
 
 
 def _pictures(record: Record) -> str:
@@ -176,18 +209,24 @@ def _features(metrics: dict[str, Any], metric: str) -> str | None:
     return f"{metrics[f'{metric}_extractor']} (weights {weights}, resizing: {resizing}), reference = {reference}"
 
 
-def _machine(record: Record) -> str:
+def _where(timed: Sequence[Record], metric: str) -> str:
+    """Machines, and runtimes in their precisions, of what ``metric`` timed."""
+    told = [record.trust.get("runtime") or record.details.get(metric, {}).get("runtime", {}) for record in timed]
+    machines, runtimes = (dict.fromkeys(map(tell, timed, told)) for tell in (_machine, _runtime))
+    return f"{'; '.join(machines)}; {'; '.join(runtimes)}"
+
+
+def _machine(record: Record, runtime: Mapping[str, Any]) -> str:
     trust = record.trust
-    threads = trust.get("runtime", {}).get("threads") or trust.get("threads_available")
+    threads = runtime.get("threads") or trust.get("threads_available")
     sets = ", ".join(trust.get("instruction_set", ()))
     cpu = trust.get("cpu", "an unknown processor")
     return f"{cpu}, {threads} threads" + (f" ({sets})" if sets else "")
 
 
-def _runtime(record: Record) -> str:
-    told = record.trust.get("runtime", {})
-    version = str(told.get("version", "")).partition("-")[0]
-    precision = told.get("execution_precision")
+def _runtime(record: Record, runtime: Mapping[str, Any]) -> str:
+    version = str(runtime.get("version", "")).partition("-")[0]
+    precision = runtime.get("execution_precision")
     return f"{record.runtime} {version}".strip() + (f" in {precision}" if precision else "")
 
 

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ def run(cfg: Config) -> Record:
             stages = plan(cfg)
             record.stages = [stage.address for stage in stages.stages]
         for stage in stages.stages:
-            seconds += stage.build(store)[1]
+            with _own_threads(stage):
+                seconds += stage.build(store)[1]
         row.fill(record, stages, store)
         profile_file.move_out(record, folder)
         seconds += _write_references(cfg, record, store, folder)
@@ -73,6 +75,22 @@ def run(cfg: Config) -> Record:
         except OSError:
             LOG.exception("the record can't be written")
     return record
+
+
+@contextmanager
+def _own_threads(stage: Stage) -> Iterator[None]:
+    """Processes that train together share this one's threads; by the sweep's variables each would take all of them."""
+    training = stage.config.get("finetuning") or stage.config.get("quantization", {}).get("training") or {}
+    if training.get("processes", 1) == 1:
+        yield
+        return
+    import torch  # noqa: F401 - it has read them then
+
+    told = {name: os.environ.pop(name) for name in THREADS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(told)
 
 
 def _write_references(cfg: Config, record: Record, store: Store, folder: Path) -> float:

@@ -183,6 +183,10 @@ def test_a_diffusion_model_pays_for_all_its_steps(
     assert layers < found.values["gmacs_torch_pruning"] < 1.1 * layers
     single = next(graph for name, graph in model.graphs().items() if name == "unet").example["latents"]
     assert len(single) == at_once
+    # An image of other steps than the sampler's, of the dense network too.
+    longer = Cost(steps=5).measure(Subject(model, tmp_path, None, None, [], model))  # type: ignore[arg-type]
+    assert longer.details["graphs"] == {**graphs, "unet": {**graphs["unet"], "calls": 5}}
+    assert (longer.values["macs_removed"], model.sampling.steps) == (0, 3)
 
 
 class Called(nn.Module):

@@ -10,13 +10,17 @@ import pytest
 import torch
 
 from tests.export.conftest import toy
+from tests.model.cat_vton.conftest import TINY
 from vtoncompress import checkpoint
 from vtoncompress.export.parity import ParityError
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.model.integer_convolution import PIXEL, Grid, IntegerConv2d, replace_layers
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.quantization.layers import quantized_layers
+from vtoncompress.quantization.none import TOLERANCE, NoQuantization
+from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.stage import deployment, quantization
 
 
@@ -73,3 +77,10 @@ def test_the_gates_that_are_recorded_are_those_that_were_applied(
     assert (parity["tolerance"], parity["export_tolerance"]) == (None, deployment.EXPORT_TOLERANCE)
     assert parity["parity_mean"] > 3
     assert parity["parity_export_mean"] == 0
+
+
+@pytest.mark.parametrize("merging, expected", [(0.0, TOLERANCE), (0.5, deployment.MERGING_TOLERANCE)])
+def test_where_tokens_are_merged_the_last_bits_may_choose(merging: float, expected: float) -> None:
+    model = CatVTON((32, 24), **TINY)
+    model.set_sampling(DDIM(merging=merging))
+    assert deployment.allowed(NoQuantization(), model) == expected

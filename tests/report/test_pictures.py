@@ -63,7 +63,7 @@ def grey(level: int) -> Image:
     return np.full((*SIZE, 3), level, np.uint8)
 
 
-def result(pair: Pair) -> Image:
+def result(pair: Pair, _: int = 0) -> Image:
     """Further from 50 from pair to pair, but for pair 17, which is furthest."""
     return grey(150 if pair.name == "17" else 50 + int(pair.name))
 
@@ -71,7 +71,7 @@ def result(pair: Pair) -> Image:
 def test_the_row_s_own_stage_chooses_among_all_pairs(folder: Path, records: list[Record]) -> None:
     data, int8, path = Grey(40, truth=50), records[3], chosen_path(folder, "int8")
     errors = [float(np.abs(result(pair).astype(int) - 50).mean()) for pair in data]
-    found = choose(data, result, lambda pair: grey(60), errors, path)
+    found = choose(data, result, lambda pair, place: grey(60), errors, path)
     int8.details[PAIR_ERROR] = found.details
     shown = gallery(folder, int8, records[2])
     assert shown is not None
@@ -85,7 +85,7 @@ def test_the_row_s_own_stage_chooses_among_all_pairs(folder: Path, records: list
 
 def test_pairs_without_truth_are_held_against_the_dense_network(folder: Path, records: list[Record]) -> None:
     data, int8 = Grey(40, truth=None), records[3]
-    int8.details[PAIR_ERROR] = choose(data, result, lambda _: grey(53), [], chosen_path(folder, "int8")).details
+    int8.details[PAIR_ERROR] = choose(data, result, lambda *_: grey(53), [], chosen_path(folder, "int8")).details
     shown = gallery(folder, int8, None)
     assert shown is not None
     assert (shown.pairs, "dense result" in shown.error) == (WITHOUT_TRUTH, True)

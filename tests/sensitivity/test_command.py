@@ -76,7 +76,7 @@ def test_quality_is_what_the_quality_stage_measures(done: Done, tmp_path: Path) 
     values = {}
     for name, runtime in runtimes.items():
 
-        def predict(pair: quality.Pair, runtime: TorchRuntime = runtime) -> Prediction:
+        def predict(pair: quality.Pair, _: int, runtime: TorchRuntime = runtime) -> Prediction:
             outputs = runtime(to_tensors(pair.person, pair.garment, pair.garment_mask))
             return Prediction(to_image(outputs["image"]), outputs["flow"][0].transpose(1, 2, 0))
 

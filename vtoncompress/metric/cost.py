@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.metric.macs import FLOPS_PER_MAC, Macs, count_call, to_device_of
 from vtoncompress.metric.size import MIB
-from vtoncompress.model.base import TryOnModel
+from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.pruning.reached import output_channels
+from vtoncompress.sampling.call import varied
 
 WHOLE = "whole"
 
@@ -31,6 +33,12 @@ class Cost(SubjectMetric):
     its children, and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and
     GMACs a run.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
+
+    Args:
+        steps: of the image of a model that works in steps; null for those of its sampler.
+
+    Raises:
+        ValueError: an option out of range.
     """
 
     columns = (
@@ -43,8 +51,13 @@ class Cost(SubjectMetric):
         "macs_removed",
     )
 
+    def __init__(self, steps: int | None = None) -> None:
+        if steps is not None and steps < 1:
+            raise ValueError(f"metric.cost.steps={steps}: use 1 or more, or null for the sampler's")
+        self.steps = steps
+
     def measure(self, subject: Subject) -> Measurement:
-        model = subject.model
+        model = _of_steps(subject.model, self.steps)
         macs = count_call(model)
         values = {
             "gmacs": macs.total / 1e9,
@@ -53,7 +66,7 @@ class Cost(SubjectMetric):
             "gmacs_torch_pruning": count_with_torch_pruning(model) / 1e9,
         }
         if subject.dense is not None:
-            values |= _removed(subject.dense, model, macs.total)
+            values |= _removed(_of_steps(subject.dense, self.steps), model, macs.total)
         details = {
             "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
             "parts": {name: _describe(part, model, macs) for name, part in (model.parts | {WHOLE: model}).items()},
@@ -63,6 +76,15 @@ class Cost(SubjectMetric):
                 name: {"calls": graph.calls, "gmacs": macs.graphs[name] / 1e9} for name, graph in graphs.items()
             }
         return Measurement(values, details=details)
+
+
+def _of_steps(model: TryOnModel, steps: int | None) -> TryOnModel:
+    """The same network, whose image takes so many steps."""
+    if steps is None or not isinstance(model, StepwiseModel):
+        return model
+    other = copy.copy(model)
+    other.set_sampling(varied(model.schedule, model.sampling, {"steps": steps}))
+    return other
 
 
 def example_inputs(model: TryOnModel) -> dict[str, Tensor]:

@@ -108,6 +108,7 @@ class StepSpeed(SubjectMetric):
             "vae_ms": _rounded(rest),
             "baseline_vae_ms": _rounded(dense_rest),
             "baseline_steps": baseline_steps,
+            "baseline_sampling": told,
             "baseline_image_s": round(baseline_s, 3),
             "runtime": subject.runtime.describe(),
             "load_average": [round(value, 2) for value in load],

@@ -72,10 +72,10 @@ def _recover(record: Record, alone: Record | None, dense: Record | None, control
     fid, loss = fid_column(dense), None
     if dense.values.get(fid) and fid in record.values:
         loss = 100 * (record.values[fid] / dense.values[fid] - 1)
-    return Recovery(record, loss, _share(record, alone, dense), _share(record, alone, control), "")
+    return Recovery(record, loss, recovered_pct(record, alone, dense), recovered_pct(record, alone, control), "")
 
 
-def _share(record: Record, alone: Record | None, target: Record | None) -> float | None:
+def recovered_pct(record: Record, alone: Record | None, target: Record | None) -> float | None:
     """Of what ``alone`` lacks of the target's garment SSIM, how much the record has back, in per cent."""
     if alone is None or target is None or any(LIKENESS not in one.values for one in (record, alone, target)):
         return None

@@ -14,7 +14,8 @@ TITLES = ("person", "garment", "dense result", "result", "truth", "difference")
 WITHOUT_TRUTH = 16
 """First pairs that are looked at where a pair's error takes a call of the dense network."""
 
-Paint = Callable[[Pair], Image]
+Paint = Callable[[Pair, int], Image]
+"""What is made of a pair and its place in the data."""
 
 
 def choose(data: TryOnData, result: Paint, dense: Paint, errors: Sequence[float], path: Path) -> Measurement:
@@ -22,7 +23,7 @@ def choose(data: TryOnData, result: Paint, dense: Paint, errors: Sequence[float]
 
     Args:
         data: the test pairs.
-        result, dense: what the network and the dense float32 one make of a pair.
+        result, dense: what the network and the dense float32 one make of a pair at its place.
         errors: :func:`vtoncompress.pair_error.error` to the truth of every pair; where there is no truth, none, and
             the error is that to the dense network's result, over the first pairs.
         path: of the grid.
@@ -34,11 +35,12 @@ def choose(data: TryOnData, result: Paint, dense: Paint, errors: Sequence[float]
     aim = "truth" if len(errors) == len(data) else "dense result"
     if aim != "truth":
         first = [data[place] for place in range(min(WITHOUT_TRUTH, len(data)))]
-        errors = [error(result(pair), dense(pair)) for pair in first]
+        errors = [error(result(pair, place), dense(pair, place)) for place, pair in enumerate(first)]
     typical, worst = typical_and_worst(errors)
     rows = []
-    for pair in (data[typical], data[worst]):
-        made, other = result(pair), dense(pair)
+    for place in (typical, worst):
+        pair = data[place]
+        made, other = result(pair, place), dense(pair, place)
         truth = [] if aim != "truth" or pair.truth is None else [pair.truth]
         rows.append([pair.person, pair.garment, other, made, *truth, difference(other, made)])
     write_grid(path, rows, TITLES if aim == "truth" else [title for title in TITLES if title != "truth"])

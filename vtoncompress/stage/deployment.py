@@ -17,7 +17,7 @@ from vtoncompress.environment import environment
 from vtoncompress.export.base import Exporter, Tensors
 from vtoncompress.export.parity import check_parity
 from vtoncompress.model.base import StepwiseModel, TryOnModel
-from vtoncompress.quantization.base import Material
+from vtoncompress.quantization.base import Material, Quantization
 from vtoncompress.stage.quantization import RECORD, material
 from vtoncompress.stage.sampling import load_sampled
 from vtoncompress.stage.seed import set_seed
@@ -28,6 +28,11 @@ PARITY = "parity.json"
 EXPORT_TOLERANCE = 1.0
 """Levels of 255 by which a runtime may differ from the quantized torch module. Sums that end beside a step of INT8 fall
 on either side, and every layer behind magnifies that: 0.3 to 0.8 on the small network, 0.01 where nothing is INT8."""
+
+MERGING_TOLERANCE = 1.0
+"""At least so many where tokens are merged: of two that are as alike to the last bits either is chosen, and every step
+behind carries that on. In 20 steps of a random network that listens to its attention one picture of six was off by
+0.009 levels, the others, and all of them without merging, by 0.00001; a trained one magnifies more."""
 
 
 def make(config: Mapping[str, Any], tuned: Path, out: Path) -> None:
@@ -104,9 +109,15 @@ def _convert(config: Mapping[str, Any], tuned: Path, calibrated: Path | None, ou
     exporter.export(model, out / FILES)
     told = quantization.convert(out / FILES, exporter.runtime, model, material(config, calibrated))
     (out / RECORD).write_text(json.dumps(told))
-    test = _test(config)
-    found = check_parity(model, exporter.open(out / FILES), test, quantization.tolerance)
-    _finish(config, model, exporter, {**found, "tolerance": quantization.tolerance}, len(test), out)
+    test, tolerance = _test(config), allowed(quantization, model)
+    found = check_parity(model, exporter.open(out / FILES), test, tolerance)
+    _finish(config, model, exporter, {**found, "tolerance": tolerance}, len(test), out)
+
+
+def allowed(quantization: Quantization, model: TryOnModel) -> float:
+    """Levels of 255 that the parity gate allows in the mean."""
+    merges = isinstance(model, StepwiseModel) and model.sampling.merging > 0
+    return max(quantization.tolerance, MERGING_TOLERANCE) if merges else quantization.tolerance
 
 
 def _test(config: Mapping[str, Any]) -> list[Tensors]:
