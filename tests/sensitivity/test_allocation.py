@@ -16,9 +16,9 @@ from vtoncompress.sensitivity.allocation import Allocation
 SENSITIVITY = ROOT / "results" / "sensitivity" / "sensitivity.csv"
 SHAPED = {ROOT / "conf" / "pruning" / "ratios" / f"shaped{percent}.yaml": percent for percent in (70, 90)}
 HEAD = """\
-# Of every layer the share of its channels that goes, so that the cheapest {percent} % are saved of what half of all channels
-# would save, in the warp network and in the generator (results/sensitivity, docs/pruning.md). With pruning.ratio=0.5,
-# the most that one of them loses.
+# Of every layer the share of its channels that goes, so that the cheapest {percent} % are saved of what half of all
+# channels would save, in the warp network and in the generator (results/sensitivity, docs/pruning.md). With
+# pruning.ratio=0.5, the most that one of them loses.
 """
 # Free to its half; worth while only up to 0.25; dear; free, but of another part.
 TABLE = """\
