@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vtoncompress.affinity import usable_cores
+from vtoncompress.allocator import KEPT, memory
 from vtoncompress.clock import take_turns
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
@@ -32,7 +33,7 @@ class Speed(SubjectMetric):
     garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the ratio
     of their medians, is of one run under one load. A turn is one call that isn't timed and ``turn`` calls that are:
     right after the other network's call its threads still spin and the caches hold its weights, which no deployed
-    network meets. The garbage collector is off meanwhile.
+    network meets. The garbage collector is off meanwhile, and the C library keeps memory that was given back.
 
     ``latency_ms_p50`` and ``latency_ms_p95`` of batch 1 in milliseconds, ``fps`` is 1000 / p50. Every sample is in the
     details, as are the cores that the process was kept on. The columns of batch 8 are of eight pairs handed over at
@@ -76,6 +77,12 @@ class Speed(SubjectMetric):
     def measure(self, subject: Subject) -> Measurement:
         if not subject.pairs:
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
+        with memory(KEPT) as allocator:
+            result = self._measure(subject)
+        result.details["allocator"] = allocator
+        return result
+
+    def _measure(self, subject: Subject) -> Measurement:
         load = os.getloadavg()
         variant, baseline = (TryOn(runtime, subject.model.size) for runtime in (subject.runtime, subject.baseline))
         shown = [(pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask) for pair in subject.pairs]
