@@ -66,7 +66,7 @@ def write_result(result: Result, folder: Path) -> Table:
 
 
 def to_table(result: Result) -> Table:
-    """A line a form: its median a level and their sum, that as times the speed of the loop's rows and as times each floor."""
+    """A line a form: its median a level and their sum, as times the speed of the loop's rows and as times each floor."""
     floors = result.floors()
     loops = {form: result.medians(form)[-1] for form in (LOOP, LOOP_ANEW)}
     headers = [f"{level.channels}x{level.height}x{level.width} (ms)" for level in result.levels]
@@ -96,8 +96,8 @@ def to_table(result: Result) -> Table:
             f"torch, or at {result.rates.convolution_gflops_per_s:.0f} of a convolution in OpenVINO, or its bytes at "
             f"{result.rates.gigabytes_per_s:.1f} GB/s, the rate of a copy, whichever takes longer; all of this run, in "
             "float32.",
-            f"Memory that a form gives back is {told['allocator']} by the C library for its next run, but for the loop's "
-            "second row: its 49 temporary maps a level are then taken from the system, page by page.",
+            f"Memory that a form gives back is {told['allocator']} by the C library for its next run, but for the "
+            "loop's second row: its 49 temporary maps a level are then taken from the system, page by page.",
             f"First call of ours in a process, which loads the compiled kernel: {told['first_call_s']:.1f} s.",
             "The seed's im2col and the plain unfold are written from their description.",
         ],
