@@ -66,7 +66,7 @@ def write_result(result: Result, folder: Path) -> Table:
 
 
 def to_table(result: Result) -> Table:
-    """A line a form: its median a level and their sum, as times the speed of the loop's rows and as times each floor."""
+    """A line a form: its median a level and their sum, as times the speed of the loop's rows and times each floor."""
     floors = result.floors()
     loops = {form: result.medians(form)[-1] for form in (LOOP, LOOP_ANEW)}
     headers = [f"{level.channels}x{level.height}x{level.width} (ms)" for level in result.levels]
