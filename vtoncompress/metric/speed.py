@@ -13,6 +13,7 @@ from vtoncompress.affinity import usable_cores
 from vtoncompress.allocator import KEPT, memory
 from vtoncompress.clock import take_turns
 from vtoncompress.data.base import Image, Pair
+from vtoncompress.disturbance import LEAST_SAMPLES
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.try_on import TryOn
 
@@ -48,8 +49,8 @@ class Speed(SubjectMetric):
         seconds: least duration of all turns together.
         turn: timed calls of one network in a row, at least 1.
         people: who share a garment; 0 where the amortised columns are not asked for.
-        garments: how many are timed so, at least 1.
-        batches: how many of eight are timed; 0 where the columns of batch 8 are not asked for.
+        garments: how many are timed so, at least 4.
+        batches: how many of eight are timed, at least 4; 0 where the columns of batch 8 are not asked for.
     """
 
     columns = (*ONE_OFF, *BATCHED, *AMORTISED)
@@ -61,7 +62,7 @@ class Speed(SubjectMetric):
         seconds: float,
         turn: int,
         people: int = 0,
-        garments: int = 1,
+        garments: int = LEAST_SAMPLES,
         batches: int = 0,
     ) -> None:
         if warmup < 0 or repetitions < 1 or seconds < 0 or turn < 1:
@@ -69,8 +70,11 @@ class Speed(SubjectMetric):
                 f"warmup={warmup}, repetitions={repetitions}, seconds={seconds}, turn={turn}: "
                 "at least 0, 1, 0 and 1 are needed"
             )
-        if people < 0 or garments < 1 or batches < 0:
-            raise ValueError(f"people={people}, garments={garments}, batches={batches}: at least 0, 1 and 0 are needed")
+        if people < 0 or garments < LEAST_SAMPLES or (batches != 0 and batches < LEAST_SAMPLES):
+            raise ValueError(
+                f"people={people}, garments={garments}, batches={batches}: at least 0, {LEAST_SAMPLES} and {LEAST_SAMPLES} "
+                "(or no batches, 0) are needed, for fewer samples don't tell whether something disturbed them"
+            )
         self.warmup, self.repetitions, self.seconds, self.turn = warmup, repetitions, seconds, turn
         self.people, self.garments, self.batches = people, garments, batches
 
