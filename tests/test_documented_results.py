@@ -85,8 +85,8 @@ def recovery_table() -> list[str]:
     """Of docs/published_tables.md; rows that were not measured yet are left out."""
     lines = [
         "| pruned | MACs removed (%) | garment SSIM: pruned alone | batch norms alone | fine-tuned "
-        "| recovered (%) | of control (%) |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| recovered of dense (%) | of control (%) | FID loss (%) |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for label, experiment, variant in PRUNED:
         rows = _recovered(experiment)
@@ -96,7 +96,8 @@ def recovery_table() -> list[str]:
         ssim = [f"{one.record.values['ssim_garment']:.3f}".removeprefix("0") for one in steps if one]
         tuned = rows[f"{variant}_tuned"]
         shares = [
-            f"{share:.0f}" for share in (tuned.recovered_pct, tuned.recovered_of_control_pct) if share is not None
+            "–" if share is None else f"{share:.0f}"
+            for share in (tuned.recovered_pct, tuned.recovered_of_control_pct, tuned.fid_loss_pct)
         ]
         macs = f"{100 * tuned.record.values['macs_removed']:.0f}"
         lines.append(f"| {' | '.join([label, macs, *ssim, *shares])} |")

@@ -176,7 +176,7 @@ def post_training() -> pd.DataFrame:
     return measured[~measured.quantization.isin(["none", *TRAINED]) & ~_further(measured)]
 
 
-def _trained(measured: pd.DataFrame) -> pd.DataFrame:
+def trained_rows(measured: pd.DataFrame) -> pd.DataFrame:
     """Rows that were trained with the rounding, on three sets of pairs."""
     others = [name for name, overrides in rows().items() if TRAINING in overrides]
     return measured[measured.quantization.isin(TRAINED) & ~measured.index.isin(others)]
@@ -185,7 +185,7 @@ def _trained(measured: pd.DataFrame) -> pd.DataFrame:
 def won(better: bool) -> list[str]:
     """Measures in which the worst quantization-aware training is better than the best post-training row, or is not."""
     measured, others = frame(), post_training()
-    trained = _trained(measured)
+    trained = trained_rows(measured)
     return [
         name for name, sign in BETTER.items() if ((sign * trained[name]).min() > (sign * others[name]).max()) == better
     ]
@@ -195,7 +195,7 @@ def _training() -> Iterator[str]:
     measured, others = frame(), post_training()
     means = []
     for mode in TRAINED:
-        trained = _trained(measured)
+        trained = trained_rows(measured)
         values = trained[trained.quantization == mode].ssim_garment
         means.append(f"`{mode}` {values.mean():.3f} ({values.min():.3f} to {values.max():.3f})")
     best = others.loc[others.ssim_garment.idxmax()]

@@ -72,8 +72,8 @@ class Speed(SubjectMetric):
             )
         if people < 0 or garments < LEAST_SAMPLES or (batches != 0 and batches < LEAST_SAMPLES):
             raise ValueError(
-                f"people={people}, garments={garments}, batches={batches}: at least 0, {LEAST_SAMPLES} and {LEAST_SAMPLES} "
-                "(or no batches, 0) are needed, for fewer samples don't tell whether something disturbed them"
+                f"people={people}, garments={garments}, batches={batches}: at least 0, {LEAST_SAMPLES} and "
+                f"{LEAST_SAMPLES} (or no batches, 0) are needed, for fewer samples don't tell what disturbed them"
             )
         self.warmup, self.repetitions, self.seconds, self.turn = warmup, repetitions, seconds, turn
         self.people, self.garments, self.batches = people, garments, batches
