@@ -1,4 +1,4 @@
-"""The figures of the documents on pruning and speed are those of the committed results, and these keep what is claimed of them.
+"""The figures of the documents on pruning and speed are the results', and these keep what is claimed of them.
 
 After a new measurement ``python -m tests.test_documented_results`` writes the tables into the documents.
 """
