@@ -167,12 +167,13 @@ def test_the_weights_are_part_of_the_key(tmp_path: Path) -> None:
     assert all(first[name] != key for name, key in keys(f"model.checkpoint={folder}").items())
 
 
-def test_measured_latencies_are_part_of_the_key_by_what_they_are(tmp_path: Path) -> None:
-    file = tmp_path / "latencies.json"
+@pytest.mark.parametrize("option", ["lookup", "sensitivity"])
+def test_measured_files_are_part_of_the_key_by_what_they_are(tmp_path: Path, option: str) -> None:
+    file = tmp_path / "measured"
     found = []
     for text in ("1", "2", "1"):
         file.write_text(text)
-        found.append(keys("pruning=latency", f"pruning.lookup={file}")["pruning"])
+        found.append(keys("pruning=latency", f"pruning.{option}={file}")["pruning"])
     assert found[0] == found[2] != found[1]
 
 

@@ -10,6 +10,8 @@ from vtoncompress.record import Record
 
 SPREAD = 1.25
 """Upper by lower quartile of a row's samples beyond which they are not of one load; 1.02 to 1.16 are usual."""
+LEAST_SAMPLES = 4
+"""That have quartiles."""
 APART = 0.2
 """Share by which a row's baseline may differ from the median of a table's: all of them time the same network, in
 the same steps."""
@@ -49,7 +51,7 @@ def _spreads(record: Record) -> Iterator[str]:
 
 
 def _spread(name: str, taken: Sequence[float]) -> Iterator[str]:
-    if len(taken) < 4:
+    if len(taken) < LEAST_SAMPLES:
         return
     lower, _, upper = statistics.quantiles(taken, n=4)
     if upper > SPREAD * lower:

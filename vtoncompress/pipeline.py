@@ -140,13 +140,14 @@ def _plan_pruning(cfg: Config, model: Stage) -> Stage:
         config |= {"training_data": data, **contents("training_files", data), "threads": work_threads(cfg)}
         for looking in (criterion, recovery, cfg["pruning"]):
             config |= perceptual_contents(looking)
-    lookup = _lookup(cfg, model)
+    lookup, sensitivity = _lookup(cfg, model), used(cfg["pruning"]).get("sensitivity")
     measured = (lookup,) if isinstance(lookup, Stage) else ()
+    read = [Path(file) for file in (lookup, sensitivity) if isinstance(file, str | Path)]
     told = {"criterion": passing, "finetuning": recovery_passing}
     return Stage(
         "pruning", f"vtoncompress.stage.pruning:{'make_in_time' if measured else 'make'}", config, (model, *measured),
         resumable=True,
-        files=(*teacher_files(recovery), *([lookup] if isinstance(lookup, Path) else [])),
+        files=(*teacher_files(recovery), *read),
         passing={name: options for name, options in told.items() if options},
     )  # fmt: skip
 

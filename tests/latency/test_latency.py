@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from tests.conftest import SIZE, WIDTH
@@ -137,6 +138,36 @@ def test_a_ratio_is_a_share_of_time_and_goes_where_it_buys_most(toy: PFAFN, tmp_
     assert all(after[name] % 4 == 0 for name, width in before.items() if after[name] != width)
 
 
+def write_sensitivities(model: PFAFN, path: Path, dear: str = "generator") -> None:
+    """Half of a group costs nothing, or a great deal in ``dear``."""
+    losses = ((group.name, 0.3 if group.name.startswith(dear) else -0.001) for group in find_groups(model, SCOPE))
+    rows = (f"{name},{name},{ratio},{loss}" for name, loss in losses for ratio in (0.25, 0.5))
+    path.write_text("\n".join(["group,members,ratio,ssim_garment_loss", "dense,,0,0", *rows]))
+
+
+def widths(model: PFAFN) -> dict[str, int]:
+    return {name: layer.out_channels for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+
+
+def test_sensitivities_keep_what_is_dear_and_give_each_width_the_same_shares(toy: PFAFN, tmp_path: Path) -> None:
+    """A small network by a large one's times, whatever the weights of both."""
+    large = PFAFN(2 * WIDTH, (2 * SIZE[0], 2 * SIZE[1]), "official").eval()
+    lookup, sensitivity = tmp_path / "large.json", tmp_path / "sensitivity.csv"
+    write_lookup(by_products(large), lookup)
+    write_sensitivities(toy, sensitivity)
+    dense = widths(toy), widths(large)
+    mode: dict[str, Any] = {"lookup": str(lookup), "sensitivity": str(sensitivity), "max_ratio": 0.75}
+    LatencyAware(0.25, round_to=2, lookup_channels=2, lookup_sides=2, **mode).prune(toy, SCOPE, MagnitudeL2())
+    LatencyAware(0.25, round_to=4, **mode).prune(large, SCOPE, MagnitudeL2())
+    lost, also = (
+        {name: 1 - width / before[name] for name, width in widths(model).items()}
+        for model, before in zip((toy, large), dense, strict=True)
+    )
+    assert lost == also
+    assert not any(share for name, share in lost.items() if name.startswith("generator"))
+    assert max(lost.values()) > 0.4
+
+
 def test_what_can_not_be_is_told(toy: PFAFN, tmp_path: Path) -> None:
     write_lookup(by_products(toy), tmp_path / "toy.json")
     with pytest.raises(ValueError, match="of the time can be saved here: use less"):
@@ -145,6 +176,10 @@ def test_what_can_not_be_is_told(toy: PFAFN, tmp_path: Path) -> None:
         LatencyAware(0.3).prune(toy, SCOPE, MagnitudeL2())
     with pytest.raises(ValueError, match="is missing: measure it with"):
         LatencyAware(0.3, str(tmp_path / "none.json")).check(toy, SCOPE)
+    (tmp_path / "other.csv").write_text("group,members,ratio,ssim_garment_loss\nwarp.a,warp.a,0.5,0.1\n")
+    for sensitivity, message in (("none.csv", "holds no sensitivities"), ("other.csv", "groups are missing")):
+        with torch.device("meta"), pytest.raises(ValueError, match=message):
+            LatencyAware(0.3, sensitivity=str(tmp_path / sensitivity)).check(PFAFN(WIDTH, SIZE, "official"), SCOPE)
     for options, message in (
         ({"round_to": None}, "round_to=None"),
         ({"precision": "int2"}, "precision=int2: choose one of f32, int8"),

@@ -90,15 +90,15 @@ class Together(Recorder):
 
 def test_batches_of_eight_take_turns(log: list[tuple[str, float, bool]]) -> None:
     both = replace(subject(log, 3), runtime=Together("variant", log), baseline=Together("dense", log))
-    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, batches=2).measure(both)
-    assert [name for name, *_ in log[-6:]] == ["variant 8", "dense 8"] * 3  # the first of each is not timed
+    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, batches=4).measure(both)
+    assert [name for name, *_ in log[-10:]] == ["variant 8", "dense 8"] * 5  # the first of each is not timed
     p50, raw = found.values["latency_ms_batch8_p50"], found.details["batch8_latency_ms"]
     assert p50 == pytest.approx(np.median(raw), abs=1e-3)
-    assert len(raw) == len(found.details["batch8_baseline_latency_ms"]) == 2
+    assert len(raw) == len(found.details["batch8_baseline_latency_ms"]) == 4
     assert found.values["fps_batch8"] == pytest.approx(8000 / p50)
     assert found.details["cores_used"]
     off = replace(both, runtime=Together("variant", log, 0.1))
-    found = Speed(0, 1, 0, 1, batches=1).measure(off)
+    found = Speed(0, 1, 0, 1, batches=4).measure(off)
     assert set(found.missing) == set(BATCHED)
     assert all("is off by" in told or "are off by" in told for told in found.missing.values())
 
@@ -123,10 +123,10 @@ class Keeper(Recorder):
 
 def test_people_who_share_a_garment_share_its_time(log: list[tuple[str, float, bool]]) -> None:
     shared = replace(subject(log, 2), runtime=Keeper("variant", log))
-    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, people=3, garments=2).measure(shared)
+    found = Speed(warmup=0, repetitions=1, seconds=0, turn=1, people=3, garments=4).measure(shared)
     settled = [*["garment", *["person"] * 3] * 2, *["dense"] * 2]  # of two calls each the second one counts
-    assert [name for name, *_ in log[-20:]] == settled * 2
-    assert len(found.details["garment_with_people_ms"]) == 2
+    assert [name for name, *_ in log[-40:]] == settled * 4
+    assert len(found.details["garment_with_people_ms"]) == 4
     together = np.median(found.details["garment_with_people_ms"])
     assert found.values["latency_ms_amortised_p50"] == pytest.approx(together / 3, abs=1e-3)
     ordinary = np.median(found.details["amortised_baseline_latency_ms"])
@@ -143,3 +143,9 @@ def test_amortised_columns_are_empty_with_a_reason(log: list[tuple[str, float, b
         assert set(found.missing) == set(AMORTISED)
         assert all(reason in told for told in found.missing.values())
     assert not Speed(0, 1, 0, 1).measure(ordinary).missing  # nobody asked
+
+
+@pytest.mark.parametrize("few", [{"people": -1}, {"people": 2, "garments": 3}, {"batches": 3}])
+def test_too_few_samples_to_tell_a_disturbance_are_refused(few: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least 0, 4 and 4"):
+        Speed(0, 1, 0, 1, **few)

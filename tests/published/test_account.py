@@ -10,7 +10,7 @@ import yaml
 
 from tests.published.conftest import MakeRecord
 from vtoncompress.published.account import INCONSISTENT, MEASURED, OPEN, RECOMPUTED, WAITING, account, write_account
-from vtoncompress.record import Record
+from vtoncompress.record import ROOT, Record, read_all
 
 
 def states(published: Path, records: list[Record]) -> dict[tuple[str, str], str]:
@@ -72,6 +72,15 @@ def test_the_papers_115_cells_are_all_there() -> None:
         "img2col": 12,
     }  # fmt: skip
     assert len({(one.table, one.row, one.column) for one in found}) == 115
+
+
+def test_numbers_of_another_kind_give_way() -> None:
+    """The small network's FPS to the full-size one's, and FID on generated pictures to none."""
+    found = account("lzhms_virtual_tryon", lambda name: read_all(ROOT / "results" / name))
+    fps = [one for one in found if (one.table, one.column) == ("best_pruning", "fps")]
+    assert all(one.note.startswith("results/full_size_pruning") for one in fps)
+    assert len(fps) == 2
+    assert {one.ours for one in found if one.state == WAITING} == {None}
 
 
 @pytest.mark.parametrize("table", ["pruning", "everything"])

@@ -98,3 +98,10 @@ def test_a_terminal_too_narrow_for_all_columns_leaves_some_out_and_crops_none(
     assert "speedup" in text
     assert "More columns in a wider terminal" in text
     assert "params_removed" in (tmp_path / "mine" / "published.md").read_text().replace("\\", "")
+
+
+def test_rows_that_were_disturbed_are_named(published: Path, records: list[Record], tmp_path: Path) -> None:
+    """A speedup of theirs stands beside others."""
+    records[0].details["speed"] = {"baseline_latency_ms": [10.0] * 8, "latency_ms": [1.0] * 4 + [9.0] * 4}
+    *_, ours = write_comparisons(records, tmp_path / "mine", published)
+    assert ours.notes[-1].endswith("to be timed again: dense (own quartiles 1.0 and 9.0 ms).")

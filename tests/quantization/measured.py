@@ -34,6 +34,7 @@ BETTER = {
 }  # fmt: skip
 NAMES = {**COLUMNS, "psnr": "PSNR", "l1_garment": "garment L1", "fid_shipped": "FID", "flow_error_px": "flow error"}
 TRAINED = ("nncf_qat", "torchao_qat")
+TRAINING = "finetuning@quantization.training"  # set by rows that train in another way than those of three sets of pairs
 UNTOLD = ("export", "quantization", "quantization.skip")
 NOTHING, DISTURBED = "–", "⚑"
 
@@ -175,10 +176,16 @@ def post_training() -> pd.DataFrame:
     return measured[~measured.quantization.isin(["none", *TRAINED]) & ~_further(measured)]
 
 
+def trained_rows(measured: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were trained with the rounding, on three sets of pairs."""
+    others = [name for name, overrides in rows().items() if TRAINING in overrides]
+    return measured[measured.quantization.isin(TRAINED) & ~measured.index.isin(others)]
+
+
 def won(better: bool) -> list[str]:
     """Measures in which the worst quantization-aware training is better than the best post-training row, or is not."""
     measured, others = frame(), post_training()
-    trained = measured[measured.quantization.isin(TRAINED)]
+    trained = trained_rows(measured)
     return [
         name for name, sign in BETTER.items() if ((sign * trained[name]).min() > (sign * others[name]).max()) == better
     ]
@@ -188,7 +195,8 @@ def _training() -> Iterator[str]:
     measured, others = frame(), post_training()
     means = []
     for mode in TRAINED:
-        values = measured[measured.quantization == mode].ssim_garment
+        trained = trained_rows(measured)
+        values = trained[trained.quantization == mode].ssim_garment
         means.append(f"`{mode}` {values.mean():.3f} ({values.min():.3f} to {values.max():.3f})")
     best = others.loc[others.ssim_garment.idxmax()]
     yield (

@@ -1,4 +1,7 @@
-"""The cheapest savings come first, and tied layers get one ratio."""
+"""The cheapest savings come first, and tied layers get one ratio.
+
+``python -m tests.sensitivity.test_allocation`` writes the ratios in conf/pruning/ratios anew.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,13 @@ import pytest
 from tests.conftest import ROOT
 from vtoncompress.sensitivity.allocation import Allocation
 
+SENSITIVITY = ROOT / "results" / "sensitivity" / "sensitivity.csv"
+SHAPED = {ROOT / "conf" / "pruning" / "ratios" / f"shaped{percent}.yaml": percent for percent in (70, 90)}
+HEAD = """\
+# Of every layer the share of its channels that goes, so that the cheapest {percent} % are saved of what half of all
+# channels would save, in the warp network and in the generator (results/sensitivity, docs/pruning.md). With
+# pruning.ratio=0.5, the most that one of them loses.
+"""
 # Free to its half; worth while only up to 0.25; dear; free, but of another part.
 TABLE = """\
 group,members,ratio,ssim_garment_loss,gmacs_saved,params_m_saved
@@ -54,7 +64,7 @@ def test_the_cheapest_ratios_are_taken_until_the_share_is_reached(
 def test_more_saves_no_less_in_the_shipped_table() -> None:
     """And costs no more than what is left out would have, step by step."""
     for part in ("warp", "generator"):
-        allocation = Allocation.read(ROOT / "results" / "sensitivity" / "sensitivity.csv", part)
+        allocation = Allocation.read(SENSITIVITY, part)
         prices = [step.price for step in allocation.steps]
         assert prices == sorted(prices)
         rising = [allocation.ratios(share / 10) for share in range(11)]
@@ -77,3 +87,21 @@ def test_a_table_that_says_nothing_of_the_part_is_refused(
     table.unlink() if text is None else table.write_text(text)
     with pytest.raises(ValueError, match=message):
         Allocation.read(table, part)
+
+
+def _shaped(percent: int) -> str:
+    lines = []
+    for part in ("warp", "generator"):
+        ratios = Allocation.read(SENSITIVITY, part).ratios(percent / 100)
+        lines += [f"{part}:", *(f"  {layer.removeprefix(f'{part}.')}: {ratio:g}" for layer, ratio in ratios.items())]
+    return HEAD.format(percent=percent) + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("path", SHAPED, ids=lambda path: path.stem)
+def test_the_shipped_ratios_are_those_of_the_shipped_table(path: Path) -> None:
+    assert path.read_text() == _shaped(SHAPED[path]), "python -m tests.sensitivity.test_allocation writes it"
+
+
+if __name__ == "__main__":
+    for file, percent in SHAPED.items():
+        file.write_text(_shaped(percent))

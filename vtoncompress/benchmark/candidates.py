@@ -19,10 +19,11 @@ from vtoncompress.model.pf_afn.correlation import (
     correlation,
 )
 
-LOOP, IM2COL, UNFOLD, OURS = "loop", "im2col", "unfold", "ours"
+LOOP, LOOP_ANEW, IM2COL, UNFOLD, OURS = "loop", "loop_anew", "im2col", "unfold", "ours"
 OPENVINO, CHANNELS_LAST = "openvino", "openvino_channels_last"
 NAMES = {
-    LOOP: "the seed's loop",
+    LOOP: "the seed's loop, memory kept",
+    LOOP_ANEW: "the seed's loop, memory taken anew",
     IM2COL: "the seed's im2col",
     UNFOLD: "plain unfold",
     OURS: "ours, eager",
@@ -122,7 +123,7 @@ def in_openvino(level: Level, threads: int, channels_last: bool = False) -> Call
 
 
 def candidates(level: Level, threads: int) -> dict[str, Callable[[Tensor, Tensor], Any]]:
-    """Every form by name, for features of a level."""
+    """Every form that computes by itself, by name, for features of a level."""
     return {
         LOOP: correlation,
         IM2COL: im2col,

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from vtoncompress import affinity
-from vtoncompress.benchmark.candidates import LOOP, NAMES, Level, candidates, pyramid_levels
+from vtoncompress.allocator import ANEW, KEPT, KNOWN, UNKNOWN, memory
+from vtoncompress.benchmark.candidates import LOOP, LOOP_ANEW, NAMES, Level, candidates, pyramid_levels
 from vtoncompress.benchmark.floor import rate_calls, rates
 from vtoncompress.benchmark.result import Result, write_result
 from vtoncompress.clock import take_turns
@@ -48,6 +49,7 @@ def benchmark(config: Mapping[str, Any]) -> Table:
     protocol = {
         **machine, "threads": threads, "cores_used": cores, "warmup": config["warmup"],
         "repetitions": config["repetitions"], "load_average": round(load[0], 1), "first_call_s": round(first_call, 2),
+        "allocator": KEPT if KNOWN else UNKNOWN,
     }  # fmt: skip
     return write_result(Result(levels, samples, found, protocol), Path(config["results"]) / config["name"])
 
@@ -66,8 +68,13 @@ def check(config: Mapping[str, Any]) -> None:
 def _time_level(level: Level, threads: int, config: Mapping[str, Any]) -> dict[str, list[float]]:
     features, forms = level.features(), candidates(level, threads)
     _check_results(forms, *features)
-    times = take_turns(list(forms.values()), [features], config["warmup"], config["repetitions"])
-    return dict(zip(forms, times, strict=True))
+    warmup, repetitions = config["warmup"], config["repetitions"]
+    with memory(ANEW):
+        (anew,) = take_turns([forms[LOOP]], [features], warmup, repetitions)
+    with memory(KEPT):
+        times = take_turns(list(forms.values()), [features], warmup, repetitions)
+    found = dict(zip(forms, times, strict=True))
+    return {LOOP: found[LOOP], LOOP_ANEW: anew, **found}
 
 
 def _check_results(forms: Mapping[str, Callable[[Tensor, Tensor], Any]], first: Tensor, second: Tensor) -> None:

@@ -29,14 +29,9 @@ class Rates:
     convolution_gflops_per_s: float
     gigabytes_per_s: float
 
-    @property
-    def gflops_per_s(self) -> float:
-        """The higher one: a floor is what anybody reaches here."""
-        return max(self.product_gflops_per_s, self.convolution_gflops_per_s)
-
-    def floor_ms(self, level: Level) -> float:
-        """No less: the level's products at the rate of a product, or its bytes at the rate of a copy."""
-        return max(2e-6 * level.macs / self.gflops_per_s, level.megabytes / self.gigabytes_per_s)
+    def floor_ms(self, level: Level, gflops_per_s: float) -> float:
+        """No less: the level's products at one of the rates of products, or its bytes at the rate of a copy."""
+        return max(2e-6 * level.macs / gflops_per_s, level.megabytes / self.gigabytes_per_s)
 
 
 def rate_calls() -> tuple[Callable[[], object], Callable[[], object]]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vtoncompress.benchmark.candidates import LOOP, NAMES, Level
+from vtoncompress.benchmark.candidates import LOOP, LOOP_ANEW, NAMES, Level
 from vtoncompress.benchmark.floor import Rates
 from vtoncompress.columns import Column
 from vtoncompress.record import write_text
 from vtoncompress.table import Table, to_latex, to_markdown
 
 NAME = "correlation"
+FLOOR, CONVOLUTION_FLOOR = "floor by a matrix product", "floor by the fastest convolution"
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ class Result:
         each = [statistics.median(level[form]) for level in self.samples]
         return [*each, sum(each)]
 
-    def floors(self) -> list[float]:
-        """Of each level, and their sum."""
-        each = [self.rates.floor_ms(level) for level in self.levels]
-        return [*each, sum(each)]
+    def floors(self) -> dict[str, list[float]]:
+        """What it can't be less than at the rate of a matrix product and of a convolution: each level's, their sum."""
+        rates = {FLOOR: self.rates.product_gflops_per_s, CONVOLUTION_FLOOR: self.rates.convolution_gflops_per_s}
+        each = {name: [self.rates.floor_ms(level, rate) for level in self.levels] for name, rate in rates.items()}
+        return {name: [*found, sum(found)] for name, found in each.items()}
 
 
 def write_result(result: Result, folder: Path) -> Table:
@@ -64,15 +66,20 @@ def write_result(result: Result, folder: Path) -> Table:
 
 
 def to_table(result: Result) -> Table:
-    """A line a form: its median a level and their sum, that as times the loop's speed and as times the floor."""
-    floors, loop = result.floors(), result.medians(LOOP)[-1]
+    """A line a form: its median a level and their sum, as times the speed of the loop's rows and times each floor."""
+    floors = result.floors()
+    loops = {form: result.medians(form)[-1] for form in (LOOP, LOOP_ANEW)}
     headers = [f"{level.channels}x{level.height}x{level.width} (ms)" for level in result.levels]
-    headers += ["all (ms)", "× the loop's speed", "× the floor's time"]
-    lines = [(NAMES[form], result.medians(form)) for form in result.samples[0]] + [("floor", floors)]
+    headers += ["all (ms)", "× the loop's speed", "× the loop's, memory taken anew", *(f"× {name}" for name in floors)]
+    lines = [*((NAMES[form], result.medians(form)) for form in result.samples[0]), *floors.items()]
     rows = [
-        [name, *(f"{value:.2f}" for value in values), f"{loop / values[-1]:.2f}", f"{values[-1] / floors[-1]:.1f}"]
+        [
+            name, *(f"{value:.2f}" for value in values),
+            *(f"{loop / values[-1]:.2f}" for loop in loops.values()),
+            *(f"{values[-1] / floor[-1]:.1f}" for floor in floors.values()),
+        ]
         for name, values in lines
-    ]
+    ]  # fmt: skip
     told = result.protocol
     versions = ", ".join(f"{name} {told['versions'][name]}" for name in ("torch", "numba", "openvino"))
     return Table(
@@ -85,10 +92,12 @@ def to_table(result: Result) -> Table:
             f"({', '.join(told['instruction_set'])}); {versions}; float32.",
             f"Medians of {told['repetitions']} runs after {told['warmup']} that don't count, all forms of a level in "
             f"turns; every sample is in {NAME}.json. Load average before: {told['load_average']}.",
-            f"Floor: the level's products at {result.rates.gflops_per_s:.0f} GFLOP/s, or its bytes at "
-            f"{result.rates.gigabytes_per_s:.1f} GB/s, the rate of a copy, whichever takes longer. Float32 rates, all "
-            f"of the same run: {result.rates.convolution_gflops_per_s:.0f} GFLOP/s of a convolution in OpenVINO, "
-            f"{result.rates.product_gflops_per_s:.0f} of a matrix product in torch; the higher one counts.",
+            f"Floor: the level's products at {result.rates.product_gflops_per_s:.0f} GFLOP/s of a matrix product in "
+            f"torch, or at {result.rates.convolution_gflops_per_s:.0f} of a convolution in OpenVINO, or its bytes at "
+            f"{result.rates.gigabytes_per_s:.1f} GB/s, the rate of a copy, whichever takes longer; all of this run, in "
+            "float32.",
+            f"Memory that a form gives back is {told['allocator']} by the C library for its next run, but for the "
+            "loop's second row: its 49 temporary maps a level are then taken from the system, page by page.",
             f"First call of ours in a process, which loads the compiled kernel: {told['first_call_s']:.1f} s.",
             "The seed's im2col and the plain unfold are written from their description.",
         ],
@@ -98,12 +107,13 @@ def to_table(result: Result) -> Table:
 
 
 def _to_csv(result: Result) -> str:
-    text = io.StringIO()
+    text, floors = io.StringIO(), result.floors().values()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["form", "level", "channels", "height", "width", "runs", "median_ms", "floor_ms"])
+    writer.writerow(
+        ["form", "level", "channels", "height", "width", "runs", "median_ms", "floor_ms", "convolution_floor_ms"]
+    )
     for place, (level, samples) in enumerate(zip(result.levels, result.samples, strict=True)):
         for form, many in samples.items():
-            floor = result.rates.floor_ms(level)
-            row = [form, place, *vars(level).values(), len(many), statistics.median(many), floor]
+            row = [form, place, *vars(level).values(), len(many), statistics.median(many), *(f[place] for f in floors)]
             writer.writerow(row)
     return text.getvalue()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vtoncompress.allocator import KEPT, memory
 from vtoncompress.benchmark.candidates import IM2COL, LOOP, OPENVINO, OURS, Level, candidates
 from vtoncompress.clock import take_turns
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
@@ -43,13 +44,14 @@ class CorrelationSpeed(SubjectMetric):
         if not levels:
             return Measurement(missing=dict.fromkeys(self.columns, "the network has no correlation"))
         passes = _passes(levels, torch.get_num_threads())
-        with torch.inference_mode():
+        with torch.inference_mode(), memory(KEPT) as allocator:
             times = take_turns(list(passes.values()), [()], self.warmup, self.runs, turn=min(self.turn, self.runs))
         samples = dict(zip(passes, times, strict=True))
         values = {f"correlation_{form}_ms": statistics.median(taken) for form, taken in samples.items()}
         details = {
             "levels": [vars(level) for level in levels],
             "threads": torch.get_num_threads(),
+            "allocator": allocator,
             **summarise(samples),
             "samples_ms": {form: [round(taken, 3) for taken in many] for form, many in samples.items()},
         }

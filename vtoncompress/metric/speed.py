@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from vtoncompress.affinity import usable_cores
+from vtoncompress.allocator import KEPT, memory
 from vtoncompress.clock import take_turns
 from vtoncompress.data.base import Image, Pair
+from vtoncompress.disturbance import LEAST_SAMPLES
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.try_on import TryOn
 
@@ -32,7 +34,7 @@ class Speed(SubjectMetric):
     garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the ratio
     of their medians, is of one run under one load. A turn is one call that isn't timed and ``turn`` calls that are:
     right after the other network's call its threads still spin and the caches hold its weights, which no deployed
-    network meets. The garbage collector is off meanwhile.
+    network meets. The garbage collector is off meanwhile, and the C library keeps memory that was given back.
 
     ``latency_ms_p50`` and ``latency_ms_p95`` of batch 1 in milliseconds, ``fps`` is 1000 / p50. Every sample is in the
     details, as are the cores that the process was kept on. The columns of batch 8 are of eight pairs handed over at
@@ -47,8 +49,8 @@ class Speed(SubjectMetric):
         seconds: least duration of all turns together.
         turn: timed calls of one network in a row, at least 1.
         people: who share a garment; 0 where the amortised columns are not asked for.
-        garments: how many are timed so, at least 1.
-        batches: how many of eight are timed; 0 where the columns of batch 8 are not asked for.
+        garments: how many are timed so, at least 4.
+        batches: how many of eight are timed, at least 4; 0 where the columns of batch 8 are not asked for.
     """
 
     columns = (*ONE_OFF, *BATCHED, *AMORTISED)
@@ -60,7 +62,7 @@ class Speed(SubjectMetric):
         seconds: float,
         turn: int,
         people: int = 0,
-        garments: int = 1,
+        garments: int = LEAST_SAMPLES,
         batches: int = 0,
     ) -> None:
         if warmup < 0 or repetitions < 1 or seconds < 0 or turn < 1:
@@ -68,14 +70,23 @@ class Speed(SubjectMetric):
                 f"warmup={warmup}, repetitions={repetitions}, seconds={seconds}, turn={turn}: "
                 "at least 0, 1, 0 and 1 are needed"
             )
-        if people < 0 or garments < 1 or batches < 0:
-            raise ValueError(f"people={people}, garments={garments}, batches={batches}: at least 0, 1 and 0 are needed")
+        if people < 0 or garments < LEAST_SAMPLES or (batches != 0 and batches < LEAST_SAMPLES):
+            raise ValueError(
+                f"people={people}, garments={garments}, batches={batches}: at least 0, {LEAST_SAMPLES} and "
+                f"{LEAST_SAMPLES} (or no batches, 0) are needed, for fewer samples don't tell what disturbed them"
+            )
         self.warmup, self.repetitions, self.seconds, self.turn = warmup, repetitions, seconds, turn
         self.people, self.garments, self.batches = people, garments, batches
 
     def measure(self, subject: Subject) -> Measurement:
         if not subject.pairs:
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
+        with memory(KEPT) as allocator:
+            result = self._measure(subject)
+        result.details["allocator"] = allocator
+        return result
+
+    def _measure(self, subject: Subject) -> Measurement:
         load = os.getloadavg()
         variant, baseline = (TryOn(runtime, subject.model.size) for runtime in (subject.runtime, subject.baseline))
         shown = [(pair.person, pair.garment, pair.garment_mask, pair.agnostic_mask) for pair in subject.pairs]

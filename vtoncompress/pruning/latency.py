@@ -21,6 +21,7 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.groups import Group, find_groups, trace
 from vtoncompress.pruning.ratio import Ratios, flatten
+from vtoncompress.sensitivity.losses import Losses
 
 LEAST = 1e-12
 
@@ -35,6 +36,9 @@ class LatencyAware(Pruning):
             many times as long its pictures' sides: layers then lose the shares that they would lose there. For scopes
             of the whole network: what is not pruned counts with its own channels.
         precision: that is measured there, ``int8`` or ``f32``.
+        sensitivity: ``sensitivity.csv`` of experiments/sensitivity.py, of a network with these groups at any width:
+            then a group's channels are worth what it says, and the criterion only tells which of them go. Without it
+            they are worth the criterion's scores, whose mean is 1 in every group, so that time alone decides how many.
         ratios: submodule -> 0, which keeps its layers.
         max_ratio: largest share of its channels that a group may lose, 0..1.
         round_to: channels go in blocks that leave multiples of this; groups not wider than it stay whole.
@@ -50,6 +54,7 @@ class LatencyAware(Pruning):
         lookup_channels: float = 1,
         lookup_sides: int = 1,
         precision: str = "int8",
+        sensitivity: str | None = None,
         ratios: Mapping[str, Any] | None = None,
         max_ratio: float = 1.0,
         round_to: int | None = 16,
@@ -70,6 +75,7 @@ class LatencyAware(Pruning):
             if not value > 0:
                 raise ValueError(f"pruning.{name}={value}: use more than 0; 1 is this very network")
         self.lookup, self.max_ratio, self.round_to = lookup, max_ratio, round_to
+        self.sensitivity = sensitivity
         self.lookup_channels, self.lookup_sides = lookup_channels, lookup_sides
 
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
@@ -82,6 +88,10 @@ class LatencyAware(Pruning):
         self.ratios.check(model, scope)
         if self.lookup is not None:
             read_lookup(Path(self.lookup))
+        if self.sensitivity is not None:
+            losses = Losses.read(Path(self.sensitivity))
+            if next(model.parameters()).is_meta:  # where it takes no time; pruning checks others
+                losses.check(find_groups(model, scope))
 
     def prune(
         self,
@@ -102,7 +112,7 @@ class LatencyAware(Pruning):
         importance = criterion.importance(model, data)
         mattering = [importance(group.tied) for group in groups]
         costs = Costs(model, groups, graph, self._open(), self.lookup_channels, self.lookup_sides)
-        kept = self._kept(groups, mattering, costs)
+        kept = self._kept(groups, self._worth(groups, mattering), costs)
         for group, scores, count in zip(groups, mattering, kept, strict=True):
             gone = torch.topk(scores, group.channels - count, largest=False).indices
             if len(gone):
@@ -118,11 +128,18 @@ class LatencyAware(Pruning):
             raise ValueError(f"pruning.lookup=null: pruning=latency needs a file of latencies, {REMEDY}")
         return read_lookup(Path(self.lookup))
 
-    def _kept(self, groups: Sequence[Group], mattering: Sequence[torch.Tensor], costs: Costs) -> list[int]:
+    def _worth(self, groups: Sequence[Group], mattering: Sequence[torch.Tensor]) -> list[list[float]]:
+        """Of each group's channels, rising."""
+        if self.sensitivity is None:
+            return [scores.sort().values.tolist() for scores in mattering]
+        losses = Losses.read(Path(self.sensitivity))
+        losses.check(groups)
+        return [losses.prices(group) for group in groups]
+
+    def _kept(self, groups: Sequence[Group], worth: Sequence[Sequence[float]], costs: Costs) -> list[int]:
         shares = [self.max_ratio if self.ratios.least(group.members) else 0.0 for group in groups]
         floors = [group.channels * (1 - share) for group, share in zip(groups, shares, strict=True)]
-        ordered = [scores.sort().values.tolist() for scores in mattering]
-        return widths_in_time(ordered, floors, self.ratios.common, self.round_to, costs)
+        return widths_in_time(worth, floors, self.ratios.common, self.round_to, costs)
 
 
 def widths_in_time(

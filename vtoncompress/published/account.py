@@ -84,10 +84,13 @@ def _of_table(
 def _of_cell(
     table: str, row: str, column: str, published: float, candidates: Sequence[tuple[Comparison, Cell]]
 ) -> Accounted:
-    """The state by the experiment that says most: one with a difference before one with a number before none."""
+    """The state by the experiment that says most.
+
+    One with a difference comes before one with a number of the same kind, before one with a number, before none.
+    """
     if not candidates:
         return Accounted(table, row, column, published, OPEN, None, None, "no experiment of ours is held against it")
-    one, cell = max(candidates, key=lambda pair: (pair[1].difference_pct is not None, pair[1].ours is not None))
+    one, cell = max(candidates, key=lambda pair: _telling(pair[1]))
     waits = any(two.columns[column].waits for two, _ in candidates)
     if cell.difference_pct is not None and abs(cell.difference_pct) <= AGREES_PCT:
         state = RECOMPUTED
@@ -102,7 +105,12 @@ def _of_cell(
         note = " ".join(dict.fromkeys(two.columns[column].waits for two, _ in candidates))
     elif told := cell.reason or (cell.why if state == MEASURED else ""):
         note = f"{note}: {told}" if note else told
-    return Accounted(table, row, column, published, state, cell.ours, cell.difference_pct, note)
+    ours = cell.ours if cell.comparable or state != WAITING else None  # a number of another protocol fills no such cell
+    return Accounted(table, row, column, published, state, ours, cell.difference_pct, note)
+
+
+def _telling(cell: Cell) -> tuple[bool, ...]:
+    return cell.difference_pct is not None, cell.comparable, cell.ours is not None
 
 
 def _contradicted(comparison: Comparison, row: str, column: str) -> bool:

@@ -23,6 +23,7 @@ class Cell:
         reason: why one of these is None.
         errata: what is wrong with the published figure.
         why: what explains the difference.
+        comparable: whether ours is of the same kind as the published one, by what the mapping says must agree.
     """
 
     row: str
@@ -34,6 +35,7 @@ class Cell:
     reason: str
     errata: tuple[str, ...]
     why: str
+    comparable: bool
 
 
 def compare(comparison: Comparison, records: Sequence[Record]) -> list[Cell]:
@@ -56,14 +58,14 @@ def _cell(comparison: Comparison, records: Mapping[str, Record], row_name: str, 
         and not (reason := _absent(records, variant, comparison) or _absent(records, dense, comparison))
     ):
         ours, reason = _measure(column, row, records[variant], records[dense])
-    difference = None
-    if ours is not None and not (reason := column.apart or _mismatch(column, records[variant])):
+    difference, mismatch = None, "" if ours is None else _mismatch(column, records[variant])
+    if ours is not None and not (reason := column.apart or mismatch):
         difference, reason = (100 * (ours / published - 1), "") if published else (None, "per cent of 0")
     numbers = dict.fromkeys((*column.errata, *row.errata.get(column_name, ())))
     return Cell(
         row_name, column_name, published, variant, ours, difference, reason,
         tuple(comparison.figures.errata[number] for number in numbers),
-        column.why if difference and variant != dense else "",
+        column.why if difference and variant != dense else "", ours is not None and not mismatch,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from vtoncompress.columns import Column
+from vtoncompress.disturbance import disturbance_notes
 from vtoncompress.published.comparison import Cell, compare, number_at
 from vtoncompress.published.mapping import FOLDER, Comparison, read_comparisons
 from vtoncompress.published.recovery import LIKENESS, Recovery, fid_column, recoveries
@@ -34,6 +35,7 @@ def write_comparisons(records: Sequence[Record], folder: Path, published: Path =
         tables.append(_published(comparison, cells[comparison.figures.name]))
         if found := recoveries(comparison, records):
             tables.append(_ours(comparison, found))
+    tables[-1].notes.extend(disturbance_notes(records))
     texts = {
         "md": "\n".join(map(to_markdown, tables)),
         "tex": "% needs \\usepackage{booktabs}\n" + "\n".join(map(to_latex, tables)),
