@@ -165,12 +165,15 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
     kept = store.build("deployment", {}, [], [], lambda out: _copy(recipes[0].folder, out / FILES))
     stages = [f"deployment/{kept.key}"]
     write(Record("dense", stages=stages, values={"ssim_garment": 0.8}), results / "mine")
-    write(Record("int8", stages=stages, quantization="nncf_ptq"), results / "mine")
+    quantized = store.build("deployment", {"of": 1}, [], [], lambda out: _copy(recipes[1].folder, out / FILES))
+    # One that was quantized from a float32 deployment names that before its own.
+    write(Record("int8", stages=[*stages, f"deployment/{quantized.key}"], quantization="nncf_ptq"), results / "mine")
     write(Record("failed", stages=stages, status="failed"), results / "mine")
     write(Record("elsewhere", stages=["deployment/0123"]), results / "adhoc" / "yours")
     found = {one.name: one for one in from_results(results, store)}
     assert [*found] == ["mine/dense", "mine/int8"]
     assert (found["mine/dense"].dense, found["mine/int8"].dense) == (True, False)
+    assert [one.folder for one in found.values()] == [kept.path / FILES, quantized.path / FILES]
     assert found["mine/dense"].quality == 0.8
     assert found["mine/dense"].size_mib == pytest.approx(
         sum(path.stat().st_size for path in recipes[0].folder.rglob("*") if path.is_file()) / 2**20

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtoncompress.delivery import DEPLOYMENT
+from vtoncompress.delivery import deployed
 from vtoncompress.deployment import FILES, read_manifest
 from vtoncompress.export.base import Runtime
 from vtoncompress.export.stepwise import read_call
@@ -71,9 +71,8 @@ def from_results(results: Path, store: Store, names: Sequence[str] | None = None
 
 
 def _of(record: Record, experiment: Path, store: Store) -> Iterator[Recipe]:
-    address = next((stage for stage in record.stages if stage.startswith(f"{DEPLOYMENT}/")), None)
-    artifact = address and record.status == "done" and store.find(DEPLOYMENT, address.rpartition("/")[2])
-    if artifact:
+    artifact = deployed(record, store) if record.status == "done" else None
+    if artifact is not None:
         dense = record.pruning in ("", "none") and record.quantization in ("", "none")
         quality = record.values.get("ssim_garment")
         yield open_recipe(f"{experiment.as_posix()}/{record.variant}", artifact.path / FILES, dense, quality)
