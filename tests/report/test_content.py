@@ -59,6 +59,7 @@ def test_a_training_that_rows_share_is_one_line_and_other_losses_have_a_figure_o
     ]  # fmt: skip
     assert [name for name in ("a", "a_int8", "b", "c") if f">{name}<" in found[0].svg] == ["a", "b"]
     assert ">c<" in found[1].svg
+    assert "mathdefault" not in "".join(one.svg for one in found)
     assert draw_training(rows[-1:], "") == []
 
 
