@@ -55,6 +55,7 @@ class Fitting:
         apart: mean absolute difference to the dense recipe's picture, in levels of 255; None without a dense one of the
             same model.
         difference: that difference, three times enlarged.
+        steps: in which it was painted; None where it is made in one go.
     """
 
     recipe: Recipe
@@ -62,6 +63,7 @@ class Fitting:
     latency_ms: float
     apart: float | None
     difference: Image | None
+    steps: int | None = None
 
 
 class FittingRoom:
@@ -94,9 +96,10 @@ class FittingRoom:
                 dense[recipe.model], _ = self._call(other.name, wish, told, timed=False)
             aim = dense.get(recipe.model)
             if aim is None or aim.shape != picture.shape:
-                yield Fitting(recipe, picture, latency, None, None)
+                yield Fitting(recipe, picture, latency, None, None, _steps(recipe, wish))
                 continue
-            yield Fitting(recipe, picture, latency, error(picture, aim), difference(aim, picture))
+            apart = error(picture, aim), difference(aim, picture)
+            yield Fitting(recipe, picture, latency, *apart, _steps(recipe, wish))
 
     def _dense_of(self, recipe: Recipe) -> Recipe | None:
         alike = [one for one in self.recipes.values() if one.dense and one.model == recipe.model]
@@ -104,8 +107,7 @@ class FittingRoom:
 
     def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float]:
         """The picture and milliseconds. A network's first call is slower than all others, so that it is not timed."""
-        sampling = self.recipes[name].sampling
-        told(name, 0, 1 if sampling is None else int(wish.sampling.get("steps", sampling["steps"])))
+        told(name, 0, _steps(self.recipes[name], wish) or 1)
         with self._turn[name]:
             try_on = self._open(name)
             steps = try_on.runtime.sampled(wish.sampling, lambda done, steps: told(name, done, steps))
@@ -115,6 +117,10 @@ class FittingRoom:
         if steps is None:
             told(name, 1, 1)
         return picture, 1000 * seconds
+
+
+def _steps(recipe: Recipe, wish: Wish) -> int | None:
+    return None if recipe.sampling is None else int(wish.sampling.get("steps", recipe.sampling["steps"]))
 
 
 def _timed(call: Callable[[Tensors], Tensors], try_on: TryOn, wish: Wish) -> tuple[Image, float]:

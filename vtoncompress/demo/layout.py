@@ -115,12 +115,24 @@ def options(recipes: Sequence[Recipe], person: gr.Image, limits: Limits) -> list
         return []
     painted = editor("person", person)
     with gr.Accordion("Steps, guidance and seed (networks that paint in steps)", open=False, elem_id="sampling"):
-        return [
-            painted,
-            gr.Slider(1, limits.steps, value=min(own["steps"], limits.steps), step=1, label="Steps", elem_id="steps"),
-            gr.Slider(0, STRONGEST, value=own["guidance"], step=0.1, label="Guidance (1: none)", elem_id="guidance"),
-            gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed"),
-        ]
+        custom = gr.Checkbox(
+            False, label="Choose steps and guidance myself", elem_id="custom",
+            info="Otherwise each recipe paints in the steps, and with the guidance, that it was made for.",
+        )  # fmt: skip
+        most = min(own["steps"], limits.steps)
+        sliders = [
+            gr.Slider(1, limits.steps, most, step=1, label="Steps", elem_id="steps", interactive=False),
+            gr.Slider(
+                0, STRONGEST, own["guidance"], step=0.1, label="Guidance (1: none)", elem_id="guidance",
+                interactive=False,
+            ),
+        ]  # fmt: skip
+        seed = gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed")
+    custom.change(
+        lambda on: [gr.Slider(interactive=on) for _ in sliders], custom, sliders, api_name=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    return [painted, custom, *sliders, seed]
 
 
 def results() -> tuple[gr.Column, list[Any]]:
