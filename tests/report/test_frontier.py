@@ -8,6 +8,7 @@ from tests.report.conftest import figures, row
 from vtoncompress.record import Record
 from vtoncompress.report.axes import COSTS, QUALITY, quality_of
 from vtoncompress.report.frontier import dominating, frontiers, letters
+from vtoncompress.report.pareto import draw_frontier
 
 
 def test_a_front_has_the_rows_that_no_other_beats_to_the_digits_of_the_table(records: list[Record]) -> None:
@@ -36,6 +37,17 @@ def test_random_rows_against_the_definition() -> None:
         mine = numbers[int(one.variant[1:])]
         better = (numbers[:, 0] >= mine[0]) & (numbers[:, 1:] <= mine[1:]).all(1) & (numbers != mine).any(1)
         assert not better.any()
+
+
+def test_a_disturbed_row_is_in_no_front_of_time_and_in_those_of_other_costs(records: list[Record]) -> None:
+    int8 = next(one for one in records if one.variant == "int8")
+    int8.details["speed"] = {"baseline_latency_ms": [30.0] * 8, "latency_ms": [2.0, 9.0] * 4}
+    found = {one.cost.key: one for one in frontiers(records)}
+    assert [one.variant for one in found["latency_ms_p50"].best] == ["pruned20", "dense"]
+    assert int8 in found["latency_ms_p50"].records
+    assert [one.variant for one in found["size_mib"].best] == ["int8"]
+    assert "hollow" in draw_frontier(found["latency_ms_p50"], records, {"dense": "A"}, "time").svg
+    assert "hollow" not in draw_frontier(found["size_mib"], records, {"int8": "A"}, "size").svg
 
 
 def test_without_quality_there_is_nothing_to_choose_by() -> None:
