@@ -17,9 +17,11 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT
 from tests.demo.conftest import LIMITS, layer, painter
 from vtoncompress.data.base import Pair
+from vtoncompress.demo import serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.follow import Told, follow
 from vtoncompress.demo.mask import CANVAS, canvas_of, garment_mask, person_mask
+from vtoncompress.demo.prepare import shipped
 from vtoncompress.demo.recipe import Recipe, from_results
 from vtoncompress.demo.upload import Limits, read_photo
 from vtoncompress.deployment import FILES, open_deployment
@@ -182,6 +184,40 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
     assert from_results(results, store, ["adhoc/yours"]) == []
     with pytest.raises(ValueError, match="there are no records of theirs in .*: choose among adhoc/yours, mine"):
         from_results(results, store, ["theirs"])
+
+
+@pytest.mark.parametrize(
+    "options, asked, offered_names",
+    [
+        ({}, ["painter"], ["mine/dense", "painter"]),
+        ({"shipped": True}, ["toy", "painter"], ["mine/dense", "toy", "painter"]),
+        ({"experiments": ["mine"]}, None, ["mine/dense"]),
+    ],
+)
+def test_shipped_models_without_a_row_are_offered_too_and_those_in_steps_come_last(
+    recipes: list[Recipe], painters: list[Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object], asked: list[str] | None, offered_names: list[str],
+) -> None:  # fmt: skip
+    store = Store(tmp_path / "store")
+    kept = store.build("deployment", {}, [], [], lambda out: _copy(recipes[0].folder, out / FILES))
+    write(Record("dense", stages=[f"deployment/{kept.key}"]), tmp_path / "results" / "mine")
+    calls = []
+
+    def prepare(_: Path, models: Sequence[str]) -> Iterator[Recipe]:
+        calls.append(models)
+        return (replace(painters[0] if name == "painter" else recipes[1], name=name) for name in reversed(models))
+
+    monkeypatch.setattr(serve, "shipped", lambda: ["toy", "painter"])
+    monkeypatch.setattr(serve, "prepare", prepare)
+    places = {"store": str(store.root), "results": str(tmp_path / "results")}
+    config = {"deployments": [], "experiments": None, "shipped": False, **places, **options}
+    assert [one.name for one in serve.offered(config)] == offered_names
+    assert calls == ([] if asked is None else [asked])
+
+
+def test_what_is_shipped_is_known_without_torch() -> None:
+    assert "pf_afn_small" in shipped()
+    assert "pf_afn" not in shipped()
 
 
 def _copy(source: Path, target: Path) -> None:
