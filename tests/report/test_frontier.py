@@ -69,3 +69,13 @@ def test_every_row_has_a_letter_of_its_own() -> None:
     found = letters(rows)
     assert (found["r0"], found["r25"], found["r26"]) == ("A", "Z", "AA")
     assert len(set(found.values())) == 30
+
+
+def test_a_reference_that_two_experiments_share_is_drawn_once_by_its_own_name() -> None:
+    rows = [row(f"{name}.dense", figures(quality, 30, 18, 1.2)) for name, quality in (("a", 0.8), ("b_c", 0.5))]
+    shared = [row(f"{name}.oracle-0d1e", {"ssim_garment": 0.9}, role="oracle") for name in ("a", "b_c")]
+    other = row("b_c.pasted-0d1e", {"ssim_garment": 0.6}, role="reference")
+    svg = draw_frontier(frontiers(rows)[0], [*rows, *shared, other], {}, "compared").svg
+    assert svg.count(">true flow (oracle)<") == 1
+    assert svg.count(">garment pasted<") == 1
+    assert "oracle-0d1e" not in svg

@@ -96,16 +96,19 @@ def _kind(record: Record) -> str:
 
 
 def _references(axes: Axes, quality: Axis, group: Sequence[Record]) -> None:
-    """Those that are near: one that is far away would press the rows together."""
+    """Those that are near: one that is far away would press the rows together. Two experiments may share one."""
     values = [quality.value(one) for one in measured(group, quality)]
     reach = NEAR * (max(values) - min(values))
+    drawn = set()
     for one in group:
         if one.role != "variant" and quality.key in one.values:
             value = quality.value(one)
-            if not min(values) - reach <= value <= max(values) + reach:
+            name = (one.variant.rpartition("-")[0] or one.variant).rpartition(".")[2]
+            place = (name, round(value, quality.decimals))
+            if place in drawn or not min(values) - reach <= value <= max(values) + reach:
                 continue
+            drawn.add(place)
             axes.axhline(value, color="#666666", linewidth=0.8, linestyle=":" if one.role == "reference" else "--")
-            name = one.variant.rpartition("-")[0] or one.variant
             axes.text(
                 0.99, value, TOLD.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
                 fontsize=SMALL, color="#555555",
