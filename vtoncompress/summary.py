@@ -53,13 +53,14 @@ def find_dense(records: Iterable[Record]) -> Record | None:
     """The dense float32 row that others are compared with: not trained further, in eager PyTorch if there is one."""
     dense = [record for record in records if record.role == "variant" and record.status == "done"]
     return min(
-        (record for record in dense if not _is_compressed(record)),
+        (record for record in dense if not is_compressed(record)),
         key=lambda record: (_is_control(record), record.runtime != "torch"),
         default=None,
     )
 
 
-def _is_compressed(record: Record) -> bool:
+def is_compressed(record: Record) -> bool:
+    """Whether it is pruned or quantized."""
     pruned = record.pruning not in ("", "none") and record.pruning_ratio != 0
     return pruned or record.quantization not in ("", "none")
 
@@ -72,7 +73,7 @@ def is_trained(record: Record) -> bool:
 
 def _is_control(record: Record) -> bool:
     """The dense network trained further, which shows what training alone does; it is nobody's result."""
-    return not _is_compressed(record) and is_trained(record)
+    return not is_compressed(record) and is_trained(record)
 
 
 def _summarise(rows: Sequence[Record]) -> list[str]:
@@ -93,7 +94,7 @@ def _summarise(rows: Sequence[Record]) -> list[str]:
     else:
         judged = sorted((one for one in kept if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
         within = [record for record in judged if _loss(record, target) <= BUDGET]
-        best = list(filter(_is_compressed, judged))
+        best = list(filter(is_compressed, judged))
         floor = f"garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})"
         lines = [f"Fastest and smallest of the rows with a {floor}:" if within else f"No other row has a {floor}."]
     rankings = {

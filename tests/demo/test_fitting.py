@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,8 +63,11 @@ def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe],
     assert alone.apart == both.apart
 
 
-def test_another_model_has_nothing_to_be_compared_with(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
-    pair, stranger = pairs[0], replace(recipes[1], model="another")
+@pytest.mark.parametrize("change", [{"model": "another"}, {"origin": "model/0123"}])
+def test_other_weights_have_nothing_to_be_compared_with(
+    recipes: list[Recipe], pairs: Sequence[Pair], change: dict[str, Any]
+) -> None:
+    pair, stranger = pairs[0], replace(recipes[1], **change)
     [shown] = FittingRoom([recipes[0], stranger]).fit(["other"], wish_of(pair))
     assert (shown.apart, shown.difference) == (None, None)
 
@@ -171,12 +175,16 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
     quantized = store.build("deployment", {"of": 1}, [], [], lambda out: _copy(recipes[1].folder, out / FILES))
     # One that was quantized from a float32 deployment names that before its own.
     write(Record("int8", stages=[*stages, f"deployment/{quantized.key}"], quantization="nncf_ptq"), results / "mine")
+    trained = {"stages": ["model/01", *stages], "trust": {"weights": "random, seed 0"}}
+    write(Record("tuned", finetuning="supervised", **trained), results / "mine")
     write(Record("failed", stages=stages, status="failed"), results / "mine")
     write(Record("elsewhere", stages=["deployment/0123"]), results / "adhoc" / "yours")
     found = {one.name: one for one in from_results(results, store)}
-    assert [*found] == ["mine/dense", "mine/int8"]
+    assert [*found] == ["mine/dense", "mine/int8", "mine/tuned (random weights)"]
     assert (found["mine/dense"].dense, found["mine/int8"].dense) == (True, False)
-    assert [one.folder for one in found.values()] == [kept.path / FILES, quantized.path / FILES]
+    assert [one.folder for one in found.values()] == [kept.path / FILES, quantized.path / FILES, kept.path / FILES]
+    tuned = found["mine/tuned (random weights)"]
+    assert (tuned.dense, tuned.origin, tuned.is_kin(found["mine/dense"])) == (False, "model/01", False)
     assert found["mine/dense"].quality == 0.8
     assert found["mine/dense"].size_mib == pytest.approx(
         sum(path.stat().st_size for path in recipes[0].folder.rglob("*") if path.is_file()) / 2**20

@@ -53,7 +53,7 @@ class Fitting:
         picture: (H, W, 3) uint8.
         latency_ms: the median of a few calls, batch 1, photos decoded and masks known before.
         apart: mean absolute difference to the dense recipe's picture, in levels of 255; None without a dense one of the
-            same model.
+            same model and origin.
         difference: that difference, three times enlarged.
         steps: in which it was painted; None where it is made in one go.
     """
@@ -82,7 +82,7 @@ class FittingRoom:
         self._turn = {recipe.name: threading.Lock() for recipe in recipes}
 
     def fit(self, names: Sequence[str], wish: Wish, told: Told = lambda *_: None) -> Iterator[Fitting]:
-        """What each of the recipes makes, as soon as it is made; the dense one of a model runs first, for comparison.
+        """What each of the recipes makes, as soon as it is made; dense ones run first, for comparison.
 
         ``told`` is called before and after each step, a network without steps being one; what it raises ends the visit.
         """
@@ -91,19 +91,29 @@ class FittingRoom:
             recipe = self.recipes[name]
             picture, latency = self._call(name, wish, told, timed=True)
             if recipe.dense:
-                dense.setdefault(recipe.model, picture)
-            elif recipe.model not in dense and (other := self._dense_of(recipe)) is not None:
-                dense[recipe.model], _ = self._call(other.name, wish, told, timed=False)
-            aim = dense.get(recipe.model)
+                dense[name] = picture
+            other = self._dense_of(recipe, names)
+            if other is not None and other.name not in dense:
+                dense[other.name], _ = self._call(other.name, wish, told, timed=False)
+            aim = None if other is None else dense[other.name]
             if aim is None or aim.shape != picture.shape:
                 yield Fitting(recipe, picture, latency, None, None, _steps(recipe, wish))
                 continue
             apart = error(picture, aim), difference(aim, picture)
             yield Fitting(recipe, picture, latency, *apart, _steps(recipe, wish))
 
-    def _dense_of(self, recipe: Recipe) -> Recipe | None:
-        alike = [one for one in self.recipes.values() if one.dense and one.model == recipe.model]
-        return min(alike, key=lambda one: one.runtime != recipe.runtime, default=None)
+    def _dense_of(self, recipe: Recipe, chosen: Sequence[str]) -> Recipe | None:
+        """The network before compression, in most steps; of several rather one that was chosen."""
+        alike = [one for one in self.recipes.values() if one.dense and one.is_kin(recipe)]
+        return min(
+            alike,
+            key=lambda one: (
+                -(one.sampling or {}).get("steps", 0),
+                one.name not in chosen,
+                one.runtime != recipe.runtime,
+            ),
+            default=None,
+        )
 
     def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float]:
         """The picture and milliseconds. A network's first call is slower than all others, so that it is not timed."""

@@ -100,7 +100,7 @@ def choice(recipes: Sequence[Recipe]) -> gr.CheckboxGroup | gr.Dropdown:
     """Of recipes: at first a dense one and a compressed one of the same model."""
     names = [one.name for one in recipes]
     dense = next((one for one in recipes if one.dense), recipes[0])
-    other = next((one for one in recipes if one.model == dense.model and not one.dense), None)
+    other = next((one for one in recipes if one.is_kin(dense) and not one.dense), None)
     value = [dense.name, *([other.name] if other is not None else [])]
     if len(names) <= BOXES:
         return gr.CheckboxGroup(names, value=value, label="Recipes", elem_id="recipes")

@@ -23,6 +23,7 @@ from vtoncompress.store import Store
 CONF = ROOT / "conf"
 PRECISIONS = {"float32": "none", "INT8": "nncf_ptq"}
 DENSE = "float32"
+ORIGIN = "shipped"
 
 
 def shipped() -> list[str]:
@@ -44,7 +45,7 @@ def prepare(store: Path, models: Sequence[str]) -> Iterator[Recipe]:
         for line in process.stdout:
             if line.count("\t") == 2:
                 name, kind, folder = line.rstrip("\n").split("\t")
-                yield open_recipe(name, Path(folder), kind == "dense")
+                yield open_recipe(name, Path(folder), kind == "dense", origin=ORIGIN)
     if process.returncode:
         raise ValueError("the shipped networks can't be deployed, for the reason above")
 
