@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT
 from tests.demo.conftest import LIMITS, layer, painter
 from vtoncompress.data.base import Pair
-from vtoncompress.demo import serve
+from vtoncompress.demo import fitting, serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.follow import Told, follow
 from vtoncompress.demo.mask import CANVAS, canvas_of, garment_mask, person_mask
@@ -61,6 +61,19 @@ def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe],
     [alone] = FittingRoom(recipes).fit(["other"], wish_of(pair))
     [_, both] = FittingRoom(recipes).fit(["dense", "other"], wish_of(pair))
     assert alone.apart == both.apart
+
+
+def test_a_first_call_is_no_latency_but_of_a_slow_network_in_steps(
+    recipes: list[Recipe], painters: list[Recipe], pairs: Sequence[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed, calls = fitting._timed, iter((5.0, 2.0, 9.0))
+    monkeypatch.setattr(fitting, "_timed", lambda *arguments: (timed(*arguments)[0], next(calls)))
+    pair = pairs[0]
+    wish = Wish(pair.person, pair.garment, pair.garment_mask, PlainBackground()(pair.person), {"steps": 1})
+    whole, stepped = FittingRoom([recipes[0], painters[0]]).fit(["dense", "painter"], wish)
+    assert (whole.latency_ms, whole.first_call) == (2000, False)
+    assert (stepped.latency_ms, stepped.first_call) == (9000, True)
+    assert next(calls, None) is None
 
 
 @pytest.mark.parametrize("change", [{"model": "another"}, {"origin": "model/0123"}])

@@ -155,7 +155,8 @@ def table(done: Sequence[Fitting]) -> str:
     heads = ("recipe", "runtime", "latency (ms)", "size (MiB)", "difference to dense (levels of 255)", "garment SSIM")
     rows = [
         (
-            one.recipe.name, one.recipe.runtime, f"{one.latency_ms:.1f}", f"{one.recipe.size_mib:.1f}",
+            one.recipe.name, one.recipe.runtime,
+            f"{one.latency_ms:.1f}{' (first call)' if one.first_call else ''}", f"{one.recipe.size_mib:.1f}",
             "–" if one.apart is None else f"{one.apart:.2f}",
             "–" if one.recipe.quality is None else f"{one.recipe.quality:.3f} on the test pairs",
         )
