@@ -94,7 +94,7 @@ def _summarise(rows: Sequence[Record]) -> list[str]:
     else:
         judged = sorted((one for one in kept if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
         within = [record for record in judged if _loss(record, target) <= BUDGET]
-        best = list(filter(is_compressed, judged))
+        best = list(filter(is_compressed, within or judged))
         floor = f"garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})"
         lines = [f"Fastest and smallest of the rows with a {floor}:" if within else f"No other row has a {floor}."]
     rankings = {
