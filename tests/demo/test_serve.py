@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,26 @@ def test_a_recipe_keeps_its_own_steps_unless_the_visitor_chooses(
         own = Wish(person, garment, None, mask, {**(recipe.sampling or {}), "seed": 5})
         [expected] = FittingRoom(painters).fit([recipe.name], own)
         np.testing.assert_array_equal(np.asarray(Pillow.open(one["image"]).convert("RGB")), expected.picture)
+
+
+def test_what_can_t_end_in_time_is_refused_after_two_steps(
+    painters: list[Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vtoncompress.demo import visit
+
+    now, told = [0.0], list[int]()
+    monkeypatch.setattr(visit, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tell = visit.Visit(FittingRoom(painters), LIMITS, PlainBackground())._in_time(lambda *step: told.append(step[1]))
+
+    def paint(steps: int, seconds: float) -> None:
+        for step in range(steps + 1):
+            tell("painter", step, steps)
+            now[0] += seconds
+
+    paint(5, 6.0)
+    with pytest.raises(ValueError, match="painter: its 5 steps would take 18 s more, and .* 12 s left: .* at most 4 "):
+        paint(5, 6.0)
+    assert told == [0, 1, 2, 3, 4, 5, 0, 1]
 
 
 @pytest.mark.parametrize(

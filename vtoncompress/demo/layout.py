@@ -23,6 +23,9 @@ KEPT_SECONDS = 600
 INTRODUCTION = """# Try it on
 A photo of a person, and one of a garment on a plain background. Each chosen network puts the garment on the person, and
 its result stands beside that of the network before compression. Photos stay on this server for ten minutes at most.
+
+The networks that come with the package were trained on drawn people at 128x96 pixels: a photo shows that they work, not
+how well try-on can be. The drawn examples show what they learned.
 """
 PLACEHOLDER = "Drop an image file here to upload"
 """What a screen reader is told as well."""

@@ -95,12 +95,22 @@ class Visit:
                 raise ValueError(f"{name}: {steps:g} steps are too many: choose at most {self.limits.steps} yourself.")
 
     def _in_time(self, told: Told) -> Told:
-        """As ``told``, but it ends a visit that takes too long."""
-        deadline = time.monotonic() + self.limits.seconds
+        """As ``told``, but it ends a visit that takes too long, or whose second step shows that it will."""
+        deadline, first = time.monotonic() + self.limits.seconds, 0.0
 
         def tell(recipe: str, done: int, steps: int) -> None:
-            if time.monotonic() > deadline:
+            nonlocal first
+            now = time.monotonic()
+            if now > deadline:
                 raise ValueError(f"This took longer than {self.limits.seconds:g} s: choose fewer recipes or steps.")
+            if done == 1:
+                first = now
+            elif done == 2 and (left := (steps - 2) * (now - first)) > deadline - now:
+                rest = deadline - now
+                raise ValueError(
+                    f"{recipe}: its {steps} steps would take {left:.0f} s more, and this visit has {rest:.0f} s left: "
+                    f"choose at most {2 + int(rest / (now - first))} steps yourself, or fewer recipes."
+                )
             told(recipe, done, steps)
 
         return tell
