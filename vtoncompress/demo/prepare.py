@@ -29,7 +29,9 @@ ORIGIN = "shipped"
 def shipped() -> list[str]:
     """Model configs whose weights come with the package."""
     names = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-    checkpoints = ((name, OmegaConf.load(CONF / "model" / f"{name}.yaml").get("checkpoint")) for name in names)
+    checkpoints = (
+        (name, OmegaConf.select(OmegaConf.load(CONF / "model" / f"{name}.yaml"), "checkpoint")) for name in names
+    )
     return [name for name, checkpoint in checkpoints if checkpoint and (WEIGHTS / checkpoint).is_dir()]
 
 
