@@ -38,6 +38,7 @@ CSS = """
 .figures table { border-collapse: collapse } .figures th, .figures td { padding: .3rem .8rem; text-align: right }
 .figures th:first-child { text-align: left }
 #status progress { width: 100% }
+#results .thumbnail-item, #apart .thumbnail-item { height: 22rem; aspect-ratio: auto }
 """
 
 
