@@ -17,6 +17,7 @@ from vtoncompress.disturbance import disturbed
 from vtoncompress.published.mapping import read_comparisons
 from vtoncompress.published.recovery import Recovery, recovered_pct, recoveries
 from vtoncompress.record import ROOT, Record, read_all
+from vtoncompress.summary import find_dense
 
 QUALITY = {"ssim_garment": 3, "ssim": 3, "fid_shipped": 1, "flow_error_px": 2}
 DISTILLATION = {
@@ -183,9 +184,30 @@ def _table(experiment: str) -> dict[str, dict[str, str]]:
         return {row["variant"]: row for row in csv.DictReader(table) if row["status"] == "done"}
 
 
+def distance_table() -> list[str]:
+    """Of docs/metrics.md: FID and garment SSIM of the dense network beside what does next to nothing."""
+    lines = [
+        "| `results/` | pairs | dense: FID, garment SSIM | unchanged person | garment pasted |",
+        "|---|---|---|---|---|",
+    ]
+    for experiment in ("quickstart", "cloth_warp_module_pruning"):
+        records = read_all(ROOT / "results" / experiment)
+        dense = find_dense(records)
+        assert dense is not None
+        references = {one.variant.rpartition("-")[0]: one for one in records if one.role == "reference"}
+        cells = [
+            (f"{one.values['fid_shipped']:.2f}", f"{one.values['ssim_garment']:.3f}")
+            for one in (dense, references["unchanged"], references["pasted"])
+        ]
+        told = [", ".join((f"**{fid}**" if number == 1 else fid, ssim)) for number, (fid, ssim) in enumerate(cells)]
+        lines.append(f"| {' | '.join([f'`{experiment}`', f'{dense.pairs:,}', *told])} |")
+    return lines
+
+
 TABLES: list[tuple[str, Callable[[], list[str]]]] = [
     ("docs/training.md", distillation_table),
     ("docs/published_tables.md", recovery_table),
+    ("docs/metrics.md", distance_table),
     ("docs/speed.md", speed_table),
     ("docs/cat_vton.md", attention_table),
 ]

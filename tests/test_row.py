@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
 from tests.conftest import ROOT, TOY
-from vtoncompress import row, variant
+from vtoncompress import checkpoint, row, variant
 from vtoncompress.data.dataset_layout import write_dataset
 from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.fingerprint import file_hash
 from vtoncompress.summary import captions
 from vtoncompress.variant_config import complete
 
@@ -18,11 +20,15 @@ def test_a_reason_stays_until_there_is_a_number(tmp_path: Path) -> None:
     reasons = "missing={fid:bring your weights,gmacs:not counted}"
     options = (*TOY, "metric=[cost]", "export=torch", "name=test", f"results={tmp_path}", f"store={tmp_path / 'store'}")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        checkpoint.save(instantiate(compose("config", [*options]).model.network), tmp_path / "mine")
+        options = (*options, f"model.checkpoint={tmp_path / 'mine'}")
         cfg = compose("config", [*options, f"+{reasons}"], return_hydra_config=True)
     record = variant.run(complete(cfg, cfg.hydra.runtime.choices, 0))
     assert (record.status, record.missing) == ("done", {"fid": "bring your weights"})
     assert record.values["gmacs"] > 0
     assert "missing" not in record.trust["config"]
+    # A name alone would not say which weights lay under it.
+    assert record.trust["weights"] == f"checkpoint mine ({file_hash(tmp_path / 'mine' / 'weights.safetensors')[:16]})"
 
 
 def test_pairs_that_were_left_out_are_named_in_the_record_and_counted_below_the_table(tmp_path: Path) -> None:

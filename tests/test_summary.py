@@ -46,18 +46,40 @@ def test_one_winner_leaves_room_for_runners_up() -> None:
         [
             dense(),
             row("all", ssim_garment=0.70, size_mib=4.0, latency_ms_p50=5.0, speedup=5.4),
-            row("second", ssim_garment=0.66, size_mib=20.0, latency_ms_p50=30.0, speedup=0.9),
-            row("third", ssim_garment=0.65, size_mib=5.0, latency_ms_p50=27.0, speedup=1.0),
+            row("second", ssim_garment=0.71, size_mib=20.0, latency_ms_p50=30.0, speedup=0.9),
+            row("third", ssim_garment=0.705, size_mib=5.0, latency_ms_p50=27.0, speedup=1.0),
+            row("beaten", ssim_garment=0.70, size_mib=4.0, latency_ms_p50=4.9, speedup=5.3),
         ]
     )
-    assert [line.partition(":")[0] for line in lines[1:]] == ["all", "third", "second"]
-    assert lines[1].endswith(
-        "garment SSIM 0.700 (0.017 more). The fastest and the smallest and the best garment SSIM of what is compressed."
+    assert [line.partition(":")[0] for line in lines[1:-1]] == ["all", "second", "third"]
+    assert lines[1].endswith("garment SSIM 0.700 (0.017 more). The fastest and the smallest.")
+    assert "1.1x slower than dense" in lines[2]
+    assert lines[2].endswith("The best garment SSIM of what is compressed.")
+    assert lines[3].startswith("third: as fast as dense float32")
+    assert lines[3].endswith(
+        "The second fastest and the second smallest and the second best garment SSIM of what is compressed."
     )
-    assert lines[2].startswith("third: as fast as dense float32")
-    assert lines[2].endswith("The second fastest and the second smallest.")
-    assert "1.1x slower than dense" in lines[3]
-    assert lines[3].endswith("The second best garment SSIM of what is compressed.")
+    assert lines[4] == "Not named are rows that another one beats in quality, time and size at once."
+
+
+def test_a_row_that_was_disturbed_while_timed_is_not_ranked_by_time() -> None:
+    lucky = row("lucky", ssim_garment=0.66, size_mib=4.0, latency_ms_p50=1.0, speedup=27.0)
+    lucky.details["speed"] = {"baseline_latency_ms": [27.0] * 8, "latency_ms": [1.0, 9.0] * 4}
+    lines = summarise([dense(), lucky, row("calm", ssim_garment=0.67, size_mib=6.0, latency_ms_p50=9.0, speedup=3.0)])
+    assert lines[1].startswith("calm: 3.0x faster")
+    assert lines[1].endswith("The fastest and the best garment SSIM of what is compressed.")
+    assert "(1.0 ms a picture, disturbed)" in lines[2]
+    assert "fastest" not in lines[2]
+    assert lines[3] == "Not ranked by time, because disturbed while timed: lucky."
+
+
+def test_random_weights_are_told_by_their_cost_alone() -> None:
+    rows = [dense(size_mib=20.0), row("int8", ssim_garment=0.68, size_mib=5.0)]
+    rows[0].trust["weights"] = "random, seed 0"
+    assert summarise(rows) == [
+        "Random weights: cost only, what follows says nothing about quality.",
+        "int8: time not measured, 4.0x smaller (5.0 MiB). The smallest.",
+    ]
 
 
 def test_nothing_within_the_budget_is_said_and_the_best_is_shown() -> None:
@@ -65,7 +87,7 @@ def test_nothing_within_the_budget_is_said_and_the_best_is_shown() -> None:
     assert lines[0] == "No other row has a garment SSIM at most 0.05 below the 0.683 of dense float32 (dense)."
     best = "The best garment SSIM of what is compressed."
     assert lines[1] == f"bad: time not measured, garment SSIM 0.500 (0.183 less). {best}"
-    assert lines[2].startswith("worse: ")
+    assert lines[2] == "Not named are rows that another one beats in quality, time and size at once."
     assert len(lines) == 3
 
 
@@ -81,9 +103,11 @@ def test_failed_rows_and_references_never_win() -> None:
 def test_the_dense_network_trained_further_is_neither_the_measure_nor_a_winner() -> None:
     control = dense(ssim_garment=0.70, latency_ms_p50=20.0, size_mib=19.0)
     control.variant, control.finetuning = "dense_tuned", "supervised"
+    averaged = dense(ssim_garment=0.70, size_mib=19.0)
+    averaged.variant, averaged.trust = "dense_batch_norm", {"config": {"finetuning": {"batch_norm_pairs": 8}}}
     plain = dense()
     plain.runtime = "openvino"  # while the control runs in eager PyTorch
-    rows = [control, plain, row("good", ssim_garment=0.67, size_mib=8.0)]
+    rows = [control, averaged, plain, row("good", ssim_garment=0.67, size_mib=8.0)]
     assert find_dense(rows) is plain
     assert [line.partition(":")[0] for line in summarise(rows)[1:]] == ["good"]
 
@@ -148,7 +172,7 @@ def test_rows_without_quality_are_not_praised_for_it() -> None:
     del one.values["ssim_garment"]
     lines = summarise([one, row("int8", size_mib=5.0, latency_ms_p50=9.0, speedup=3.0)])
     assert lines == [
-        "Garment SSIM was not measured: what follows says nothing about quality.",
+        "Garment SSIM was not measured: cost only, what follows says nothing about quality.",
         "int8: 3.0x faster than dense float32 in eager PyTorch (9.0 ms a picture), 4.0x smaller (5.0 MiB). The fastest "
         "and the smallest.",
     ]

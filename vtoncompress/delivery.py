@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vtoncompress.deployment import FILES, add_figures
 from vtoncompress.record import Record, read_all
-from vtoncompress.store import Store
+from vtoncompress.store import Artifact, Store
 
 DEPLOYMENT = "deployment"
 
@@ -25,9 +25,7 @@ def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:
         ValueError: no such row, one that failed, or files that are no longer in the store.
     """
     record = _find(variant, folder)
-    # The last: one that was quantized from a float32 deployment names that before it.
-    stage = next((stage for stage in reversed(record.stages) if stage.startswith(f"{DEPLOYMENT}/")), "")
-    artifact = store.find(DEPLOYMENT, stage.rpartition("/")[2])
+    artifact = deployed(record, store)
     if artifact is None:
         raise ValueError(f"the files of {variant} are not in the store {store.root.name}: run its experiment again")
     if out.exists():
@@ -40,6 +38,13 @@ def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:
         unfinished.replace(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def deployed(record: Record, store: Store) -> Artifact | None:
+    """What a row was measured on; None where the store has it no more, or it never came so far."""
+    # The last: one that was quantized from a float32 deployment names that before it.
+    stage = next((stage for stage in reversed(record.stages) if stage.startswith(f"{DEPLOYMENT}/")), "")
+    return store.find(DEPLOYMENT, stage.rpartition("/")[2])
 
 
 def _find(variant: str, folder: Path) -> Record:

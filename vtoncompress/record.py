@@ -46,9 +46,10 @@ class Record:
         traceback: where it failed.
         values: column -> finite number; units are in the names.
         missing: column -> why there is no number.
-        trust: ``config`` (resolved), ``weights`` (in words; begins with "random" where nothing was trained),
-            ``pair_list_hash``, ``picture_size`` ([height, width]), ``metrics`` (protocol fields by metric),
-            ``runtime`` (what the runtime says of itself), and :func:`vtoncompress.environment.environment`'s.
+        trust: ``config`` (resolved), ``weights`` (in words, a checkpoint's with its SHA-256's first digits; begins with
+            "random" where nothing was trained), ``pair_list_hash``, ``picture_size`` ([height, width]), ``metrics``
+            (protocol fields by metric), ``runtime`` (what the runtime says of itself), and
+            :func:`vtoncompress.environment.environment`'s.
         details: anything else worth keeping: raw samples, costs of the parts, the ratio reached.
         stages: keys in the store of the stages it was made of.
         order: place in the experiment.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vtoncompress.environment import environment
+from vtoncompress.fingerprint import known_hash
 from vtoncompress.image import RESIZING_RULE
 from vtoncompress.pipeline import Config, Plan, Stage
 from vtoncompress.record import Record
@@ -19,6 +21,7 @@ RUN_OPTIONS = (
     "tracker",
 )  # fmt: skip
 MEASUREMENTS, PICTURES, CHOSEN = "measurements.json", "pictures.png", "chosen.png"
+DIGITS = 16
 UNENCODED = "none"
 """Results are scored as they are painted; no file format comes between."""
 
@@ -91,7 +94,7 @@ def finished(plan: Plan, store: Store) -> bool:
 def fill(record: Record, plan: Plan, store: Store) -> Record:
     """``record`` with what the finished stages hold."""
     weights = _artifact(plan.model, store).json("weights.json")["weights"]
-    record.trust["weights"] = weights
+    record.trust["weights"] = _identified(weights, plan.model.files)
     if weights.startswith("random"):
         record.model = f"{record.model} (random weights)"
     record.details["quantization"] = _artifact(plan.deployment, store).json("quantization.json")
@@ -109,6 +112,13 @@ def fill(record: Record, plan: Plan, store: Store) -> Record:
         stage.address: _artifact(stage, store).manifest()["seconds"] for stage in plan.stages
     }
     return record
+
+
+def _identified(weights: str, files: Sequence[Path]) -> str:
+    """With the first digits of the SHA-256 of a checkpoint's weights: what lies under a name may become another."""
+    # Told here, not by the stage that opens them: a change of its code would build everything anew.
+    hashes = [known_hash(path)[:DIGITS] for path in files if path.suffix == ".safetensors"]
+    return f"{weights} ({', '.join(hashes)})" if hashes and weights.startswith("checkpoint ") else weights
 
 
 def add_measurements(record: Record, artifact: Artifact) -> None:

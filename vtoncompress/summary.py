@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from vtoncompress.disturbance import disturbed
 from vtoncompress.record import QUALITY, Record, metric_fields, split_by_protocol
+from vtoncompress.search.frontier import non_dominated
 
 BUDGET = 0.05
 """A row is worth taking while its garment SSIM is at most this much below the dense float32 network's."""
 BEST = 3
 STEP_SAVING = ("guidance", "consistency")
 """Choices of ``finetuning`` that train steps or guidance away: what they give is a result, not a control."""
+UNKNOWN = float("inf")
+UNTIMED = 1e6
+"""Above every share of the dense network's time."""
 ORDINALS = ("", "second ", "third ")
 
 
 def summarise(records: Sequence[Record]) -> list[str]:
     """The best rows of each protocol, a sentence each: fastest and smallest within the budget, best of the compressed.
 
-    Where one row wins twice, runners-up fill the three. What can't be told, and how many failed, is said too.
+    A row that another one beats in quality, time and size at once is not named, and one that was disturbed while timed
+    is not ranked by time. Where one row wins twice, runners-up fill the three. What can't be told, and how many failed,
+    is said too.
     """
     groups = [group for group in split_by_protocol(records) if any(record.role == "variant" for record in group)]
     lines = []
@@ -48,24 +55,27 @@ def find_dense(records: Iterable[Record]) -> Record | None:
     """The dense float32 row that others are compared with: not trained further, in eager PyTorch if there is one."""
     dense = [record for record in records if record.role == "variant" and record.status == "done"]
     return min(
-        (record for record in dense if not _is_compressed(record)),
-        key=lambda record: (_is_trained(record), record.runtime != "torch"),
+        (record for record in dense if not is_compressed(record)),
+        key=lambda record: (is_trained(record), record.runtime != "torch"),
         default=None,
     )
 
 
-def _is_compressed(record: Record) -> bool:
+def is_compressed(record: Record) -> bool:
+    """Whether it is pruned or quantized."""
     pruned = record.pruning not in ("", "none") and record.pruning_ratio != 0
     return pruned or record.quantization not in ("", "none")
 
 
-def _is_trained(record: Record) -> bool:
-    return record.finetuning not in ("", "none")
+def is_trained(record: Record) -> bool:
+    """Whether its weights or its batch-norm statistics are others than the dense network's."""
+    finetuning = record.trust.get("config", {}).get("finetuning") or {}
+    return record.finetuning not in ("", "none") or finetuning.get("batch_norm_pairs", 0) > 0
 
 
 def _is_control(record: Record) -> bool:
     """The dense network trained further, which shows what training alone does; it is nobody's result."""
-    return not _is_compressed(record) and _is_trained(record) and record.finetuning not in STEP_SAVING
+    return not is_compressed(record) and is_trained(record) and record.finetuning not in STEP_SAVING
 
 
 def _summarise(rows: Sequence[Record]) -> list[str]:
@@ -75,29 +85,61 @@ def _summarise(rows: Sequence[Record]) -> list[str]:
         return ["No dense float32 network was measured: there is nothing to compare with."]
     if not others:
         return ["Nothing but the dense float32 network was measured."]
-    target = dense.values.get("ssim_garment")
+    random = str(dense.trust.get("weights", "")).startswith("random")
+    target = None if random else dense.values.get("ssim_garment")
+    restless = disturbed(rows).keys()
+    kept = _unbeaten(others, restless, target is not None)
     if target is None:
-        lines = ["Garment SSIM was not measured: what follows says nothing about quality."]
-        within, best = others, []
+        nothing = "Random weights" if random else "Garment SSIM was not measured"
+        lines = [f"{nothing}: cost only, what follows says nothing about quality."]
+        within, best = kept, []
     else:
-        judged = sorted((one for one in others if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
+        judged = sorted((one for one in kept if "ssim_garment" in one.values), key=lambda one: _loss(one, target))
         within = [record for record in judged if _loss(record, target) <= BUDGET]
-        best = list(filter(_is_compressed, judged))
+        best = list(filter(is_compressed, within or judged))
         floor = f"garment SSIM at most {BUDGET} below the {target:.3f} of dense float32 ({dense.variant})"
         lines = [f"Fastest and smallest of the rows with a {floor}:" if within else f"No other row has a {floor}."]
     rankings = {
-        "fastest": _ranked(within, "latency_ms_p50") or _ranked(within, "image_s"),
-        "smallest": _ranked(within, "size_mib"),
+        "fastest": sorted((one for one in within if _slowness(one, restless) < UNKNOWN), key=_slowness),
+        "smallest": sorted((one for one in within if "size_mib" in one.values), key=lambda one: one.values["size_mib"]),
         "best garment SSIM of what is compressed": best,
     }
     by_name = {record.variant: record for record in others}
     for name, titles in _pick(rankings).items():
-        lines.append(f"{name}: {_figures(by_name[name], dense)}. The {' and the '.join(titles)}.")
+        told = _figures(by_name[name], dense, target is not None, name in restless)
+        lines.append(f"{name}: {told}. The {' and the '.join(titles)}.")
+    if len(kept) < len(others):
+        lines.append("Not named are rows that another one beats in quality, time and size at once.")
+    if left := [record.variant for record in others if record.variant in restless]:
+        lines.append(f"Not ranked by time, because disturbed while timed: {', '.join(left)}.")
     return lines
 
 
-def _ranked(records: Iterable[Record], column: str) -> list[Record]:
-    return sorted((record for record in records if column in record.values), key=lambda record: record.values[column])
+def _unbeaten(rows: Sequence[Record], restless: Container[str], by_quality: bool) -> list[Record]:
+    """The rows that no other one beats in quality, time and size, to the digits that are told."""
+    losses = [
+        (
+            -round(record.values.get("ssim_garment", 0.0), 3) if by_quality else 0.0,
+            round(_slowness(record, restless), 3),
+            round(record.values.get("size_mib", UNKNOWN), 1),
+        )
+        for record in rows
+    ]
+    return [rows[index] for index in non_dominated(losses)]
+
+
+def _slowness(record: Record, restless: Container[str] = ()) -> float:
+    """Time as a share of the dense network's, of which a load that lasts changes nothing; where there is none of that,
+    milliseconds, which come behind. Of whole calls, or as the steps of one add up where none was timed."""
+    values = record.values
+    if record.variant in restless:
+        return UNKNOWN
+    for share, time, unit_ms in (("speedup", "latency_ms_p50", 1), ("image_speedup", "image_s", 1000)):
+        if share in values:
+            return 1 / values[share]
+        if time in values:
+            return UNTIMED + unit_ms * values[time]
+    return UNKNOWN
 
 
 def _loss(record: Record, target: float) -> float:
@@ -116,9 +158,10 @@ def _pick(rankings: Mapping[str, Sequence[Record]]) -> dict[str, list[str]]:
     return picked
 
 
-def _figures(record: Record, dense: Record) -> str:
+def _figures(record: Record, dense: Record, by_quality: bool, restless: bool) -> str:
     values, parts = record.values, []
     latency, speedup = _time(values)
+    latency += ", disturbed" if restless else ""
     if speedup is not None:
         compared = _times(speedup, "faster than", "slower than", "as fast as")
         parts.append(f"{compared} dense float32 in eager PyTorch ({latency})")
@@ -127,7 +170,7 @@ def _figures(record: Record, dense: Record) -> str:
     if "size_mib" in values and "size_mib" in dense.values:
         compared = _times(dense.values["size_mib"] / values["size_mib"], "smaller", "larger", "as large")
         parts.append(f"{compared} ({values['size_mib']:.1f} MiB)")
-    if "ssim_garment" in values:
+    if by_quality and "ssim_garment" in values:
         change = values["ssim_garment"] - dense.values.get("ssim_garment", values["ssim_garment"])
         compared = "the same" if abs(change) < 5e-4 else f"{abs(change):.3f} {'more' if change > 0 else 'less'}"
         parts.append(f"garment SSIM {values['ssim_garment']:.3f} ({compared})")

@@ -130,6 +130,7 @@ def test_both_kinds_side_by_side_with_steps_of_the_visitor_s_choice(
     send(page, photos)
     choose(page, "dense", "painter")
     page.click("#sampling button")
+    page.locator("#custom input").check()
     for name, value in {"steps": 5, "guidance": 1.5, "seed": 11}.items():
         page.locator(f"#{name} input[type=number]").fill(str(value))
         page.keyboard.press("Tab")
@@ -157,6 +158,7 @@ def test_cancel_ends_a_visit_between_two_steps(
     send(page, photos)
     choose(page, "painter")
     page.click("#sampling button")
+    page.locator("#custom input").check()
     page.locator("#steps input[type=number]").fill("50")
     page.keyboard.press("Tab")
     page.click("#start")
@@ -220,7 +222,7 @@ def test_twenty_visitors_at_once_are_queued_and_served(
     send(page, photos)
     clients = [Client(address, verbose=False, httpx_kwargs={"timeout": 300}) for _ in range(VISITORS - 1)]
     sent = [handle_file(str(path)) for path in photos]
-    options = {"painted_person": None, "steps": 3, "guidance": 2.5, "seed": 0}
+    options = {"painted_person": None, "custom": False, "steps": 3, "guidance": 2.5, "seed": 0}
     names = ["dense", "other"]
     jobs = [client.submit(*sent, None, names, *options.values(), api_name="/try_on") for client in clients]
     page.click("#start")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT
 from tests.demo.conftest import LIMITS, layer, painter
 from vtoncompress.data.base import Pair
+from vtoncompress.demo import fitting, serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.follow import Told, follow
 from vtoncompress.demo.mask import CANVAS, canvas_of, garment_mask, person_mask
+from vtoncompress.demo.prepare import shipped
 from vtoncompress.demo.recipe import Recipe, from_results
 from vtoncompress.demo.upload import Limits, read_photo
 from vtoncompress.deployment import FILES, open_deployment
@@ -60,8 +63,24 @@ def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe],
     assert alone.apart == both.apart
 
 
-def test_another_model_has_nothing_to_be_compared_with(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
-    pair, stranger = pairs[0], replace(recipes[1], model="another")
+def test_a_first_call_is_no_latency_but_of_a_slow_network_in_steps(
+    recipes: list[Recipe], painters: list[Recipe], pairs: Sequence[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed, calls = fitting._timed, iter((5.0, 2.0, 9.0))
+    monkeypatch.setattr(fitting, "_timed", lambda *arguments: (timed(*arguments)[0], next(calls)))
+    pair = pairs[0]
+    wish = Wish(pair.person, pair.garment, pair.garment_mask, PlainBackground()(pair.person), {"steps": 1})
+    whole, stepped = FittingRoom([recipes[0], painters[0]]).fit(["dense", "painter"], wish)
+    assert (whole.latency_ms, whole.first_call) == (2000, False)
+    assert (stepped.latency_ms, stepped.first_call) == (9000, True)
+    assert next(calls, None) is None
+
+
+@pytest.mark.parametrize("change", [{"model": "another"}, {"origin": "model/0123"}])
+def test_other_weights_have_nothing_to_be_compared_with(
+    recipes: list[Recipe], pairs: Sequence[Pair], change: dict[str, Any]
+) -> None:
+    pair, stranger = pairs[0], replace(recipes[1], **change)
     [shown] = FittingRoom([recipes[0], stranger]).fit(["other"], wish_of(pair))
     assert (shown.apart, shown.difference) == (None, None)
 
@@ -95,19 +114,20 @@ def test_a_person_is_painted_anew_where_that_was_painted_or_where_the_masker_say
 def test_a_network_in_steps_does_as_the_visitor_chose(painters: list[Recipe], pairs: Sequence[Pair]) -> None:
     pair = pairs[0]
     mask = PlainBackground()(pair.person)
-    assert [one.sampling for one in painters] == [{"steps": 3, "guidance": 2.5, "seed": 7}] * 2
+    assert [one.sampling for one in painters] == [{"steps": steps, "guidance": 2.5, "seed": 7} for steps in (3, 2)]
     steps: list[tuple[str, int, int]] = []
     room = FittingRoom(painters)
-    options: list[dict[str, float]] = [{}, {"steps": 2, "guidance": 1.0, "seed": 5}]
+    options: list[dict[str, float]] = [{}, {"seed": 5}, {"steps": 2, "guidance": 1.0, "seed": 5}]
     for sampling in options:
         wish = Wish(pair.person, pair.garment, None, mask, sampling)
         names = [one.name for one in painters]
         for number, found in enumerate(room.fit(names, wish, lambda *step: steps.append(step))):
             model = painter(number)
-            model.set_sampling(DDIM(**{"steps": 3, "guidance": 2.5, "seed": 7, **sampling}))
+            model.set_sampling(DDIM(**{"steps": 3 - number, "guidance": 2.5, "seed": 7, **sampling}))
             expected = TryOn(TorchRuntime(model), model.size)(pair.person, pair.garment, None, mask)
             assert np.abs(found.picture.astype(int) - expected).max() <= 1
-            count = int(sampling.get("steps", 3))
+            count = int(sampling.get("steps", 3 - number))
+            assert found.steps == count
             assert steps[: count + 1] == [(names[number], step, count) for step in range(count + 1)]
             steps.clear()
     with pytest.raises(ValueError, match="sampling.steps=0"):
@@ -165,12 +185,19 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
     kept = store.build("deployment", {}, [], [], lambda out: _copy(recipes[0].folder, out / FILES))
     stages = [f"deployment/{kept.key}"]
     write(Record("dense", stages=stages, values={"ssim_garment": 0.8}), results / "mine")
-    write(Record("int8", stages=stages, quantization="nncf_ptq"), results / "mine")
+    quantized = store.build("deployment", {"of": 1}, [], [], lambda out: _copy(recipes[1].folder, out / FILES))
+    # One that was quantized from a float32 deployment names that before its own.
+    write(Record("int8", stages=[*stages, f"deployment/{quantized.key}"], quantization="nncf_ptq"), results / "mine")
+    trained = {"stages": ["model/01", *stages], "trust": {"weights": "random, seed 0"}}
+    write(Record("tuned", finetuning="supervised", **trained), results / "mine")
     write(Record("failed", stages=stages, status="failed"), results / "mine")
     write(Record("elsewhere", stages=["deployment/0123"]), results / "adhoc" / "yours")
     found = {one.name: one for one in from_results(results, store)}
-    assert [*found] == ["mine/dense", "mine/int8"]
+    assert [*found] == ["mine/dense", "mine/int8", "mine/tuned (random weights)"]
     assert (found["mine/dense"].dense, found["mine/int8"].dense) == (True, False)
+    assert [one.folder for one in found.values()] == [kept.path / FILES, quantized.path / FILES, kept.path / FILES]
+    tuned = found["mine/tuned (random weights)"]
+    assert (tuned.dense, tuned.origin, tuned.is_kin(found["mine/dense"])) == (False, "model/01", False)
     assert found["mine/dense"].quality == 0.8
     assert found["mine/dense"].size_mib == pytest.approx(
         sum(path.stat().st_size for path in recipes[0].folder.rglob("*") if path.is_file()) / 2**20
@@ -178,6 +205,40 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
     assert from_results(results, store, ["adhoc/yours"]) == []
     with pytest.raises(ValueError, match="there are no records of theirs in .*: choose among adhoc/yours, mine"):
         from_results(results, store, ["theirs"])
+
+
+@pytest.mark.parametrize(
+    "options, asked, offered_names",
+    [
+        ({}, ["painter"], ["mine/dense", "painter"]),
+        ({"shipped": True}, ["toy", "painter"], ["mine/dense", "toy", "painter"]),
+        ({"experiments": ["mine"]}, None, ["mine/dense"]),
+    ],
+)
+def test_shipped_models_without_a_row_are_offered_too_and_those_in_steps_come_last(
+    recipes: list[Recipe], painters: list[Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object], asked: list[str] | None, offered_names: list[str],
+) -> None:  # fmt: skip
+    store = Store(tmp_path / "store")
+    kept = store.build("deployment", {}, [], [], lambda out: _copy(recipes[0].folder, out / FILES))
+    write(Record("dense", stages=[f"deployment/{kept.key}"]), tmp_path / "results" / "mine")
+    calls = []
+
+    def prepare(_: Path, models: Sequence[str]) -> Iterator[Recipe]:
+        calls.append(models)
+        return (replace(painters[0] if name == "painter" else recipes[1], name=name) for name in reversed(models))
+
+    monkeypatch.setattr(serve, "shipped", lambda: ["toy", "painter"])
+    monkeypatch.setattr(serve, "prepare", prepare)
+    places = {"store": str(store.root), "results": str(tmp_path / "results")}
+    config = {"deployments": [], "experiments": None, "shipped": False, **places, **options}
+    assert [one.name for one in serve.offered(config)] == offered_names
+    assert calls == ([] if asked is None else [asked])
+
+
+def test_what_is_shipped_is_known_without_torch() -> None:
+    assert "pf_afn_small" in shipped()
+    assert "pf_afn" not in shipped()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -27,13 +27,13 @@ def test_a_page_does_without_what_is_refused_but_not_without_dense(
 
     monkeypatch.setattr(pipeline, "plan", plan)
     monkeypatch.setattr(
-        prepare, "configs", lambda store: [("net", one, {"precision": one}) for one in ("float32", "INT8")]
+        prepare, "configs", lambda store, models: [("net", one, {"precision": one}) for one in ("float32", "INT8")]
     )
     if refused == "float32":
         with pytest.raises(ParityError):
-            prepare.main(tmp_path)
+            prepare.main(tmp_path, ["net"])
         return
-    prepare.main(tmp_path)
+    prepare.main(tmp_path, ["net"])
     out, err = capsys.readouterr()
     assert out == f"net, float32\tdense\t{tmp_path / 'files'}\n"
     assert err == "net, INT8 is left out: it differs by 12 levels of 255\n"

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,11 @@ def client(recipes: list[Recipe], painters: list[Recipe]) -> Iterator[Any]:
 
 
 def call(client: Any, person: Path | None, garment: Path | None, names: list[str], *sampling: float) -> Any:
-    """``sampling``: steps, guidance and seed."""
+    """``sampling``: whether steps and guidance are the visitor's, these, and the seed."""
     from gradio_client import handle_file
 
     sent = [None if path is None else handle_file(str(path)) for path in (person, garment)]
-    return client.predict(*sent, None, names, None, *(sampling or (3, 2.5, 7)), api_name="/try_on")
+    return client.predict(*sent, None, names, None, *(sampling or (False, 3, 2.5, 7)), api_name="/try_on")
 
 
 def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
@@ -57,15 +58,50 @@ def test_two_recipes_on_one_visit(client: Any, recipes: list[Recipe], photos: tu
 def test_a_network_in_steps_beside_one_without(client: Any, painters: list[Recipe], photos: tuple[Path, Path]) -> None:
     from gradio_client.exceptions import AppError
 
-    told, results, *_ = call(client, *photos, ["other", "painter"], 2, 1.0, 5)
+    told, results, *_ = call(client, *photos, ["other", "painter"], True, 2, 1.0, 5)
     assert "2 of 2 recipes. Done." in told
-    assert [one["caption"] for one in results] == ["painter", "other"]
+    assert [one["caption"] for one in results] == ["painter, 2 steps", "other"]
     person, garment = map(read_image, photos)
     wish = Wish(person, garment, None, PlainBackground()(person), {"steps": 2, "guidance": 1.0, "seed": 5})
     [expected] = FittingRoom(painters).fit(["painter"], wish)
     np.testing.assert_array_equal(np.asarray(Pillow.open(results[0]["image"]).convert("RGB")), expected.picture)
     with pytest.raises(AppError, match="51"):
-        call(client, *photos, ["painter"], 51, 1.0, 5)
+        call(client, *photos, ["painter"], True, 51, 1.0, 5)
+
+
+def test_a_recipe_keeps_its_own_steps_unless_the_visitor_chooses(
+    client: Any, painters: list[Recipe], photos: tuple[Path, Path]
+) -> None:
+    """The sliders stand at the first recipe's, which are not those of the second."""
+    names = [one.name for one in painters]
+    _, results, *_ = call(client, *photos, names, False, 3, 2.5, 5)
+    assert [one["caption"] for one in results] == ["painter, 3 steps", "other painter, 2 steps"]
+    person, garment = map(read_image, photos)
+    mask = PlainBackground()(person)
+    for one, recipe in zip(results, painters, strict=True):
+        own = Wish(person, garment, None, mask, {**(recipe.sampling or {}), "seed": 5})
+        [expected] = FittingRoom(painters).fit([recipe.name], own)
+        np.testing.assert_array_equal(np.asarray(Pillow.open(one["image"]).convert("RGB")), expected.picture)
+
+
+def test_what_can_t_end_in_time_is_refused_after_two_steps(
+    painters: list[Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vtoncompress.demo import visit
+
+    now, told = [0.0], list[int]()
+    monkeypatch.setattr(visit, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tell = visit.Visit(FittingRoom(painters), LIMITS, PlainBackground())._in_time(lambda *step: told.append(step[1]))
+
+    def paint(steps: int, seconds: float) -> None:
+        for step in range(steps + 1):
+            tell("painter", step, steps)
+            now[0] += seconds
+
+    paint(5, 6.0)
+    with pytest.raises(ValueError, match="painter: its 5 steps would take 18 s more, and .* 12 s left: .* at most 4 "):
+        paint(5, 6.0)
+    assert told == [0, 1, 2, 3, 4, 5, 0, 1]
 
 
 @pytest.mark.parametrize(

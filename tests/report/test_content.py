@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.report.conftest import row
 from vtoncompress.record import Record
@@ -59,6 +61,7 @@ def test_a_training_that_rows_share_is_one_line_and_other_losses_have_a_figure_o
     ]  # fmt: skip
     assert [name for name in ("a", "a_int8", "b", "c") if f">{name}<" in found[0].svg] == ["a", "b"]
     assert ">c<" in found[1].svg
+    assert "mathdefault" not in "".join(one.svg for one in found)
     assert draw_training(rows[-1:], "") == []
 
 
@@ -80,17 +83,25 @@ def test_layers_are_those_of_the_same_network(tmp_path: Path) -> None:
     ]
     (folder / "sensitivity.csv").write_text("\n".join(["group,ratio,ssim_garment_loss", "dense,0,0", *lines]))
     (folder / "sensitivity.md").write_text("- Network: toy, checkpoint toy.\n")
-    [found] = read_sensitivity(tmp_path, [row("a")])
+    one = row("a")
+    one.trust["weights"] = "checkpoint toy (0123456789abcdef)"
+    [found] = read_sensitivity(tmp_path, [one])
+    assert found.network == "toy, checkpoint toy"
     assert found.worst == [("a", 0.3), ("c", 0.2), ("b", 0.1)]
     assert found.best == [("b", 0.1), ("c", 0.2), ("a", 0.3)]
-    assert read_sensitivity(tmp_path, [row("a", model="another")]) == []
+    for model, weights in (("another", "checkpoint toy"), ("toy", "checkpoint tuned"), ("toy", "checkpoint to")):
+        stranger = row("a", model=model)
+        stranger.trust["weights"] = weights
+        assert read_sensitivity(tmp_path, [stranger]) == []
 
 
-def test_the_committed_analyses_are_found() -> None:
-    found = read_sensitivity(ROOT / "results", [row("a", model="pf_afn_small")])
-    assert {one.of for one in found} == {"pruning", "INT8"}
-    for one in found:
-        assert one.worst[0][1] >= one.worst[-1][1] >= one.best[0][1], one.name
+@pytest.mark.parametrize("checkpoint, of", [("pf_afn_small", "pruning"), ("tuned", "INT8")])
+def test_the_committed_analyses_are_found(checkpoint: str, of: str) -> None:
+    one = row("a", model="pf_afn_small")
+    one.trust["weights"] = f"checkpoint {checkpoint}"
+    [found] = read_sensitivity(ROOT / "results", [one])
+    assert found.of == of
+    assert found.worst[0][1] >= found.worst[-1][1] >= found.best[0][1]
 
 
 def test_published_points_stand_in_figures_of_their_own_a_protocol_each() -> None:

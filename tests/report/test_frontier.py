@@ -8,6 +8,7 @@ from tests.report.conftest import figures, row
 from vtoncompress.record import Record
 from vtoncompress.report.axes import COSTS, QUALITY, quality_of
 from vtoncompress.report.frontier import dominating, frontiers, letters
+from vtoncompress.report.pareto import draw_frontier
 
 
 def test_a_front_has_the_rows_that_no_other_beats_to_the_digits_of_the_table(records: list[Record]) -> None:
@@ -38,6 +39,17 @@ def test_random_rows_against_the_definition() -> None:
         assert not better.any()
 
 
+def test_a_disturbed_row_is_in_no_front_of_time_and_in_those_of_other_costs(records: list[Record]) -> None:
+    int8 = next(one for one in records if one.variant == "int8")
+    int8.details["speed"] = {"baseline_latency_ms": [30.0] * 8, "latency_ms": [2.0, 9.0] * 4}
+    found = {one.cost.key: one for one in frontiers(records)}
+    assert [one.variant for one in found["latency_ms_p50"].best] == ["pruned20", "dense"]
+    assert int8 in found["latency_ms_p50"].records
+    assert [one.variant for one in found["size_mib"].best] == ["int8"]
+    assert "hollow" in draw_frontier(found["latency_ms_p50"], records, {"dense": "A"}, "time").svg
+    assert "hollow" not in draw_frontier(found["size_mib"], records, {"int8": "A"}, "size").svg
+
+
 def test_without_quality_there_is_nothing_to_choose_by() -> None:
     rows = [row("a", {"gmacs": 1.0}), row("b", {"gmacs": 2.0})]
     assert quality_of(rows) is None
@@ -57,3 +69,13 @@ def test_every_row_has_a_letter_of_its_own() -> None:
     found = letters(rows)
     assert (found["r0"], found["r25"], found["r26"]) == ("A", "Z", "AA")
     assert len(set(found.values())) == 30
+
+
+def test_a_reference_that_two_experiments_share_is_drawn_once_by_its_own_name() -> None:
+    rows = [row(f"{name}.dense", figures(quality, 30, 18, 1.2)) for name, quality in (("a", 0.8), ("b_c", 0.5))]
+    shared = [row(f"{name}.oracle-0d1e", {"ssim_garment": 0.9}, role="oracle") for name in ("a", "b_c")]
+    other = row("b_c.pasted-0d1e", {"ssim_garment": 0.6}, role="reference")
+    svg = draw_frontier(frontiers(rows)[0], [*rows, *shared, other], {}, "compared").svg
+    assert svg.count(">true flow (oracle)<") == 1
+    assert svg.count(">garment pasted<") == 1
+    assert "oracle-0d1e" not in svg

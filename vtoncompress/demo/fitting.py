@@ -20,7 +20,7 @@ from vtoncompress.picture_grid import difference
 from vtoncompress.try_on import TryOn, to_image
 
 TIMED = 3
-"""Further calls that are timed where all of them take less than ``PATIENCE`` seconds."""
+"""Further calls that are timed where all of them take less than ``PATIENCE`` seconds, by the first one."""
 PATIENCE = 1.0
 OPEN = 4
 """Networks that stay in memory."""
@@ -51,10 +51,14 @@ class Fitting:
     Attributes:
         recipe: which.
         picture: (H, W, 3) uint8.
-        latency_ms: the median of a few calls, batch 1, photos decoded and masks known before.
+        latency_ms: of a call, batch 1, photos decoded and masks known before: the median of a few further ones where
+            they are quick, of one further one where they are not.
         apart: mean absolute difference to the dense recipe's picture, in levels of 255; None without a dense one of the
-            same model.
+            same model and origin.
         difference: that difference, three times enlarged.
+        steps: in which it was painted; None where it is made in one go.
+        first_call: whether the latency is that of the first call after all, because a network in steps takes too long
+            for another one.
     """
 
     recipe: Recipe
@@ -62,6 +66,8 @@ class Fitting:
     latency_ms: float
     apart: float | None
     difference: Image | None
+    steps: int | None = None
+    first_call: bool = False
 
 
 class FittingRoom:
@@ -80,41 +86,59 @@ class FittingRoom:
         self._turn = {recipe.name: threading.Lock() for recipe in recipes}
 
     def fit(self, names: Sequence[str], wish: Wish, told: Told = lambda *_: None) -> Iterator[Fitting]:
-        """What each of the recipes makes, as soon as it is made; the dense one of a model runs first, for comparison.
+        """What each of the recipes makes, as soon as it is made; dense ones run first, for comparison.
 
         ``told`` is called before and after each step, a network without steps being one; what it raises ends the visit.
         """
         dense: dict[str, Image] = {}
         for name in sorted(names, key=lambda one: (not self.recipes[one].dense, names.index(one))):
             recipe = self.recipes[name]
-            picture, latency = self._call(name, wish, told, timed=True)
+            picture, latency, first = self._call(name, wish, told, timed=True)
             if recipe.dense:
-                dense.setdefault(recipe.model, picture)
-            elif recipe.model not in dense and (other := self._dense_of(recipe)) is not None:
-                dense[recipe.model], _ = self._call(other.name, wish, told, timed=False)
-            aim = dense.get(recipe.model)
+                dense[name] = picture
+            other = self._dense_of(recipe, names)
+            if other is not None and other.name not in dense:
+                dense[other.name], *_ = self._call(other.name, wish, told, timed=False)
+            aim = None if other is None else dense[other.name]
             if aim is None or aim.shape != picture.shape:
-                yield Fitting(recipe, picture, latency, None, None)
+                yield Fitting(recipe, picture, latency, None, None, _steps(recipe, wish), first)
                 continue
-            yield Fitting(recipe, picture, latency, error(picture, aim), difference(aim, picture))
+            apart = error(picture, aim), difference(aim, picture)
+            yield Fitting(recipe, picture, latency, *apart, _steps(recipe, wish), first)
 
-    def _dense_of(self, recipe: Recipe) -> Recipe | None:
-        alike = [one for one in self.recipes.values() if one.dense and one.model == recipe.model]
-        return min(alike, key=lambda one: one.runtime != recipe.runtime, default=None)
+    def _dense_of(self, recipe: Recipe, chosen: Sequence[str]) -> Recipe | None:
+        """The network before compression, in most steps; of several rather one that was chosen."""
+        alike = [one for one in self.recipes.values() if one.dense and one.is_kin(recipe)]
+        return min(
+            alike,
+            key=lambda one: (
+                -(one.sampling or {}).get("steps", 0),
+                one.name not in chosen,
+                one.runtime != recipe.runtime,
+            ),
+            default=None,
+        )
 
-    def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float]:
-        """The picture and milliseconds. A network's first call is slower than all others, so that it is not timed."""
-        sampling = self.recipes[name].sampling
-        told(name, 0, 1 if sampling is None else int(wish.sampling.get("steps", sampling["steps"])))
+    def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float, bool]:
+        """The picture, milliseconds, and whether they are the first call's.
+
+        That one is slower than all others, so that others are timed, where a network in steps does not take too long.
+        """
+        told(name, 0, _steps(self.recipes[name], wish) or 1)
         with self._turn[name]:
             try_on = self._open(name)
             steps = try_on.runtime.sampled(wish.sampling, lambda done, steps: told(name, done, steps))
             picture, seconds = _timed(steps or try_on.runtime, try_on, wish)
-            if timed and seconds * TIMED <= PATIENCE:
-                seconds = float(np.median([_timed(steps or try_on.runtime, try_on, wish)[1] for _ in range(TIMED)]))
+            again = 0 if not timed else TIMED if seconds * TIMED <= PATIENCE else int(steps is None)
+            if again:
+                seconds = float(np.median([_timed(steps or try_on.runtime, try_on, wish)[1] for _ in range(again)]))
         if steps is None:
             told(name, 1, 1)
-        return picture, 1000 * seconds
+        return picture, 1000 * seconds, not again
+
+
+def _steps(recipe: Recipe, wish: Wish) -> int | None:
+    return None if recipe.sampling is None else int(wish.sampling.get("steps", recipe.sampling["steps"]))
 
 
 def _timed(call: Callable[[Tensors], Tensors], try_on: TryOn, wish: Wish) -> tuple[Image, float]:

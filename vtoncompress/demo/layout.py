@@ -23,6 +23,9 @@ KEPT_SECONDS = 600
 INTRODUCTION = """# Try it on
 A photo of a person, and one of a garment on a plain background. Each chosen network puts the garment on the person, and
 its result stands beside that of the network before compression. Photos stay on this server for ten minutes at most.
+
+The networks that come with the package were trained on drawn people at 128x96 pixels: a photo shows that they work, not
+how well try-on can be. The drawn examples show what they learned.
 """
 PLACEHOLDER = "Drop an image file here to upload"
 """What a screen reader is told as well."""
@@ -35,6 +38,7 @@ CSS = """
 .figures table { border-collapse: collapse } .figures th, .figures td { padding: .3rem .8rem; text-align: right }
 .figures th:first-child { text-align: left }
 #status progress { width: 100% }
+#results .thumbnail-item, #apart .thumbnail-item { height: 22rem; aspect-ratio: auto }
 """
 
 
@@ -100,7 +104,7 @@ def choice(recipes: Sequence[Recipe]) -> gr.CheckboxGroup | gr.Dropdown:
     """Of recipes: at first a dense one and a compressed one of the same model."""
     names = [one.name for one in recipes]
     dense = next((one for one in recipes if one.dense), recipes[0])
-    other = next((one for one in recipes if one.model == dense.model and not one.dense), None)
+    other = next((one for one in recipes if one.is_kin(dense) and not one.dense), None)
     value = [dense.name, *([other.name] if other is not None else [])]
     if len(names) <= BOXES:
         return gr.CheckboxGroup(names, value=value, label="Recipes", elem_id="recipes")
@@ -115,12 +119,24 @@ def options(recipes: Sequence[Recipe], person: gr.Image, limits: Limits) -> list
         return []
     painted = editor("person", person)
     with gr.Accordion("Steps, guidance and seed (networks that paint in steps)", open=False, elem_id="sampling"):
-        return [
-            painted,
-            gr.Slider(1, limits.steps, value=min(own["steps"], limits.steps), step=1, label="Steps", elem_id="steps"),
-            gr.Slider(0, STRONGEST, value=own["guidance"], step=0.1, label="Guidance (1: none)", elem_id="guidance"),
-            gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed"),
-        ]
+        custom = gr.Checkbox(
+            False, label="Choose steps and guidance myself", elem_id="custom",
+            info="Otherwise each recipe paints in the steps, and with the guidance, that it was made for.",
+        )  # fmt: skip
+        most = min(own["steps"], limits.steps)
+        sliders = [
+            gr.Slider(1, limits.steps, most, step=1, label="Steps", elem_id="steps", interactive=False),
+            gr.Slider(
+                0, STRONGEST, own["guidance"], step=0.1, label="Guidance (1: none)", elem_id="guidance",
+                interactive=False,
+            ),
+        ]  # fmt: skip
+        seed = gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed")
+    custom.change(
+        lambda on: [gr.Slider(interactive=on) for _ in sliders], custom, sliders, api_name=False,
+        show_progress="hidden",
+    )  # fmt: skip
+    return [painted, custom, *sliders, seed]
 
 
 def results() -> tuple[gr.Column, list[Any]]:

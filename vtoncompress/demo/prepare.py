@@ -1,4 +1,4 @@
-"""Shipped networks, deployed dense and in INT8: ``python -m vtoncompress.demo.prepare STORE``.
+"""Shipped networks, deployed dense and in INT8: ``python -m vtoncompress.demo.prepare STORE MODEL ...``.
 
 In a process of its own, so that the one that serves stays free of torch. Prints a line a recipe: name, ``dense`` or
 ``compressed``, and folder, with tabs between.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
 
 from vtoncompress.demo.recipe import Recipe, open_recipe
 from vtoncompress.deployment import FILES
@@ -21,30 +23,43 @@ from vtoncompress.store import Store
 CONF = ROOT / "conf"
 PRECISIONS = {"float32": "none", "INT8": "nncf_ptq"}
 DENSE = "float32"
+ORIGIN = "shipped"
 
 
-def prepare(store: Path) -> list[Recipe]:
-    """The recipes, built where the store lacks them: a minute or two once.
+def shipped() -> list[str]:
+    """Model configs whose weights come with the package."""
+    names = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+    checkpoints = (
+        (name, OmegaConf.select(OmegaConf.load(CONF / "model" / f"{name}.yaml"), "checkpoint")) for name in names
+    )
+    return [name for name, checkpoint in checkpoints if checkpoint and (WEIGHTS / checkpoint).is_dir()]
+
+
+def prepare(store: Path, models: Sequence[str]) -> Iterator[Recipe]:
+    """The recipes of these ``shipped`` models, each as soon as it is there; built where the store lacks it.
 
     Raises:
         ValueError: they can't be built.
     """
-    command = [sys.executable, "-m", "vtoncompress.demo.prepare", str(store)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    command = [sys.executable, "-m", "vtoncompress.demo.prepare", str(store), *models]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.count("\t") == 2:
+                name, kind, folder = line.rstrip("\n").split("\t")
+                yield open_recipe(name, Path(folder), kind == "dense", origin=ORIGIN)
+    if process.returncode:
         raise ValueError("the shipped networks can't be deployed, for the reason above")
-    lines = (line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2)
-    return [open_recipe(name, Path(folder), kind == "dense") for name, kind, folder in lines]
 
 
-def main(store: Path) -> None:
+def main(store: Path, models: Sequence[str]) -> None:
     """Build what is missing and print where all of it is; what is compressed and refused is told on stderr instead."""
     from hydra import initialize_config_dir
 
     from vtoncompress.pipeline import plan
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        for name, precision, config in configs(store):
+        for name, precision, config in configs(store, models):
             try:
                 artifact, _ = plan(config).deployment.build(Store(store))
             except ValueError as error:  # the parity gate's too
@@ -56,8 +71,8 @@ def main(store: Path) -> None:
             print(f"{name}, {precision}", kind, artifact.path / FILES, sep="\t", flush=True)
 
 
-def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(model, precision, complete config) of every model whose weights are shipped, in the precisions that it can have.
+def configs(store: Path, models: Sequence[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(model, precision, complete config) of each of the models, in the precisions that it can have.
 
     Within Hydra's ``initialize``.
     """
@@ -66,12 +81,10 @@ def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     from vtoncompress.variant_check import check
     from vtoncompress.variant_config import complete
 
-    for name in sorted(path.stem for path in (CONF / "model").glob("*.yaml")):
+    for name in models:
         for precision, mode in PRECISIONS.items():
             options = [f"model={name}", f"store={store}", "name=demo", "variant=demo", f"quantization={mode}"]
             cfg = compose("config", options, return_hydra_config=True)
-            if cfg.model.checkpoint is None or not (WEIGHTS / cfg.model.checkpoint).is_dir():
-                break
             try:
                 check(cfg)
             except ValueError:
@@ -82,4 +95,4 @@ def configs(store: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

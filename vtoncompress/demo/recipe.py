@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtoncompress.delivery import DEPLOYMENT
+from vtoncompress.delivery import deployed
 from vtoncompress.deployment import FILES, read_manifest
 from vtoncompress.export.base import Runtime
 from vtoncompress.export.stepwise import read_call
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Store
+from vtoncompress.summary import is_compressed, is_trained
 
 MEBI = 2**20
+MODEL = "model"
+"""The stage from which a row's weights come."""
 OPTIONS = ("steps", "guidance", "seed")
 """Of a sampler, what a visitor may choose."""
 
@@ -25,13 +28,14 @@ class Recipe:
     Attributes:
         name: what it is called on the page.
         folder: its files.
-        model: name of its model config; results of one model are compared with each other.
+        model: name of its model config.
         runtime: what runs it.
         size_mib: of all its files.
-        dense: whether nothing of it was compressed.
+        dense: whether nothing of it was compressed, nor trained further.
         quality: garment SSIM as measured; None where it was not.
         inputs: names of what it looks at, see :class:`vtoncompress.export.base.Runtime`.
         sampling: ``steps``, ``guidance`` and ``seed`` of its own, of a network that paints in steps; None of others.
+        origin: where its weights come from before compression; results of one model and origin are compared.
     """
 
     name: str
@@ -43,6 +47,11 @@ class Recipe:
     quality: float | None = None
     inputs: tuple[str, ...] = tuple(Runtime.inputs)
     sampling: Mapping[str, float] | None = None
+    origin: str = ""
+
+    def is_kin(self, other: Recipe) -> bool:
+        """Whether both are made of one network."""
+        return (self.model, self.origin) == (other.model, other.origin)
 
 
 def from_results(results: Path, store: Store, names: Sequence[str] | None = None) -> list[Recipe]:
@@ -71,15 +80,17 @@ def from_results(results: Path, store: Store, names: Sequence[str] | None = None
 
 
 def _of(record: Record, experiment: Path, store: Store) -> Iterator[Recipe]:
-    address = next((stage for stage in record.stages if stage.startswith(f"{DEPLOYMENT}/")), None)
-    artifact = address and record.status == "done" and store.find(DEPLOYMENT, address.rpartition("/")[2])
-    if artifact:
-        dense = record.pruning in ("", "none") and record.quantization in ("", "none")
-        quality = record.values.get("ssim_garment")
-        yield open_recipe(f"{experiment.as_posix()}/{record.variant}", artifact.path / FILES, dense, quality)
+    artifact = deployed(record, store) if record.status == "done" else None
+    if artifact is not None:
+        name = f"{experiment.as_posix()}/{record.variant}"
+        if str(record.trust.get("weights", "")).startswith("random"):
+            name += " (random weights)"
+        dense = not is_compressed(record) and not is_trained(record)
+        origin = next((stage for stage in record.stages if stage.startswith(f"{MODEL}/")), "")
+        yield open_recipe(name, artifact.path / FILES, dense, record.values.get("ssim_garment"), origin)
 
 
-def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | None = None) -> Recipe:
+def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | None = None, origin: str = "") -> Recipe:
     """What is in a deployed folder. ValueError where it is none, or one that was damaged."""
     manifest = read_manifest(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MEBI
@@ -87,4 +98,4 @@ def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | N
     call = read_call(folder)
     sampling = None if call is None else {option: call[option] for option in OPTIONS}
     inputs = tuple(manifest.inputs) or tuple(Runtime.inputs)
-    return Recipe(name, folder, manifest.model, manifest.runtime, size, dense, measured, inputs, sampling)
+    return Recipe(name, folder, manifest.model, manifest.runtime, size, dense, measured, inputs, sampling, origin)

@@ -11,7 +11,7 @@ from typing import Any
 
 from vtoncompress.demo.example import write_examples
 from vtoncompress.demo.fitting import FittingRoom
-from vtoncompress.demo.prepare import prepare
+from vtoncompress.demo.prepare import prepare, shipped
 from vtoncompress.demo.recipe import Recipe, from_results, open_recipe
 from vtoncompress.demo.upload import Limits
 from vtoncompress.masking.base import Masker
@@ -21,7 +21,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def offered(config: Mapping[str, Any]) -> list[Recipe]:
-    """The recipes that the config names: exported folders, rows of results, shipped networks where there is none.
+    """The recipes that the config names: exported folders and rows of results.
+
+    Where it names none, or none is found, the shipped networks of models that are not among them as well. Recipes that
+    paint in steps, which take longest, come last.
 
     Raises:
         ValueError: a folder that can't be opened, or an experiment without records.
@@ -30,10 +33,15 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
     exported = [open_recipe(Path(folder).name, Path(folder)) for folder in config["deployments"]]
     rows = from_results(Path(config["results"]), store, config["experiments"])
     found = [*exported, *rows]
-    if config["shipped"] or not found:
-        print("the shipped networks: deploying them where the store lacks it, a minute or two once", flush=True)
-        found += prepare(store.root)
-    return found
+    named = found and (config["deployments"] or config["experiments"] is not None)
+    known = set() if config["shipped"] else {*shipped()} if named else {recipe.model for recipe in found}
+    if missing := [name for name in shipped() if name not in known]:
+        print(f"deploying what is shipped of {', '.join(missing)}, unless the store has it: ", end="", flush=True)
+        for recipe in prepare(store.root, missing):
+            print(recipe.name, end="; ", flush=True)
+            found.append(recipe)
+        print("done", flush=True)
+    return sorted(found, key=lambda recipe: recipe.sampling is not None)
 
 
 @contextmanager

@@ -53,17 +53,22 @@ class Visit:
         painted: Painted,
         names: list[str],
         painted_person: Painted = None,
+        custom: bool = False,
         steps: float | None = None,
         guidance: float | None = None,
         seed: float | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """Put the garment on the person with every named recipe; gives the page's ``OUTPUTS``, the status first."""
+        """Put the garment on the person with every named recipe; gives the page's ``OUTPUTS``, the status first.
+
+        Steps and guidance count where ``custom``; otherwise each recipe has its own, and the seed alone is one for all.
+        """
         if person is None or garment is None:
             raise gr.Error("Send a photo of a person and one of a garment first.", print_exception=False)
         if not names:
             raise gr.Error("Choose at least one recipe.", print_exception=False)
         with refusing(), TemporaryDirectory() as folder:
-            sampling = _sampling(steps, guidance, seed, self.limits)
+            sampling = _sampling(custom, steps, guidance, seed)
+            self._check_steps(names, sampling)
             looked_at = {name for one in names for name in self.room.recipes[one].inputs}
             wish = Wish(
                 person, garment,
@@ -83,13 +88,29 @@ class Visit:
                     share = step / of if len(done) < len(names) else 0.0
                     yield (status(line, len(done) + share, len(names)), *[gr.skip()] * (OUTPUTS - 1))
 
+    def _check_steps(self, names: Sequence[str], sampling: Mapping[str, float]) -> None:
+        for name in names:
+            own = self.room.recipes[name].sampling
+            if own is not None and (steps := sampling.get("steps", own["steps"])) > self.limits.steps:
+                raise ValueError(f"{name}: {steps:g} steps are too many: choose at most {self.limits.steps} yourself.")
+
     def _in_time(self, told: Told) -> Told:
-        """As ``told``, but it ends a visit that takes too long."""
-        deadline = time.monotonic() + self.limits.seconds
+        """As ``told``, but it ends a visit that takes too long, or whose second step shows that it will."""
+        deadline, first = time.monotonic() + self.limits.seconds, 0.0
 
         def tell(recipe: str, done: int, steps: int) -> None:
-            if time.monotonic() > deadline:
+            nonlocal first
+            now = time.monotonic()
+            if now > deadline:
                 raise ValueError(f"This took longer than {self.limits.seconds:g} s: choose fewer recipes or steps.")
+            if done == 1:
+                first = now
+            elif done == 2 and (left := (steps - 2) * (now - first)) > deadline - now:
+                rest = deadline - now
+                raise ValueError(
+                    f"{recipe}: its {steps} steps would take {left:.0f} s more, and this visit has {rest:.0f} s left: "
+                    f"choose at most {2 + int(rest / (now - first))} steps yourself, or fewer recipes."
+                )
             told(recipe, done, steps)
 
         return tell
@@ -101,12 +122,10 @@ def status(line: str, done: float, recipes: int) -> str:
     return f'<p>{escape(text)}</p><progress aria-label="Recipes done" max="{recipes}" value="{done:.3f}"></progress>'
 
 
-def _sampling(steps: float | None, guidance: float | None, seed: float | None, limits: Limits) -> dict[str, float]:
+def _sampling(custom: bool, steps: float | None, guidance: float | None, seed: float | None) -> dict[str, float]:
     if steps is None or guidance is None or seed is None:
         return {}
-    if steps > limits.steps:
-        raise ValueError(f"{steps:g} steps are too many: choose at most {limits.steps}.")
-    return {"steps": int(steps), "guidance": float(guidance), "seed": int(seed)}
+    return {"seed": int(seed), **({"steps": int(steps), "guidance": float(guidance)} if custom else {})}
 
 
 def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
@@ -123,11 +142,16 @@ def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
     ]
     kept = {one.recipe.name: one.picture for one in done}
     return (
-        gr.Column(visible=True), [(picture, name) for name, picture in pictures.items()], table(done),
+        gr.Column(visible=True), [(pictures[one.recipe.name], _caption(one)) for one in done], table(done),
         differences, kept,
         gr.Dropdown(names, value=names[0]), gr.Dropdown(names, value=names[-1]),
         (pictures[names[0]], pictures[names[-1]]),
     )  # fmt: skip
+
+
+def _caption(one: Fitting) -> str:
+    count = "" if one.steps is None else f", {one.steps} step{'s' if one.steps > 1 else ''}"
+    return one.recipe.name + count
 
 
 def _file(picture: Image, name: str, folder: Path) -> str:
@@ -141,7 +165,8 @@ def table(done: Sequence[Fitting]) -> str:
     heads = ("recipe", "runtime", "latency (ms)", "size (MiB)", "difference to dense (levels of 255)", "garment SSIM")
     rows = [
         (
-            one.recipe.name, one.recipe.runtime, f"{one.latency_ms:.1f}", f"{one.recipe.size_mib:.1f}",
+            one.recipe.name, one.recipe.runtime,
+            f"{one.latency_ms:.1f}{' (first call)' if one.first_call else ''}", f"{one.recipe.size_mib:.1f}",
             "–" if one.apart is None else f"{one.apart:.2f}",
             "–" if one.recipe.quality is None else f"{one.recipe.quality:.3f} on the test pairs",
         )

@@ -17,12 +17,14 @@ class Axis:
         label: with the unit.
         decimals: that mean something; rows that differ in less are equal.
         more_is_better: or less is.
+        is_time: which something else on the machine may disturb.
     """
 
     key: str
     label: str
     decimals: int
     more_is_better: bool = False
+    is_time: bool = False
 
     def value(self, record: Record) -> float:
         return record.values[self.key]
@@ -41,7 +43,7 @@ QUALITY = (
 )
 """The first that a group has is what it is judged by."""
 COSTS = (
-    Axis("latency_ms_p50", "latency p50 (ms)", 1),
+    Axis("latency_ms_p50", "latency p50 (ms)", 1, is_time=True),
     Axis("size_mib", "deployed size (MiB)", 1),
     Axis("gmacs", "GMACs (1 MAC = 2 FLOPs)", 2),
 )

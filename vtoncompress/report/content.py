@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vtoncompress.record import Record, split_by_protocol
+from vtoncompress.record import QUALITY, Record, split_by_protocol
 from vtoncompress.report.comparison import Pair, pair_up
 from vtoncompress.report.drawing import Drawing
 from vtoncompress.report.frontier import dominating, frontiers, letters
@@ -130,7 +130,8 @@ def _lead(records: Sequence[Record]) -> str:
     """What the page is about, for who has never seen one."""
     variants = [one for one in records if one.role == "variant"]
     models = dict.fromkeys(one.model for one in variants if one.model)
-    return f"{len(variants)} variants of {', '.join(models) or 'a network'}: what each costs, and what it still paints."
+    paints = ", and what it still paints" if any(QUALITY & one.values.keys() for one in variants) else ""
+    return f"{len(variants)} variants of {', '.join(models) or 'a network'}: what each costs{paints}."
 
 
 def _advice(records: Sequence[Record]) -> list[Advice]:

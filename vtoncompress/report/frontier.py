@@ -6,6 +6,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vtoncompress.disturbance import disturbed
 from vtoncompress.record import Record
 from vtoncompress.report.axes import COSTS, Axis, measured, quality_of
 from vtoncompress.search.frontier import non_dominated
@@ -19,12 +20,15 @@ class Frontier:
         quality, cost: what they are judged by.
         records: all that have both numbers.
         best: those that no other one is as good as in both and better than in one, the cheapest first.
+        restless: variants whose cost is not to be trusted, for something disturbed them while they were timed; they are
+            in ``records`` and never in ``best``.
     """
 
     quality: Axis
     cost: Axis
     records: list[Record]
     best: list[Record]
+    restless: frozenset[str] = frozenset()
 
 
 def frontiers(group: Sequence[Record]) -> list[Frontier]:
@@ -34,9 +38,11 @@ def frontiers(group: Sequence[Record]) -> list[Frontier]:
     for cost in COSTS if quality is not None else ():
         assert quality is not None
         if records := measured(group, quality, cost):
-            chosen = non_dominated([(quality.loss(one), cost.loss(one)) for one in records])
-            best = sorted((records[index] for index in chosen), key=cost.loss)
-            found.append(Frontier(quality, cost, records, best))
+            restless = frozenset(disturbed(group)) if cost.is_time else frozenset()
+            trusted = [one for one in records if one.variant not in restless]
+            chosen = non_dominated([(quality.loss(one), cost.loss(one)) for one in trusted])
+            best = sorted((trusted[index] for index in chosen), key=cost.loss)
+            found.append(Frontier(quality, cost, records, best, restless))
     return found
 
 
@@ -56,6 +62,9 @@ def dominating(found: Sequence[Frontier]) -> list[Record]:
 
 
 def _losses(record: Record, found: Sequence[Frontier]) -> list[float]:
-    """Quality and all costs; a cost that was not measured is the worst."""
-    costs = [one.cost.loss(record) if one.cost.key in record.values else float("inf") for one in found]
+    """Quality and all costs; a cost that was not measured, or not in peace, is the worst."""
+    costs = [
+        one.cost.loss(record) if one.cost.key in record.values and record.variant not in one.restless else float("inf")
+        for one in found
+    ]
     return [found[0].quality.loss(record), *costs]

@@ -17,7 +17,7 @@ def render(content: Content, made_of: str) -> str:
     escaped by the template engine; only figures, style and script, which are our own, are markup.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -30,6 +30,8 @@ def render(content: Content, made_of: str) -> str:
         content=content,
         made_of=made_of,
         config_of=config_of,
+        # Long names may be broken where their words end.
+        broken=lambda name: escape(name).replace("_", Markup("_<wbr>")),
         svg=lambda drawing: Markup(drawing.inline),
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),

@@ -37,10 +37,11 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
         kinds = list(dict.fromkeys(map(_kind, frontier.records)))
         for index, kind in enumerate(kinds):
             rows = [one for one in frontier.records if _kind(one) == kind]
+            colour, marker = _look(index)
             axes.scatter(
                 [frontier.cost.value(one) for one in rows], [frontier.quality.value(one) for one in rows],
-                c=_look(index)[0], marker=_look(index)[1], s=34,
-                urls=[f"#row-{one.variant}" for one in rows], zorder=3,
+                facecolors=["none" if one.variant in frontier.restless else colour for one in rows],
+                edgecolors=colour, marker=marker, s=34, urls=[f"#row-{one.variant}" for one in rows], zorder=3,
             )  # fmt: skip
         axes.plot(
             [frontier.cost.value(one) for one in frontier.best], [frontier.quality.value(one) for one in frontier.best],
@@ -55,10 +56,13 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
             Line2D([], [], color=colour, marker=marker, linestyle="", label=kind)
             for (colour, marker), kind in zip(map(_look, range(len(kinds))), kinds, strict=True)
         ]
+        if any(one.variant in frontier.restless for one in frontier.records):
+            shapes.append(Line2D([], [], linestyle="", label="hollow: disturbed while timed"))
         names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
         legend(axes, [*shapes, *names])
 
-    return draw(name, title, paint, HEIGHT + LINE * (len(named) + len(set(map(_kind, frontier.records)))))
+    lines = len(named) + len(set(map(_kind, frontier.records))) + bool(frontier.restless)
+    return draw(name, title, paint, HEIGHT + LINE * lines)
 
 
 def _look(index: int) -> tuple[str, str]:
@@ -92,16 +96,19 @@ def _kind(record: Record) -> str:
 
 
 def _references(axes: Axes, quality: Axis, group: Sequence[Record]) -> None:
-    """Those that are near: one that is far away would press the rows together."""
+    """Those that are near: one that is far away would press the rows together. Two experiments may share one."""
     values = [quality.value(one) for one in measured(group, quality)]
     reach = NEAR * (max(values) - min(values))
+    drawn = set()
     for one in group:
         if one.role != "variant" and quality.key in one.values:
             value = quality.value(one)
-            if not min(values) - reach <= value <= max(values) + reach:
+            name = (one.variant.rpartition("-")[0] or one.variant).rpartition(".")[2]
+            place = (name, round(value, quality.decimals))
+            if place in drawn or not min(values) - reach <= value <= max(values) + reach:
                 continue
+            drawn.add(place)
             axes.axhline(value, color="#666666", linewidth=0.8, linestyle=":" if one.role == "reference" else "--")
-            name = one.variant.rpartition("-")[0] or one.variant
             axes.text(
                 0.99, value, TOLD.get(name, name), transform=axes.get_yaxis_transform(), ha="right", va="bottom",
                 fontsize=SMALL, color="#555555",

@@ -16,6 +16,7 @@ BUILT = "built_seconds"
 WHOLE = "whole"
 """Among the parts in a record's details, the sum of all; vtoncompress.metric.cost has it, and torch with it."""
 BAR = 0.27  # inches
+LONGEST = 32  # characters of a name beside its bar
 SHOWN = 16
 
 
@@ -58,12 +59,15 @@ def draw_parts(records: Sequence[Record], prefix: str) -> Drawing | None:
     def paint(axes: Axes) -> None:
         from matplotlib.patches import Patch
 
-        names = [one.variant for one in rows]
+        # A search's names are longer than the figure is wide; their ends tell them apart.
+        names = [one.variant if len(one.variant) <= LONGEST else f"…{one.variant[1 - LONGEST :]}" for one in rows]
+        places = range(len(rows))
         left = [0.0] * len(rows)
         for index, part in enumerate(parts):
             width = [one.details["cost"]["parts"].get(part, {}).get("gmacs", 0.0) for one in rows]
-            axes.barh(names, width, left=left, color=COLOURS[index % len(COLOURS)])
+            axes.barh(places, width, left=left, color=COLOURS[index % len(COLOURS)])
             left = [a + b for a, b in zip(left, width, strict=True)]
+        axes.set_yticks(places, names)
         axes.invert_yaxis()
         axes.set(xlabel="GMACs (1 MAC = 2 FLOPs)")
         legend(axes, [Patch(color=COLOURS[i % len(COLOURS)], label=part) for i, part in enumerate(parts)], columns=4)

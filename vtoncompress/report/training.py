@@ -47,6 +47,7 @@ def _curves(record: Record) -> Iterator[tuple[str, dict[str, list[float]]]]:
 def _draw(terms: tuple[str, ...], lines: Mapping[str, dict[str, list[float]]], name: str, of: int) -> Drawing:
     def paint(axes: Axes) -> None:
         from matplotlib.lines import Line2D
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
         handles = []
         for index, (variant, curve) in enumerate(lines.items()):
@@ -55,6 +56,10 @@ def _draw(terms: tuple[str, ...], lines: Mapping[str, dict[str, list[float]]], n
             axes.plot(curve["step"], whole, color=colour, linestyle=style, linewidth=1.2)
             handles.append(Line2D([], [], color=colour, linestyle=style, label=variant))
         axes.set(xlabel="steps", ylabel="loss, the sum of its terms", yscale="log")
+        # The default writes powers as formulas, which are not typeset here.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         legend(axes, handles)
 
     told = ", ".join(term.removeprefix("loss_") for term in terms)

@@ -53,8 +53,9 @@ def weighted_terms(
     ``noise``: mean squared error of the predicted noise (Ho et al. 2020). ``dream``: the same after the network's own
     estimate has rectified noise and target (Zhou et al. 2024). Both leave the autoencoder as it is.
     ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
-    distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels that
-    they stand for, without which colours come late or never; ``divergence``: of the posterior from the unit normal, per latent (Kingma and Welling 2014).
+    distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels
+    that they stand for, without which colours come late or never; ``divergence``: of the posterior from the unit
+    normal, per latent (Kingma and Welling 2014).
     """
     counted = {name for name, weight in weights.items() if weight}
     found: dict[str, Tensor] = {}
@@ -69,7 +70,7 @@ def training_latents(model: CatVTON, batch: Mapping[str, Tensor]) -> TrainingLat
     """``DRAWS`` samples of each pair, without gradients; what is drawn depends on its place in the training alone."""
     painted = (batch["agnostic_mask"] >= 0.5).to(batch["person"].dtype)
     with torch.no_grad():
-        # Also under autocast: bfloat16 has one noise for timesteps 2 to 5, and none for the one that sampling ends with.
+        # Also under autocast: bfloat16 has one noise for timesteps 2 to 5, and none for the one that sampling ends at.
         garment, truth, hidden = (
             model.encoder()(pictures).float()
             for pictures in (batch["garment"], batch["truth"], batch["person"] * (1 - painted))

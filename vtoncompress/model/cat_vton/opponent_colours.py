@@ -1,7 +1,7 @@
 """Colours as lightness, red against blue, and green against magenta, each of about unit variance in pictures of people.
 
 Nine tenths of what varies in a picture is lightness. An autoencoder that starts from red, green and blue learns that
-first, then what goes with it (skin and hair are dark red), and takes thousands of steps to see green against magenta at all.
+first, then what goes with it (skin and hair are dark red), and takes thousands of steps to see green against magenta.
 """
 
 from __future__ import annotations
