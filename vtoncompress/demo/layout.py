@@ -40,6 +40,12 @@ CSS = """
 #status progress { width: 100% }
 #results .thumbnail-item, #apart .thumbnail-item { height: 22rem; aspect-ratio: auto }
 """
+SCRIPT = """() => new MutationObserver(() => {
+  for (const one of document.querySelectorAll('.thumbnail-item[aria-label]:has(.caption-label)'))
+    one.removeAttribute('aria-label')
+}).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['aria-label']})
+"""
+"""Gradio's own names of the results are others than the captions that are seen."""
 
 
 def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[Sequence[str]]) -> gr.Blocks:

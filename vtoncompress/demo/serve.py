@@ -68,7 +68,7 @@ def serving(
             import gradio as gr
         except ModuleNotFoundError as error:
             raise ValueError("the demo needs Gradio: make install EXTRAS=dev,demo") from error
-        from vtoncompress.demo.layout import CSS, build
+        from vtoncompress.demo.layout import CSS, SCRIPT, build
 
         examples = Path(folder) / "examples"
         examples.mkdir()
@@ -81,7 +81,7 @@ def serving(
             _, address, _ = page.launch(
                 server_name=host, server_port=port, max_file_size=int(limits.upload_mb * 1e6), share=False, quiet=True,
                 prevent_thread_lock=True, footer_links=[], ssr_mode=False, enable_monitoring=False, theme=theme,
-                css=CSS, allowed_paths=[str(examples)],
+                css=CSS, js=SCRIPT, allowed_paths=[str(examples)],
             )  # fmt: skip
         except OSError as error:
             raise ValueError(f"port={port} on host={host} can't be used: choose another ({error})") from error
