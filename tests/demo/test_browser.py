@@ -216,6 +216,7 @@ def test_twenty_visitors_at_once_are_queued_and_served(
     page: Any, address: str, photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gradio_client import Client, handle_file
+    from gradio_client.utils import Status
 
     gate, timed = threading.Event(), fitting._timed
     monkeypatch.setattr(fitting, "_timed", lambda *arguments: gate.wait(300) and timed(*arguments))
@@ -225,8 +226,13 @@ def test_twenty_visitors_at_once_are_queued_and_served(
     options = {"painted_person": None, "custom": False, "steps": 3, "guidance": 2.5, "seed": 0}
     names = ["dense", "other"]
     jobs = [client.submit(*sent, None, names, *options.values(), api_name="/try_on") for client in clients]
+    while any(job.status().code not in (Status.IN_QUEUE, Status.PROCESSING, Status.ITERATING) for job in jobs):
+        time.sleep(0.1)  # they upload the photos first
     page.click("#start")
-    page.get_by_text("queue:").first.wait_for()
+    place = page.get_by_text("queue:").first
+    place.wait_for()
+    box, around = place.bounding_box(), page.locator("#status").bounding_box()
+    assert box["y"] + box["height"] <= around["y"] + around["height"]  # it is not cut off
     gate.set()
     assert all(len(job.result(timeout=300)[1]) == 2 for job in jobs)
     assert len(results(page, 2)) == 2

@@ -37,6 +37,7 @@ CSS = """
 .figures { overflow-x: auto }
 .figures table { border-collapse: collapse } .figures th, .figures td { padding: .3rem .8rem; text-align: right }
 .figures th:first-child { text-align: left }
+#status { min-height: 6rem } /* the place in the queue lies over it */
 #status progress { width: 100% }
 #results .thumbnail-item, #apart .thumbnail-item { height: 22rem; aspect-ratio: auto }
 """
