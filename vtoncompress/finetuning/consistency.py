@@ -104,17 +104,15 @@ class _Consistent(GuidedLesson):
 
     def lesson(self, of: TrainingLatents) -> dict[str, Tensor]:
         noisy, then = of.noisy(of.noise), of.timesteps - self.distance
-        signal, share = of.moment(of.timesteps)
-        found = (noisy - share * self.learned(of, noisy, of.timesteps)) / signal
+        found, _ = of.parts(noisy, self.learned(of, noisy, of.timesteps), of.timesteps)
         with torch.no_grad():
             target = self._target(of, noisy, then)
         return {"consistency": (((found - target).square() + TRANSITION**2).sqrt() - TRANSITION).mean()}
 
     def _target(self, of: TrainingLatents, noisy: Tensor, then: Tensor) -> Tensor:
         """The leap from where the teacher's step by DDIM ends; where it ends the way, it is the picture."""
-        (signal, share), (later_signal, later_share) = of.moment(of.timesteps), of.moment(then)
-        noise = self.taught(of, noisy)
-        clean = (noisy - share * noise) / signal
-        later = later_signal * clean + later_share * noise
-        leap = (later - later_share * self.learned(of, later, then.clamp(min=0))) / later_signal
+        clean, noise = of.parts(noisy, self.taught(of, noisy), of.timesteps)
+        signal, share = of.moment(then)
+        later = signal * clean + share * noise
+        leap, _ = of.parts(later, self.learned(of, later, then.clamp(min=0)), then)
         return torch.where((then < 0).view(-1, 1, 1, 1), clean, leap)

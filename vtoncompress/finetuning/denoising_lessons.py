@@ -24,7 +24,7 @@ LESSONS = (FEATURES, NOISE)
 class DenoisingLessons(TruthAndTeacher):
     """The model's own loss, and the distance to a teacher that sees the same noisy latents at the same timesteps.
 
-    ``teacher_noise`` is the mean squared difference of the predicted noise; ``teacher_features`` that of the features
+    ``teacher_noise`` is the mean squared difference of what they predict; ``teacher_features`` that of the features
     of :meth:`vtoncompress.model.base.StepwiseModel.feature_modules`, as shares of what the teacher's vary by, through
     the best linear map where widths differ. The loss's own term ``noise`` costs no call of its own.
     """
@@ -41,7 +41,7 @@ class DenoisingLessons(TruthAndTeacher):
             expected = self.teacher.denoise(shown, of.timesteps).float()
         terms = {}
         if weight := self.loss_weights.get(NOISE):
-            terms[NOISE] = weight * F.mse_loss(found, of.noise)
+            terms[NOISE] = weight * F.mse_loss(found, of.target(of.noise))
         if others := {term: weight for term, weight in self.loss_weights.items() if weight and term != NOISE}:
             terms |= self.model.losses(batch, others, self.perceptual)
         if weight := self.weights.get(NOISE):

@@ -19,7 +19,7 @@ from vtoncompress.model.training_latents import TrainingLatents
 
 
 class GuidanceDistillation(TaughtDenoiser):
-    """A student that predicts its teacher's guided noise; its pictures are made with ``sampling.guidance=1``.
+    """A student that predicts what its teacher does with guidance; its pictures are made with ``sampling.guidance=1``.
 
     Args:
         lesson: ``guidance``, of the teacher's predictions, which is then in the student's weights.
@@ -75,7 +75,7 @@ class GuidanceDistillation(TaughtDenoiser):
 
 
 class _Guided(GuidedLesson):
-    """The mean squared error towards the guided noise."""
+    """The mean squared error towards the guided prediction."""
 
     def lesson(self, of: TrainingLatents) -> dict[str, Tensor]:
         noisy = of.noisy(of.noise)

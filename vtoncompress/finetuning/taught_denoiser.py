@@ -88,7 +88,7 @@ class GuidedLesson(TaughtObjective):
         return self.lesson(self.model.training_latents(batch))
 
     def taught(self, of: TrainingLatents, noisy: Tensor) -> Tensor:
-        """The teacher's guided noise in ``noisy`` (N, C, 2h, w), without gradients."""
+        """The teacher's guided prediction of ``noisy`` (N, C, 2h, w), without gradients."""
         with torch.no_grad():
             shown = self.teacher.denoise(torch.cat([noisy, of.shown], 1), of.timesteps).float()
             if self.guidance == 1:
@@ -97,5 +97,5 @@ class GuidedLesson(TaughtObjective):
         return without + self.guidance * (shown - without)
 
     def learned(self, of: TrainingLatents, noisy: Tensor, timesteps: Tensor) -> Tensor:
-        """The student's noise, of one call with the garment."""
+        """The student's prediction, of one call with the garment."""
         return self.model.denoise(torch.cat([noisy, of.shown], 1), timesteps).float()

@@ -210,7 +210,8 @@ class StepwiseModel(TryOnModel):
 
     @abstractmethod
     def denoise(self, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timesteps (N,) -> the noise (N, C, h, w)."""
+        """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timesteps (N,) -> (N, C, h, w), the noise
+        or the velocity, as the schedule says."""
 
     @abstractmethod
     def feature_modules(self) -> list[nn.Module]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vtoncompress.sampling.noise_schedule import NOISE
+
 
 @dataclass(frozen=True)
 class TrainingLatents:
@@ -19,6 +21,8 @@ class TrainingLatents:
         noise: (N, C, 2h, w), normal.
         timesteps: (N,), whole numbers.
         kept: (T,), the share of the picture in the variance at each timestep.
+        predicts: what the network predicts, the ``prediction_type`` of
+            :class:`vtoncompress.sampling.noise_schedule.NoiseSchedule`.
     """
 
     clean: Tensor
@@ -28,6 +32,7 @@ class TrainingLatents:
     noise: Tensor
     timesteps: Tensor
     kept: Tensor
+    predicts: str = NOISE
 
     def moment(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """Factors of picture and noise at ``timesteps`` (N,), each (N, 1, 1, 1); below 0 there is no noise."""
@@ -38,3 +43,17 @@ class TrainingLatents:
         """(N, C, 2h, w): the clean latents with ``noise`` as of ``timesteps``."""
         signal, share = self.moment(self.timesteps)
         return signal * self.clean + share * noise
+
+    def target(self, noise: Tensor) -> Tensor:
+        """(N, C, 2h, w): what the network is to predict of the clean latents with ``noise`` as of ``timesteps``."""
+        if self.predicts == NOISE:
+            return noise
+        signal, share = self.moment(self.timesteps)
+        return signal * noise - share * self.clean
+
+    def parts(self, noisy: Tensor, predicted: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """The clean latents and the noise in ``noisy`` by what was ``predicted`` at ``timesteps`` (N,)."""
+        signal, share = self.moment(timesteps)
+        if self.predicts == NOISE:
+            return (noisy - share * predicted) / signal, predicted
+        return signal * noisy - share * predicted, share * noisy + signal * predicted

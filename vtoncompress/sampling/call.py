@@ -47,7 +47,7 @@ def paint(
     known = condition(found["person"], found["garment"], agnostic_mask)
     channels, (height, width) = (known.shape[1] - 1), known.shape[2:]
     start = noise.draw((channels, height, width))
-    solved = sampling.solve(schedule, start, Denoising(networks, sampling, known, told), noise)
+    solved = sampling.solve(schedule, start, Denoising(networks, schedule, sampling, known, told), noise)
     image: Array = networks.decode(upper_half(solved)).clip(-1, 1)
     return lay_over(person, image, agnostic_mask) if sampling.repaint else image
 

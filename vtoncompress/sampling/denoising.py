@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from vtoncompress.sampling.base import Array, Sampling
+from vtoncompress.sampling.noise_schedule import NoiseSchedule
 
 Told = Callable[[int, int], None]
 """Told after each step: how many are done, of how many."""
@@ -20,7 +21,8 @@ class Networks(Protocol):
         """(N, 3, H, W) in -1..1 -> (N, C, h, w), the most likely latents, scaled to unit variance."""
 
     def predict(self, latents: Array, timestep: int) -> Array:
-        """(N, C + 1 + C, 2h, w): noisy latents, mask, what is known -> the noise (N, C, 2h, w) in the first."""
+        """(N, C + 1 + C, 2h, w): noisy latents, mask, what is known -> the noise (N, C, 2h, w) in the first,
+        or what else the schedule says that it predicts."""
 
     def predict_deep(self, latents: Array, timestep: int) -> tuple[Array, Array]:
         """As :meth:`predict`, and the features (N, F, y, x) that reach the outer layers from the deep ones."""
@@ -36,13 +38,16 @@ class Denoising:
     """Predicts noise as ``sampling`` plans it, step after step; of one way from noise to pictures.
 
     Args:
-        networks, sampling: the model.
+        networks, schedule, sampling: the model.
         known: (2N, 1 + C, 2h, w), see :func:`vtoncompress.sampling.latents.condition`.
         told: see :data:`Told`.
     """
 
-    def __init__(self, networks: Networks, sampling: Sampling, known: Array, told: Told | None) -> None:
-        self._networks, self._sampling, self._known, self._told = networks, sampling, known, told
+    def __init__(
+        self, networks: Networks, schedule: NoiseSchedule, sampling: Sampling, known: Array, told: Told | None
+    ) -> None:
+        self._networks, self._schedule, self._sampling = networks, schedule, sampling
+        self._known, self._told = known, told
         self._plan, self._reuses, self._done = sampling.plan(), sampling.reuse > 1, 0
         self._features = known[:0]
 
@@ -55,10 +60,10 @@ class Denoising:
         self._done += 1
         if self._told is not None:
             self._told(self._done, len(self._plan))
-        if not step.guided:
-            return predicted
-        without, with_garment = predicted[:count], predicted[count:]
-        return without + np.float32(self._sampling.guidance) * (with_garment - without)
+        if step.guided:
+            without, with_garment = predicted[:count], predicted[count:]
+            predicted = without + np.float32(self._sampling.guidance) * (with_garment - without)
+        return self._schedule.noise(latents, predicted, timestep)
 
     def _predict(self, shown: Array, timestep: int, deep: bool) -> Array:
         if not self._reuses:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCHEDULES = ("linear", "scaled_linear")
+NOISE, VELOCITY = "epsilon", "v_prediction"
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,10 @@ class NoiseSchedule:
         beta_schedule: what is linear between them: ``linear`` the variance, ``scaled_linear`` its root.
         steps_offset: added to each timestep of a sampler.
         set_alpha_to_one: whether a sampler's last step ends without noise, or at timestep 0.
-        clip_sample, prediction_type: ``False`` and ``epsilon``; a network that predicts something else is not known
-            here.
+        prediction_type: what the network predicts, ``epsilon``, the noise, or ``v_prediction``, the velocity (Salimans
+            and Ho 2022): as much of the noise as there is of the picture, less as much of the picture as there is of
+            the noise. Where nearly all is noise it still tells the picture.
+        clip_sample: ``False``.
 
     Raises:
         ValueError: an unknown schedule or prediction.
@@ -36,15 +39,15 @@ class NoiseSchedule:
     steps_offset: int = 0
     set_alpha_to_one: bool = False
     clip_sample: bool = False
-    prediction_type: str = "epsilon"
+    prediction_type: str = NOISE
 
     def __post_init__(self) -> None:
         if self.beta_schedule not in SCHEDULES:
             raise ValueError(f"beta_schedule={self.beta_schedule} is unknown: it must be one of {', '.join(SCHEDULES)}")
-        if self.prediction_type != "epsilon" or self.clip_sample:
+        if self.prediction_type not in (NOISE, VELOCITY) or self.clip_sample:
             raise ValueError(
                 f"prediction_type={self.prediction_type} with clip_sample={self.clip_sample} is unknown: only networks "
-                "that predict the noise, unclipped, can be sampled"
+                f"that predict the noise ({NOISE}) or the velocity ({VELOCITY}), unclipped, can be sampled"
             )
 
     @classmethod
@@ -65,3 +68,11 @@ class NoiseSchedule:
             variance = np.linspace(first, last, self.num_train_timesteps, dtype=np.float64)
         kept: NDArray[np.float64] = np.cumprod(1 - variance)
         return kept
+
+    def noise(self, latents: NDArray[np.float32], predicted: NDArray[np.float32], timestep: int) -> NDArray[np.float32]:
+        """The noise in ``latents`` that is meant by what the network ``predicted`` at ``timestep``."""
+        if self.prediction_type == NOISE:
+            return predicted
+        kept = self.kept()[timestep]
+        found: NDArray[np.float32] = np.float32(kept**0.5) * predicted + np.float32((1 - kept) ** 0.5) * latents
+        return found

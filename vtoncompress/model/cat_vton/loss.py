@@ -50,7 +50,8 @@ def weighted_terms(
 ) -> dict[str, Tensor]:
     """Name -> weighted scalar; see :meth:`vtoncompress.model.base.TryOnModel.losses`.
 
-    ``noise``: mean squared error of the predicted noise (Ho et al. 2020). ``dream``: the same after the network's own
+    ``noise``: mean squared error of the predicted noise (Ho et al. 2020), or of the velocity, where the network
+    predicts that (Salimans and Ho 2022). ``dream``: the same after the network's own
     estimate has rectified noise and target (Zhou et al. 2024). Both leave the autoencoder as it is.
     ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
     distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels
@@ -85,22 +86,24 @@ def training_latents(model: CatVTON, batch: Mapping[str, Tensor]) -> TrainingLat
         for below in (garment * draw.shown, garment, torch.zeros_like(garment))
     )
     kept = torch.as_tensor(model.schedule.kept(), dtype=clean.dtype, device=clean.device)
-    return TrainingLatents(clean, known, shown, without, draw.noise, draw.timesteps, kept)
+    predicts = model.schedule.prediction_type
+    return TrainingLatents(clean, known, shown, without, draw.noise, draw.timesteps, kept, predicts)
 
 
 def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str]) -> dict[str, Tensor]:
     of, found = training_latents(model, batch), {}
 
-    def error(noise: Tensor) -> Tensor:
-        return F.mse_loss(model.denoise(torch.cat([of.noisy(noise), of.known], 1), of.timesteps).float(), noise)
+    def predict(noise: Tensor) -> Tensor:
+        return model.denoise(torch.cat([of.noisy(noise), of.known], 1), of.timesteps).float()
 
     if "noise" in counted:
-        found["noise"] = error(of.noise)
+        found["noise"] = F.mse_loss(predict(of.noise), of.target(of.noise))
     if "dream" in counted:
         with torch.no_grad():
-            estimate = model.denoise(torch.cat([of.noisy(of.noise), of.known], 1), of.timesteps).float()
+            _, estimate = of.parts(of.noisy(of.noise), predict(of.noise), of.timesteps)
         _, share = of.moment(of.timesteps)
-        found["dream"] = error(of.noise + share**DREAM_POWER * (of.noise - estimate))
+        rectified = of.noise + share**DREAM_POWER * (of.noise - estimate)
+        found["dream"] = F.mse_loss(predict(rectified), of.target(rectified))
     return found
 
 

@@ -17,7 +17,8 @@ Block = Any  # of diffusers, whose attributes torch's types don't know
 
 
 class DeepDenoiser(nn.Module):
-    """All layers: what :class:`vtoncompress.model.cat_vton.unet.Denoiser` takes -> its noise, and deep features.
+    """All layers: what :class:`vtoncompress.model.cat_vton.unet.Denoiser` takes -> its prediction, and deep
+    features.
 
     Args:
         unet: as it is.
@@ -39,7 +40,7 @@ class DeepDenoiser(nn.Module):
 
 
 class OuterDenoiser(nn.Module):
-    """The outer layers alone: the same and features (N, F, y, x) of another timestep -> noise (N, C, h, w)."""
+    """The outer layers alone: the same and features (N, F, y, x) of another timestep -> (N, C, h, w)."""
 
     def __init__(self, unet: nn.Module, layers: int) -> None:
         super().__init__()

@@ -78,7 +78,8 @@ def remove_cross_attention(unet: nn.Module) -> None:
 
 
 class Denoiser(nn.Module):
-    """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timestep () or (N,) -> the noise (N, C, h, w)."""
+    """Noisy latents, mask and what is known (N, C + 1 + C, h, w), timestep () or (N,) -> (N, C, h, w), the noise
+    or the velocity."""
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
