@@ -101,6 +101,26 @@ def test_dream_rectifies_the_noise_by_what_the_network_gets_wrong(fresh: CatVTON
         assert torch.isclose(total(fresh, two(batch, 4, 5), dream=1.0), torch.stack(expected).mean(), rtol=1e-4)
 
 
+@pytest.mark.parametrize("predicts", ["epsilon", "v_prediction"])
+def test_the_target_tells_the_latents_and_the_noise_apart(batch: dict[str, Tensor], predicts: str) -> None:
+    model = CatVTON((64, 48), **{**TINY, "scheduler": {**TINY["scheduler"], "prediction_type": predicts}})
+    of = model.training_latents(two(batch, 4, 5))
+    clean, noise = of.parts(of.noisy(of.noise), of.target(of.noise), of.timesteps)
+    torch.testing.assert_close(clean, of.clean, atol=1e-3, rtol=0)
+    torch.testing.assert_close(noise, of.noise, atol=1e-5, rtol=0)
+
+
+def test_a_network_that_predicts_no_velocity_misses_all_of_it(batch: dict[str, Tensor]) -> None:
+    model = CatVTON((64, 48), **{**TINY, "scheduler": {**TINY["scheduler"], "prediction_type": "v_prediction"}})
+    for parameter in model.unet.conv_out.parameters():
+        torch.nn.init.zeros_(parameter)
+    of = model.training_latents(two(batch, 4, 5))
+    kept = torch.tensor(model.schedule.kept())[of.timesteps].view(-1, 1, 1, 1)
+    velocity = kept.sqrt() * of.noise - (1 - kept).sqrt() * of.clean
+    with torch.no_grad():
+        assert torch.isclose(total(model, two(batch, 4, 5), noise=1.0), velocity.square().mean().float(), rtol=1e-4)
+
+
 def test_attention_only_trains_the_published_part(fresh: CatVTON) -> None:
     phase = FirstPhase(1.0, ("unet.*.attn1",))
     phase.check(fresh)
