@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vtoncompress.model.cat_vton.correspondence import attended, correspondence
 from vtoncompress.model.cat_vton.opponent_colours import OPPONENTS, opponent_colours
 from vtoncompress.model.cat_vton.vae import posterior
 from vtoncompress.model.training_latents import TrainingLatents
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # the model imports its loss
     from vtoncompress.model.cat_vton.cat_vton import CatVTON
 
 Distance = Callable[[Tensor, Tensor], Tensor]
-TERMS = ("noise", "dream", "reconstruction", "perceptual_reconstruction", "colours", "divergence")
+TERMS = ("noise", "dream", "correspondence", "reconstruction", "perceptual_reconstruction", "colours", "divergence")
 UNCONDITIONAL = 0.1
 """Share of draws that are trained without their garment, which guidance needs."""
 DRAWS = 4
@@ -52,7 +53,8 @@ def weighted_terms(
 
     ``noise``: mean squared error of the predicted noise (Ho et al. 2020), or of the velocity, where the network
     predicts that (Salimans and Ho 2022). ``dream``: the same after the network's own
-    estimate has rectified noise and target (Zhou et al. 2024). Both leave the autoencoder as it is.
+    estimate has rectified noise and target (Zhou et al. 2024). ``correspondence``: see
+    :func:`vtoncompress.model.cat_vton.correspondence.correspondence`. These three leave the autoencoder as it is.
     ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
     distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels
     that they stand for, without which colours come late or never; ``divergence``: of the posterior from the unit
@@ -60,7 +62,7 @@ def weighted_terms(
     """
     counted = {name for name, weight in weights.items() if weight}
     found: dict[str, Tensor] = {}
-    if counted & {"noise", "dream"}:
+    if counted & {"noise", "dream", "correspondence"}:
         found |= _noise_terms(model, batch, counted)
     if counted & {"reconstruction", "perceptual_reconstruction", "colours", "divergence"}:
         found |= _picture_terms(model, batch, counted, perceptual)
@@ -96,8 +98,13 @@ def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str])
     def predict(noise: Tensor) -> Tensor:
         return model.denoise(torch.cat([of.noisy(noise), of.known], 1), of.timesteps).float()
 
-    if "noise" in counted:
-        found["noise"] = F.mse_loss(predict(of.noise), of.target(of.noise))
+    if counted & {"noise", "correspondence"}:
+        with attended(model.unet) as seen:
+            found["noise"] = F.mse_loss(predict(of.noise), of.target(of.noise))
+        if "correspondence" in counted:
+            flow, region = (batch[name].repeat_interleave(DRAWS, 0) for name in ("flow", "region"))
+            shown = (of.known == of.shown).flatten(1).all(1)
+            found["correspondence"] = correspondence(seen, flow, region, shown)
     if "dream" in counted:
         with torch.no_grad():
             _, estimate = of.parts(of.noisy(of.noise), predict(of.noise), of.timesteps)
