@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vtoncompress.sampling.noise_schedule import NOISE
-
 
 @dataclass(frozen=True)
 class TrainingLatents:
@@ -21,8 +19,7 @@ class TrainingLatents:
         noise: (N, C, 2h, w), normal.
         timesteps: (N,), whole numbers.
         kept: (T,), the share of the picture in the variance at each timestep.
-        predicts: what the network predicts, the ``prediction_type`` of
-            :class:`vtoncompress.sampling.noise_schedule.NoiseSchedule`.
+        velocity: whether the network predicts the velocity (Salimans and Ho 2022), not the noise.
     """
 
     clean: Tensor
@@ -32,7 +29,7 @@ class TrainingLatents:
     noise: Tensor
     timesteps: Tensor
     kept: Tensor
-    predicts: str = NOISE
+    velocity: bool = False
 
     def moment(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """Factors of picture and noise at ``timesteps`` (N,), each (N, 1, 1, 1); below 0 there is no noise."""
@@ -46,7 +43,7 @@ class TrainingLatents:
 
     def target(self, noise: Tensor) -> Tensor:
         """(N, C, 2h, w): what the network is to predict of the clean latents with ``noise`` as of ``timesteps``."""
-        if self.predicts == NOISE:
+        if not self.velocity:
             return noise
         signal, share = self.moment(self.timesteps)
         return signal * noise - share * self.clean
@@ -54,6 +51,6 @@ class TrainingLatents:
     def parts(self, noisy: Tensor, predicted: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """The clean latents and the noise in ``noisy`` by what was ``predicted`` at ``timesteps`` (N,)."""
         signal, share = self.moment(timesteps)
-        if self.predicts == NOISE:
+        if not self.velocity:
             return (noisy - share * predicted) / signal, predicted
         return signal * noisy - share * predicted, share * noisy + signal * predicted

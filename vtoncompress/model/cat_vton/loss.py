@@ -15,6 +15,7 @@ from vtoncompress.model.cat_vton.correspondence import attended, correspondence
 from vtoncompress.model.cat_vton.opponent_colours import OPPONENTS, opponent_colours
 from vtoncompress.model.cat_vton.vae import posterior
 from vtoncompress.model.training_latents import TrainingLatents
+from vtoncompress.sampling.noise_schedule import VELOCITY
 
 if TYPE_CHECKING:  # the model imports its loss
     from vtoncompress.model.cat_vton.cat_vton import CatVTON
@@ -88,8 +89,8 @@ def training_latents(model: CatVTON, batch: Mapping[str, Tensor]) -> TrainingLat
         for below in (garment * draw.shown, garment, torch.zeros_like(garment))
     )
     kept = torch.as_tensor(model.schedule.kept(), dtype=clean.dtype, device=clean.device)
-    predicts = model.schedule.prediction_type
-    return TrainingLatents(clean, known, shown, without, draw.noise, draw.timesteps, kept, predicts)
+    velocity = model.schedule.prediction_type == VELOCITY
+    return TrainingLatents(clean, known, shown, without, draw.noise, draw.timesteps, kept, velocity)
 
 
 def _noise_terms(model: CatVTON, batch: Mapping[str, Tensor], counted: set[str]) -> dict[str, Tensor]:
