@@ -83,3 +83,10 @@ def model() -> CatVTON:
     fill(model.unet)
     fill(model.vae)
     return model
+
+
+@pytest.fixture
+def fresh() -> CatVTON:
+    """Untrained, of :data:`TINY`."""
+    torch.manual_seed(3)
+    return CatVTON((64, 48), **TINY)

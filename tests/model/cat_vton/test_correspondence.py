@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.model.cat_vton.test_loss import fresh, two
+from tests.model.cat_vton.test_loss import two
 from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.model.cat_vton.correspondence import attended, correspondence
 
-__all__ = ["fresh"]
 ROWS, COLUMNS, SIDE = 4, 3, 8
 TOKENS = 2 * ROWS * COLUMNS
 SHIFT = 1.25

@@ -15,12 +15,6 @@ from vtoncompress.model.cat_vton.loss import DRAWS
 from vtoncompress.model.cat_vton.unet import attention_state
 
 
-@pytest.fixture
-def fresh() -> CatVTON:
-    torch.manual_seed(3)
-    return CatVTON((64, 48), **TINY)
-
-
 def two(batch: dict[str, Tensor], *places: int) -> dict[str, Tensor]:
     """The middle of two pairs, at these places of a training."""
     pictures = {name: tensor[:2, ..., 32:96, 24:72] for name, tensor in batch.items() if tensor.ndim == 4}

@@ -53,9 +53,9 @@ def weighted_terms(
     """Name -> weighted scalar; see :meth:`vtoncompress.model.base.TryOnModel.losses`.
 
     ``noise``: mean squared error of the predicted noise (Ho et al. 2020), or of the velocity, where the network
-    predicts that (Salimans and Ho 2022). ``dream``: the same after the network's own
-    estimate has rectified noise and target (Zhou et al. 2024). ``correspondence``: see
-    :func:`vtoncompress.model.cat_vton.correspondence.correspondence`. These three leave the autoencoder as it is.
+    predicts that (Salimans and Ho 2022). ``dream``: the same after the network's own estimate has rectified noise and
+    target (Zhou et al. 2024). ``correspondence``: see :mod:`vtoncompress.model.cat_vton.correspondence`. These three
+    leave the autoencoder as it is.
     ``reconstruction``: mean absolute error of the decoded picture; ``perceptual_reconstruction``: its perceptual
     distance; ``colours``: mean absolute error of the first three latents from the mean opponent colours of the pixels
     that they stand for, without which colours come late or never; ``divergence``: of the posterior from the unit
