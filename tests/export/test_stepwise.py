@@ -195,3 +195,12 @@ def test_a_compiled_network_is_kept_for_the_next_opening(exported: Path, inputs:
     assert len(kept) >= 3
     assert np.array_equal(open_deployment(exported, cache=tmp_path).runtime(inputs)["image"], first)
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}.keys() == kept.keys()
+
+
+def test_graphs_of_guided_calls_serve_a_sampler_that_guides_some_steps_only(small: CatVTON, exported: Path) -> None:
+    runtime = open_deployment(exported).runtime
+    sometimes = DDIM(steps=50, guidance_window=[0, 0.9])  # type: ignore[arg-type]
+    latents = np.random.default_rng(2).standard_normal((1, 9, 16, 6)).astype(np.float32)
+    networks = runtime.networks(sometimes)
+    assert networks is not None
+    assert np.allclose(networks.predict(latents, 500), small.networks().predict(latents, 500), atol=1e-4)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a runtime opens its files without torch
     from vtoncompress.model.base import TryOnModel
+    from vtoncompress.sampling.base import Sampling
     from vtoncompress.sampling.denoising import Networks
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -95,8 +96,11 @@ class Runtime(ABC):
         convolution, by precision, as :attr:`LayerTime.precision` tells it; empty where it counts no times of layers."""
         return {}
 
-    def networks(self) -> Networks | None:
-        """The networks of a model that works in steps, one by one; None where a call is one network."""
+    def networks(self, sampling: Sampling | None = None) -> Networks | None:
+        """The networks of a model that works in steps, one by one; None where a call is one network.
+
+        ``sampling``: what calls them, where that is not their own sampler.
+        """
         return None
 
     @abstractmethod

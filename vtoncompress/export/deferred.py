@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.export.base import LayerTime, Runtime, Tensors
 
 if TYPE_CHECKING:
+    from vtoncompress.sampling.base import Sampling
     from vtoncompress.sampling.denoising import Networks
 
 
@@ -46,8 +47,8 @@ class DeferredRuntime(Runtime):
     ) -> Callable[[Tensors], Tensors] | None:
         return self.opened.sampled(options, told)
 
-    def networks(self) -> Networks | None:
-        return self.opened.networks()
+    def networks(self, sampling: Sampling | None = None) -> Networks | None:
+        return self.opened.networks(sampling)
 
     def rates(self) -> dict[str, float]:
         return self.opened.rates()

@@ -12,7 +12,7 @@ import numpy as np
 from vtoncompress.export.base import LayerTime, Runtime, Tensors
 from vtoncompress.sampling.base import Array, Sampling
 from vtoncompress.sampling.call import encoded, paint, recall, varied
-from vtoncompress.sampling.denoising import Told
+from vtoncompress.sampling.denoising import Networks, Told
 
 if TYPE_CHECKING:
     from vtoncompress.model.base import TryOnModel
@@ -115,11 +115,12 @@ class StepwiseRuntime(Runtime):
             raise ValueError(f"this network needs {missing[0]}, which these pairs lack: give them masks, or others")
         seeds = [int(seed) for seed in inputs["seeds"]] if "seeds" in inputs else None
         person, garment, mask = (inputs[name] for name in self.inputs)
-        networks = self if sampling.pictures == self._pictures or self._pictures == 1 else _Doubled(self)
+        networks = self.networks(sampling)
         return {"image": paint(networks, self._schedule, sampling, person, garment, mask, seeds, told, latents)}
 
-    def networks(self) -> StepwiseRuntime:
-        return self
+    def networks(self, sampling: Sampling | None = None) -> Networks:
+        """As :meth:`Runtime.networks`."""
+        return self if sampling is None or self._pictures in (1, sampling.pictures) else _Doubled(self)
 
     def encode(self, picture: Array) -> Array:
         """See :class:`vtoncompress.sampling.call.Networks`."""

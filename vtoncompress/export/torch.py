@@ -19,6 +19,7 @@ from vtoncompress.model.base import StepwiseModel, TryOnModel
 from vtoncompress.model.bfloat16_convolution import BFloat16Conv2d
 from vtoncompress.model.stored_convolution import make_ordinary
 from vtoncompress.model.weight_only_convolution import WeightOnlyConv2d
+from vtoncompress.sampling.base import Sampling
 from vtoncompress.sampling.call import encoded, recall, varied
 from vtoncompress.sampling.denoising import Networks
 
@@ -63,7 +64,7 @@ class TorchRuntime(Runtime):
 
         return lambda inputs: _call(model, {**fixed, **inputs}, latents=latents)
 
-    def networks(self) -> Networks | None:
+    def networks(self, sampling: Sampling | None = None) -> Networks | None:
         return self._model.networks() if isinstance(self._model, StepwiseModel) else None
 
     def describe(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vtoncompress.allocator import KEPT, memory
 from vtoncompress.clock import take_turns
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.model.base import StepwiseModel
@@ -67,14 +68,23 @@ class StepSpeed(SubjectMetric):
         self.steps, self.baseline_steps = steps, baseline_steps
 
     def measure(self, subject: Subject) -> Measurement:
-        networks, baseline, model = subject.runtime.networks(), subject.baseline.networks(), subject.model
-        if networks is None or baseline is None or not isinstance(model, StepwiseModel):
+        model = subject.model
+        if not isinstance(model, StepwiseModel):
             return Measurement(missing=dict.fromkeys(self.columns, "this network paints its picture in one step"))
         if not subject.pairs:
             return Measurement(missing=dict.fromkeys(self.columns, "no pairs to run"))
+        with memory(KEPT) as allocator:
+            result = self._measure(subject, model)
+        result.details["allocator"] = allocator
+        return result
+
+    def _measure(self, subject: Subject, model: StepwiseModel) -> Measurement:
         tensors, load = pair_tensors(subject.pairs[0]), os.getloadavg()
         pictures = (tensors["person"], tensors["garment"], tensors["agnostic_mask"])
         sampling = varied(model.schedule, model.sampling, {} if self.steps is None else {"steps": self.steps})
+        networks, baseline = subject.runtime.networks(sampling), subject.baseline.networks()
+        assert networks is not None, "works in steps"
+        assert baseline is not None, "works in steps"
         told: dict[str, Any] = subject.baseline.describe()["sampling"]
         baseline_steps = self.baseline_steps or told["steps"]
         plan, timesteps = sampling.plan(), [(timestep,) for timestep in sampling.timesteps(model.schedule)]

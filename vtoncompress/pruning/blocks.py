@@ -60,9 +60,11 @@ class Blocks(Pruning):
         if unknown := [place for place in self.blocks if place not in range(len(names))]:
             raise ValueError(f"pruning.blocks has {unknown[0]}: the scope has blocks 0 to {len(names) - 1}")
         if len(set(self.blocks)) != self._count(names):
+            # Rounded up, a share with two decimals may be one block more.
+            share = math.floor(len(set(self.blocks)) / len(names) * 1000) / 1000
             raise ValueError(
                 f"pruning.blocks={self.blocks} is another number than the {self._count(names)} of {len(names)} blocks "
-                f"that pruning.ratio={self.ratio} is: set pruning.ratio={len(set(self.blocks)) / len(names):.2g}"
+                f"that pruning.ratio={self.ratio} is: set pruning.ratio={share:g}"
             )
 
     def check_data(self, data: TryOnData | None) -> None:

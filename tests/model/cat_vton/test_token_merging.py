@@ -10,6 +10,7 @@ import torch
 from tests.model.cat_vton.conftest import TINY
 from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.model.cat_vton.token_merging import merge
+from vtoncompress.model.cat_vton.unet import self_attention
 from vtoncompress.sampling.ddim import DDIM
 
 GRID = (4, 6)
@@ -51,6 +52,20 @@ def test_a_network_merges_only_while_it_is_told_to() -> None:
     assert (found[0.0] - found[0.5]).abs().max() > (found[0.0] - found[0.25]).abs().max() > 0
     assert [*model.state_dict()] == names
     assert [*copy.deepcopy(model).state_dict()] == names
+
+
+def test_it_merges_where_there_are_the_most_tokens_also_where_the_way_down_attends_only_later() -> None:
+    unet = {**TINY["unet"], "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"]}
+    unet["up_block_types"] = ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
+    model = CatVTON((32, 24), **{**TINY, "unet": unet})
+    model.set_sampling(DDIM(merging=0.5))
+    merging = {
+        name: layer.processor.grid
+        for name, layer in self_attention(model.unet).items()
+        if hasattr(layer.processor, "grid")
+    }
+    assert {name.partition(".attentions")[0] for name in merging} == {"up_blocks.1"}
+    assert {*merging.values()} == {(32, 12)}
 
 
 def test_an_odd_grid_is_one_line() -> None:

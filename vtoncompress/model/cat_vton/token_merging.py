@@ -43,11 +43,15 @@ def set_merging(unet: nn.Module, share: float, size: Sequence[int]) -> None:
 
 
 def _largest(unet: nn.Module) -> tuple[int, list[Block]]:
-    """How often the picture was halved before the first self-attention, and the layers at that size."""
+    """How often the picture was halved where self-attention has the most tokens, and the layers at that size.
+
+    The way down may have none there and the way up some.
+    """
     blocks: Block = unet
-    attends = [level for level, block in enumerate(blocks.down_blocks) if hasattr(block, "attentions")]
-    level = min(attends, default=len(blocks.down_blocks) - 1)
-    places = (f"down_blocks.{level}.", f"up_blocks.{len(blocks.up_blocks) - 1 - level}.")
+    ways = (("down_blocks", [*blocks.down_blocks]), ("up_blocks", [*reversed(blocks.up_blocks)]))
+    last = len(blocks.down_blocks) - 1
+    level = min((n for _, way in ways for n, block in enumerate(way) if hasattr(block, "attentions")), default=last)
+    places = (f"down_blocks.{level}.", f"up_blocks.{last - level}.")
     return level, [layer for name, layer in self_attention(unet).items() if name.startswith(places)]
 
 
