@@ -50,6 +50,15 @@ def test_done_running_failed_waiting_and_an_estimate(progress: SweepProgress, tm
     )
 
 
+def test_what_failed_before_and_is_not_tried_again_waits_for_nothing(tmp_path: Path) -> None:
+    configs = [{"results": str(tmp_path), "name": "mine", "variant": name} for name in ("a", "b")]
+    fates = {"a": {"model": "cached", "speed": "failed before"}, "b": {"model": "build"}}
+    path = write(Record("a", status="failed"), tmp_path / "mine")
+    os.utime(path, (time.time() - 3600,) * 2)
+    progress = SweepProgress(configs, Decision(fates, 100.0, 0, {}))
+    assert progress.state() == State(2, 0, 0, 1, 0)
+
+
 def test_what_an_earlier_sweep_left_does_not_count(progress: SweepProgress, tmp_path: Path) -> None:
     path = write(Record("a"), tmp_path / "mine")
     os.utime(path, (time.time() - 3600,) * 2)

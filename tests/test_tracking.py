@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,30 @@ def test_tensorboard(runs: tuple[Path, list[Record]]) -> None:
         assert told.Tags()["images"] == ["pictures"]
         [text] = told.Tensors("files/text_summary")
         assert f"records/{one.variant}.json" in str(text.tensor_proto.string_val)
+
+
+def test_a_tracker_that_breaks_is_told_the_end_and_costs_a_line(
+    runs: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from accelerate import tracking as of_accelerate
+
+    ends = []
+
+    class Breaking:
+        def __init__(self, **_: Any) -> None: ...
+        def start(self) -> None: ...
+        def store_init_configuration(self, settings: dict[str, Any]) -> None:
+            assert (settings["status"], settings["reason"]) == ("failed", "out of memory")
+            raise OSError("gone")
+
+        def finish(self) -> None:
+            ends.append("ended")
+
+    monkeypatch.setitem(of_accelerate.LOGGER_TYPE_TO_CLASS, "mlflow", Breaking)
+    folder, records = runs
+    track(replace(records[0], status="failed", reason="out of memory"), folder, "mlflow")
+    assert ends == ["ended"]
+    assert "one: mlflow was not told (OSError: gone)" in capsys.readouterr().err
 
 
 @pytest.mark.slow  # MLflow makes its database first

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from vtoncompress.dry_run import SHARED, Decision, duration
+from vtoncompress.dry_run import FAILED, SHARED, Decision, duration
 from vtoncompress.outcome import left, log_path
 from vtoncompress.pipeline import Config
 from vtoncompress.record import FOLDER
@@ -53,6 +53,7 @@ class SweepProgress:
         fates, seconds, unknown = decision.fates, decision.seconds, decision.unknown
         rows = [fates[config["variant"]].values() for config in configs]
         self.found = sum(all(fate not in ("build", SHARED) for fate in row) for row in rows)
+        self._failed_before = {name for name, row in fates.items() if FAILED in row.values()}
         self.shared = sum(fate == SHARED for row in fates.values() for fate in row.values())
         self.expected = None if unknown else seconds
         self._ended = threading.Event()
@@ -84,6 +85,8 @@ class SweepProgress:
 
     def _of(self, config: Config) -> str:
         folder, name = Path(config["results"]) / config["name"], config["variant"]
+        if name in self._failed_before:  # whose record stays as it is
+            return "failed"
         if self._is_new(folder / FOLDER / f"{name}.json") and (record := left(folder, name)) is not None:
             return record.status
         return "running" if self._is_new(log_path(folder, name)) else "waiting"

@@ -56,11 +56,14 @@ def _track(record: Record, folder: Path, tracker: str) -> None:
     }
     told = LOGGER_TYPE_TO_CLASS[tracker](**options[tracker])
     told.start()
-    settings = {"experiment": folder.name, "status": record.status, **dict(_flat(record.trust.get("config", {})))}
-    told.store_init_configuration(settings)
-    told.log(record.values, step=0)
-    _link(told, record, folder, tracker)
-    told.finish()
+    try:
+        ending = {"status": record.status} | ({"reason": record.reason[:LONGEST]} if record.reason else {})
+        settings = {"experiment": folder.name, **ending, **dict(_flat(record.trust.get("config", {})))}
+        told.store_init_configuration(settings)
+        told.log(record.values, step=0)
+        _link(told, record, folder, tracker)
+    finally:  # a run left open would be in the way of the next variant's
+        told.finish()
 
 
 def _link(told: Any, record: Record, folder: Path, tracker: str) -> None:

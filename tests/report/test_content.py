@@ -31,6 +31,23 @@ def test_a_curve_begins_at_the_dense_network_and_is_told_by_what_differs(records
     assert ">supervised<" in drawing.svg
 
 
+def test_rows_that_differ_in_more_than_their_seeds_are_on_lines_of_their_own(records: list[Record]) -> None:
+    """Heads and head widths, say, are two ways, and their mean is neither's."""
+    kinds = {
+        kind: [
+            replace(one, variant=f"{one.variant}_{kind}", trust={"config": {"pruning": {"attention": kind}}})
+            for one in records
+            if one.scope == "generator"
+        ]
+        for kind in ("heads", "head_widths")
+    }
+    dense = [one for one in records if one.role == "variant" and not one.scope]
+    lines = _lines([*dense, *kinds["heads"], *kinds["head_widths"]])
+    for kind, rows in kinds.items():
+        [members] = [members for label, members in lines.items() if label.endswith(f"pruning.attention={kind}")]
+        assert {one.variant for one in members if one.scope} == {one.variant for one in rows}
+
+
 def test_rows_whose_layers_have_ratios_of_their_own_are_on_no_curve(records: list[Record]) -> None:
     own = {"pruning": {"ratios": {"a.layer": 0.5}}}
     assert draw_ratios([*records[:4], *(replace(one, trust={"config": own}) for one in records[4:6])], "") == []
@@ -126,3 +143,9 @@ def test_the_command_that_makes_it_again(tmp_path: Path) -> None:
     assert command_of(tmp_path) is None
     (tmp_path / "command.txt").write_text("python experiments/run.py -m seed=0,1\n")
     assert command_of(tmp_path) == "python experiments/run.py -m seed=0,1"
+
+
+def test_the_command_that_was_typed_goes_before_the_experiment_s_own(tmp_path: Path) -> None:
+    (folder := tmp_path / "quickstart").mkdir()
+    (folder / "command.txt").write_text("python experiments/run.py experiment=quickstart seed=0,1\n")
+    assert command_of(folder) == "python experiments/run.py experiment=quickstart seed=0,1"

@@ -68,6 +68,14 @@ def test_links_within_it_and_beside_it_lead_somewhere(text: str, page: Path) -> 
             assert (page.parent / target).exists(), target
 
 
+def test_a_point_leads_to_its_row_on_this_page_and_says_so(text: str) -> None:
+    links = [attrs for tag, attrs in Elements(text).found if tag == "a" and attrs.get("xlink:href")]
+    assert links
+    for attrs in links:
+        assert attrs.keys() == {"xlink:href", "aria-label"}
+        assert attrs["aria-label"] == f"row {attrs['xlink:href'].removeprefix('#row-')}"  # type: ignore[union-attr]
+
+
 def test_names_are_used_once(text: str) -> None:
     names = [attrs["id"] for _, attrs in Elements(text).found if "id" in attrs]
     assert len(names) == len(set(names))

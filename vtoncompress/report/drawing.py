@@ -24,6 +24,8 @@ HEADER = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 # Names of groups repeat from figure to figure, and a page has each name once.
 GROUP = re.compile(r'<g id="[^"]*"')
+# Matplotlib opens links in another tab, where a point is to lead to its row on the page.
+LINK = re.compile(r'<a xlink:href="#row-([^"]*)" target="[^"]*">')
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Drawing:
     def inline(self) -> str:
         """The SVG as an element of a page, with its title for who can't see it."""
         text = GROUP.sub("<g", METADATA.sub("", HEADER.sub("", self.svg)))
-        return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.title)}" ', 1)
+        text, links = LINK.subn(r'<a xlink:href="#row-\1" aria-label="row \1"><title>\1</title>', text)
+        role = "group" if links else "img"  # what is within an image can't be reached
+        return text.replace("<svg ", f'<svg role="{role}" aria-label="{_attribute(self.title)}" ', 1)
 
 
 def draw(name: str, title: str, paint: Callable[[Axes], None], height: float = HEIGHT) -> Drawing:

@@ -11,15 +11,15 @@ from vtoncompress.record import ROOT, Record
 from vtoncompress.summary import group_by
 
 COMMAND = "command.txt"
-"""In the results folder of a run that no experiment's config describes."""
+"""In the results folder of a run: the command line that wrote it last."""
 
 
 def command_of(folder: Path) -> str | None:
     """What to type in the repository to get this table again; None where nobody kept it."""
-    if (ROOT / "conf" / "experiment" / f"{folder.name}.yaml").is_file():
-        return f"python experiments/run.py experiment={folder.name}"
     if (folder / COMMAND).is_file():
         return (folder / COMMAND).read_text(encoding="utf-8").strip()
+    if (ROOT / "conf" / "experiment" / f"{folder.name}.yaml").is_file():
+        return f"python experiments/run.py experiment={folder.name}"
     return None
 
 

@@ -48,3 +48,10 @@ for (const form of document.querySelectorAll("form.filters")) {
   form.addEventListener("reset", () => setTimeout(apply));
   form.addEventListener("submit", (event) => event.preventDefault());
 }
+// A point of a figure leads to its row, also where a filter hides that.
+addEventListener("hashchange", () => {
+  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!row?.hidden) return;
+  document.querySelector(`form.filters[data-table="${row.closest("table").id}"]`)?.reset();
+  setTimeout(() => row.scrollIntoView());
+});

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured, quality_of
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 UNTUNED = "no fine-tuning"
+FOLLOWS_RATIO = {"ratio", "ratios", "steps", "recovery_samples", "loss", "perceptual"}
+"""Options of pruning that may differ along a line."""
+Way = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""What a line is called by, and the other options that rows on it share."""
 
 
 def draw_ratios(group: Sequence[Record], prefix: str) -> list[Drawing]:
@@ -54,24 +58,58 @@ def draw_scope(scope: str, quality: Axis, lines: dict[str, list[Record]], name: 
 
 def _lines(rows: Sequence[Record]) -> dict[str, list[Record]]:
     """Label -> rows by ratio, of what has at least two ratios; a dense row begins every line that is made like it."""
-    ways: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    ways: dict[Way, list[Record]] = defaultdict(list)
     for one in rows:
         if one.scope:
-            ways[(one.criterion, one.pruning, *_after(one))].append(one)
+            ways[((one.criterion, one.pruning, *_after(one)), _options(one))].append(one)
     lines = {}
-    for way, pruned in ways.items():
-        intact = [one for one in rows if not one.scope]
+    for (way, options), pruned in ways.items():
+        intact = [one for one in rows if not one.scope and _network(one) == _network(pruned[0])]
         # Where the dense network had no such training, the line begins at the one that had none.
         dense = [one for one in intact if _after(one) == way[2:]] or [one for one in intact if _alike(one, way[-2:])]
         members = sorted((*dense, *pruned), key=lambda one: one.pruning_ratio or 0.0)
         if len({one.pruning_ratio for one in members}) > 1:
-            lines[way] = members
-    # What all lines share is no news.
-    shared = [len({way[place] for way in lines}) == 1 for place in range(len(next(iter(lines), ())))]
+            lines[way, options] = members
+    return dict(zip(_labels([*lines]), lines.values(), strict=True))
+
+
+def _labels(ways: Sequence[Way]) -> list[str]:
+    """What all lines share is no news, and options are told where lines of one name differ in them."""
+    names = [way for way, _ in ways]
+    news = [place for place in range(len(next(iter(names), ()))) if len({way[place] for way in names}) > 1]
+    labels = []
+    for way, options in ways:
+        others = [dict(known) for name, known in ways if name == way]
+        apart = [f"{key}={value}" for key, value in options if any(other.get(key) != value for other in others)]
+        told = [part for place in news if (part := way[place])] + apart
+        labels.append(", ".join(told or way))
+    return labels
+
+
+def _options(record: Record) -> tuple[tuple[str, str], ...]:
+    """(dotted name, value) of what else tells a line: how channels are chosen, what learns, sampler and experiment."""
+    config = record.trust.get("config", {})
+    pruning = {name: value for name, value in config.get("pruning", {}).items() if name not in FOLLOWS_RATIO}
+    training = {name: config.get("finetuning", {}).get(name) for name in ("first_phase", "loss")}
+    mode = config.get("quantization") if record.quantization not in ("", "none") else None
+    told = {"pruning": pruning, "finetuning": training, "quantization": mode, **_network(record)}
+    return tuple(sorted(_flat(told)))
+
+
+def _network(record: Record) -> dict[str, Any]:
+    config = record.trust.get("config", {})
     return {
-        ", ".join(part for part, known in zip(way, shared, strict=True) if part and not known) or ", ".join(way): rows
-        for way, rows in lines.items()
+        "model": {"name": record.model, "sampling": config.get("model", {}).get("sampling")},
+        "name": config.get("name"),
     }
+
+
+def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", str(inner)
 
 
 def _after(record: Record) -> tuple[str, ...]:
