@@ -73,3 +73,9 @@ def test_committed_tables_name_their_disturbed_rows(experiment: str) -> None:
     lines = disturbance_notes([one for one in read_all(ROOT / "results" / experiment) if one.role == "variant"])
     assert all(line.replace("_", r"\_") in text or line in text for line in lines)
     assert ("Disturbed while timed" in text) == bool(lines)
+
+
+def test_a_sampler_s_steps_are_looked_at_too() -> None:
+    rows = [Record("calm", details={"steps": {"step_ms": [50.0] * 8, "baseline_step_ms": [90.0] * 8}})]
+    rows.append(Record("restless", details={"steps": {"step_ms": [50.0] * 4 + [80.0] * 4}}))
+    assert disturbed(rows) == {"restless": "step quartiles 50.0 and 80.0 ms"}

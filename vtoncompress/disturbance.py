@@ -24,6 +24,8 @@ BASELINES = {
 """Samples of the baseline beside those of a latency, by what they are called."""
 OWN = {"own": "latency_ms", "own of one garment": "garment_with_people_ms", "own of eight pairs": "batch8_latency_ms"}
 """Samples of the row itself."""
+STEPS = {"step": "step_ms", "baseline's step": "baseline_step_ms"}
+"""Samples of a model that works in steps."""
 
 
 def disturbed(records: Sequence[Record]) -> dict[str, str]:
@@ -34,8 +36,12 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
     timed = [record for record in records if record.details.get("speed", {}).get(BASELINES["baseline"])]
     found = {record.variant: [*_spreads(record)] for record in timed}
     for record in records:
-        for form, taken in record.details.get("correlation", {}).get("samples_ms", {}).items():
-            found.setdefault(record.variant, []).extend(_spread(f"{form} correlation", taken))
+        of_steps = record.details.get("steps", {})
+        others = {name: of_steps[samples] for name, samples in STEPS.items() if samples in of_steps}
+        forms = record.details.get("correlation", {}).get("samples_ms", {})
+        others |= {f"{form} correlation": taken for form, taken in forms.items()}
+        for name, taken in others.items():
+            found.setdefault(record.variant, []).extend(_spread(name, taken))
     for name, samples in BASELINES.items():
         for group in _same_baseline([record for record in timed if record.details["speed"].get(samples)]):
             usual = statistics.median(_baseline(record, samples) for record in group)

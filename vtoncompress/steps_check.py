@@ -34,6 +34,7 @@ def check_steps(config: Config, network: TryOnModel) -> None:
     if not sampling:
         raise ValueError(f"sampling=none, but {name} works in steps: choose ddim, dpm_solver or unipc")
     _check_sampling(network, chosen := built(sampling))
+    built(config["finetuning"]).check_sampling(chosen)
     if dynamic and chosen.merging:
         raise ValueError("export.dynamic=true leaves open which tokens sampling.merging merges: use one of the two")
     mode, runtime = config["quantization"], _runtime(config["export"])

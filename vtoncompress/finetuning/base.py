@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vtoncompress.data.base import TryOnData
 from vtoncompress.model.base import TryOnModel
+
+if TYPE_CHECKING:  # most networks have no sampler, and their training is not tied to its code
+    from vtoncompress.sampling.base import Sampling
 
 
 class Finetuning(ABC):
@@ -22,6 +25,9 @@ class Finetuning(ABC):
     @abstractmethod
     def check(self, model: TryOnModel) -> None:
         """ValueError where the options don't fit the network, pruned or not. Takes no time."""
+
+    def check_sampling(self, sampling: Sampling) -> None:  # noqa: B027 - most have nothing against any
+        """ValueError where pictures are to be made in another way than the network is trained for."""
 
     @abstractmethod
     def train(

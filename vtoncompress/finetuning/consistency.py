@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from vtoncompress.model.training_latents import TrainingLatents
 
 TRANSITION = 1e-3
 """Where the pseudo-Huber loss goes from square to absolute, as in the paper's published training."""
+
+if TYPE_CHECKING:
+    from vtoncompress.sampling.base import Sampling
 
 
 class ConsistencyDistillation(TaughtDenoiser):
@@ -84,6 +87,13 @@ class ConsistencyDistillation(TaughtDenoiser):
         last = model.schedule.num_train_timesteps
         if not 2 <= self.steps <= last:
             raise ValueError(f"finetuning.lesson.steps={self.steps}: use 2 to {last}")
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """See :meth:`vtoncompress.finetuning.base.Finetuning.check_sampling`."""
+        if not sampling.leaps:
+            raise ValueError(
+                "finetuning=consistency teaches leaps to the end, and one sampler makes them: set sampling=consistency"
+            )
 
     def objective(self, student: StepwiseModel, teacher: StepwiseModel) -> GuidedLesson:
         return _Consistent(student, teacher, self.guidance, Path(self.teacher).name, self.steps)

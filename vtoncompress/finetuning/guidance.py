@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +16,9 @@ from vtoncompress.finetuning.taught_denoiser import GuidedLesson, TaughtDenoiser
 from vtoncompress.finetuning.teacher_choice import DENSE, check_teacher
 from vtoncompress.model.base import StepwiseModel
 from vtoncompress.model.training_latents import TrainingLatents
+
+if TYPE_CHECKING:
+    from vtoncompress.sampling.base import Sampling
 
 
 class GuidanceDistillation(TaughtDenoiser):
@@ -69,6 +72,14 @@ class GuidanceDistillation(TaughtDenoiser):
             accumulation=accumulation,
             processes=processes,
         )
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """See :meth:`vtoncompress.finetuning.base.Finetuning.check_sampling`."""
+        if sampling.guidance != 1:
+            raise ValueError(
+                f"finetuning=guidance puts guidance into the weights, and sampling.guidance={sampling.guidance} would "
+                "guide once more: set model.sampling.guidance=1"
+            )
 
     def objective(self, student: StepwiseModel, teacher: StepwiseModel) -> GuidedLesson:
         return _Guided(student, teacher, self.guidance, Path(self.teacher).name)

@@ -46,6 +46,7 @@ COSTS = (
     Axis("latency_ms_p50", "latency p50 (ms)", 1, is_time=True),
     Axis("size_mib", "deployed size (MiB)", 1),
     Axis("gmacs", "GMACs (1 MAC = 2 FLOPs)", 2),
+    Axis("image_s", "seconds an image", 2, is_time=True),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,14 @@ class Sampling(ABC):
         seed: of the noise of every picture whose caller gives none.
         repaint: whether the person outside the mask is laid over the result, so that it stays as it is in every pixel.
 
+    Attributes:
+        leaps: whether each step goes to the end, for networks that were trained to.
+
     Raises:
         ValueError: an option out of range.
     """
+
+    leaps: ClassVar[bool] = False
 
     steps: int = 50
     guidance: float = 2.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Consistency(Sampling):
     Raises:
         ValueError: an option out of range.
     """
+
+    leaps: ClassVar[bool] = True
 
     steps: int = 4
     guidance: float = 1.0

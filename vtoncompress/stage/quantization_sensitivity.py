@@ -66,13 +66,19 @@ def make(config: Mapping[str, Any], dense: Path, float_point: Path, out: Path) -
     (out / POINT).write_text(json.dumps({**values, "picture_difference": float(difference)}))
 
 
-def look(runtime: Runtime, pairs: list[Pair]) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """Metrics by column, and the pictures, (pairs, 3, H, W) in -1..1. ValueError where no garment is to be seen."""
+def look(
+    runtime: Runtime, pairs: list[Pair], first_seed: int | None = None
+) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Metrics by column, and the pictures, (pairs, 3, H, W) in -1..1. ValueError where no garment is to be seen.
+
+    ``first_seed``: of a network that paints from noise; each pair has noise of its own, the same in every look.
+    """
     metrics, pictures, left = (GarmentLikeness(), FlowError(), Ssim()), [], iter(pairs)
     while some := list(islice(left, BATCH)):
         predictions = []
         for pair in some:
-            outputs = runtime(pair_tensors(pair))
+            seeds = {} if first_seed is None else {"seeds": np.array([first_seed + len(pictures)])}
+            outputs = runtime(pair_tensors(pair) | seeds)
             flow = outputs.get("flow")
             pictures.append(outputs["image"][0])
             predictions.append(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 
 from vtoncompress.deployment import FILES
 from vtoncompress.export.openvino import open_runtime
@@ -23,9 +24,12 @@ from vtoncompress.stage.seed import set_seed
 
 
 def make_float(config: Mapping[str, Any], deployed: Path, out: Path) -> None:
-    """Write what points are held against: ``point.json`` and ``pictures.npy``. ``config``: ``data``, ``seed``."""
+    """Write what points are held against: ``point.json`` and ``pictures.npy``.
+
+    ``config``: ``data``, ``seed``, ``sampling``.
+    """
     set_seed(config["seed"])
-    values, pictures = look(open_runtime(deployed / FILES), read_pairs(json.dumps(config["data"], sort_keys=True)))
+    values, pictures = _look(deployed / FILES, config)
     np.save(out / PICTURES, pictures)
     (out / POINT).write_text(json.dumps({**values, "picture_difference": 0.0}))
 
@@ -41,6 +45,11 @@ def make(config: Mapping[str, Any], dense: Path, deployed: Path, walked: Path, f
         shutil.copytree(deployed / FILES, folder, dirs_exist_ok=True)
         material = Material(trajectories=trajectories.read(walked))
         mode.convert(Path(folder), "openvino", load_sampled(dense, config), material)
-        values, pictures = look(open_runtime(Path(folder)), read_pairs(json.dumps(config["data"], sort_keys=True)))
+        values, pictures = _look(Path(folder), config)
     difference = np.abs(pictures - np.load(float_point / PICTURES)).mean(dtype=np.float64) * LEVELS_PER_UNIT
     (out / POINT).write_text(json.dumps({**values, "picture_difference": float(difference)}))
+
+
+def _look(folder: Path, config: Mapping[str, Any]) -> tuple[dict[str, float], NDArray[np.float32]]:
+    pairs = read_pairs(json.dumps(config["data"], sort_keys=True))
+    return look(open_runtime(folder), pairs, config["sampling"]["seed"])

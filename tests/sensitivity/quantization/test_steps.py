@@ -32,4 +32,5 @@ def test_a_point_for_each_layer_and_a_budget_met(tmp_path: Path) -> None:
     first = analysis.points[0]
     assert first.loss == {name: analysis.float32[name] - first.values[name] for name in ("ssim_garment", "ssim")}
     assert analysis.override == "quantization.float_layers=[]"
+    assert config["quantization"]["rest"] == "float32"  # type: ignore[call-overload,index]
     assert "quantization=hybrid" in (tmp_path / "results" / "quantization_sensitivity" / "table.md").read_text()

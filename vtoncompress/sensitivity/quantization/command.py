@@ -106,7 +106,8 @@ def _protocol(cfg: Config, dense: Artifact) -> list[str]:
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in LIBRARIES)
     how = "eager PyTorch, INT8 as every runtime rounds it: inputs to 256 levels between their extremes on "
     if sampling := cfg["model"].get("sampling"):
-        how = f"OpenVINO, {sampling['steps']} steps, INT8 as quantization=hybrid makes it of trajectories on "
+        mode = cfg["quantization"]["_target_"].split(".")[-2]
+        how = f"OpenVINO, {sampling['steps']} steps, INT8 as quantization={mode} makes it of trajectories on "
     return [
         f"Protocol {data.protocol}: pictures {height}x{width}, {len(data)} pairs (list {data.pair_list_hash()}), "
         f"held out {len(apart)} (list {apart.pair_list_hash()}); "

@@ -19,8 +19,9 @@ Config = Mapping[str, Any]
 
 def plan_float(cfg: Config, model: Stage) -> Stage:
     """The network in float32, which the points are held against, and the grids that they take."""
-    if cfg["model"].get("sampling"):
-        return Stage(NAME, f"{WORK}_steps:make_float", _pictures(cfg), (_deploy(cfg, model),))
+    if sampling := cfg["model"].get("sampling"):
+        told = {"sampling": sampling, **_pictures(cfg)}
+        return Stage(NAME, f"{WORK}_steps:make_float", told, (_deploy(cfg, model),))
     data = cfg["training_data"]
     calibration = Stage(
         "calibration", "vtoncompress.stage.calibration:make",
