@@ -4,12 +4,13 @@ import sys
 from typing import Any, cast
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.errors import run_main
 from vtoncompress.image import check_writable, read_image, read_mask, write_image
-from vtoncompress.opening import open_try_on
+from vtoncompress.opening import open_try_on, sampler_options
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="try_on")
@@ -17,6 +18,7 @@ def main(cfg: DictConfig) -> None:
     """Read, open, call, write; what can fail cheaply comes first."""
     if cfg.threads is not None and (not isinstance(cfg.threads, int) or cfg.threads < 1):
         raise ValueError(f"threads={cfg.threads}: use 1 or more, or null for the runtime's own choice")
+    sampler = sampler_options(cfg.steps, cfg.guidance, cfg.seed)
     check_writable(cfg.out)
     person, garment = read_image(cfg.person), read_image(cfg.garment)
     mask = None if cfg.mask is None else read_mask(cfg.mask)
@@ -24,9 +26,12 @@ def main(cfg: DictConfig) -> None:
     person_mask = None if cfg.person_mask is None else read_mask(cfg.person_mask)
     foreground = instantiate(cfg.foreground)
     size = None if cfg.size is None else list(cfg.size)
-    try_on = open_try_on(cfg.deployment, cfg.checkpoint, model, cfg.threads, cfg.cache, dict(cfg.devices), size)
+    overrides = list(HydraConfig.get().overrides.task)
+    try_on = open_try_on(
+        cfg.deployment, cfg.checkpoint, model, cfg.threads, cfg.cache, dict(cfg.devices), size, overrides
+    )
     try_on.masker, try_on.foreground = instantiate(cfg.masking), foreground
-    write_image(cfg.out, try_on(person, garment, mask, person_mask))
+    write_image(cfg.out, try_on.with_sampler(sampler)(person, garment, mask, person_mask))
     print(cfg.out)
 
 

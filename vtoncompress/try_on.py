@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,20 @@ class TryOn:
         if call is None:
             return None
         return lambda garment, garment_mask=None: to_image(call(self._of_garment(garment, garment_mask))["image"])
+
+    def with_sampler(self, options: Mapping[str, float]) -> Callable[..., Image]:
+        """A call by other ``steps``, ``guidance`` or ``seed`` than the network's own; arguments as of a call.
+
+        Raises:
+            ValueError: the network does not paint in steps, or an option is out of range.
+        """
+        if not options:
+            return self
+        call = self.runtime.sampled(options, lambda done, steps: None)
+        if call is None:
+            given = ", ".join(f"{name}={value}" for name, value in options.items())
+            raise ValueError(f"{given}: this network does not paint in steps: leave {' and '.join(options)} out")
+        return lambda *shown, **named: to_image(call(self.prepare(*shown, **named))["image"])
 
     def _of_person(self, person: Image, agnostic_mask: Image | None) -> Tensors:
         tensors = {"person": _normalise(fit_person(person, self.size))}

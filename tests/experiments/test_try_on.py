@@ -11,13 +11,19 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from tests.conftest import ROOT, Command
+from tests.model.cat_vton.conftest import TINY
 from vtoncompress import checkpoint
 from vtoncompress.data.synthetic import Synthetic
-from vtoncompress.image import read_image
+from vtoncompress.deployment import open_deployment, write_manifest
+from vtoncompress.export.torch import TorchExporter
+from vtoncompress.image import read_image, read_mask
+from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.model.pf_afn import PFAFN
+from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.try_on import to_tensors
 
-ROOT = Path(__file__).parents[2]
+PICTURES = ("person=person.jpg", "garment=garment.png", "out=result.png")
 
 
 @pytest.fixture
@@ -27,6 +33,22 @@ def folder(tmp_path: Path) -> Path:
     Pillow.fromarray(garment).save(tmp_path / "garment.png")
     Pillow.new("RGB", (96, 128), (120, 100, 90)).save(tmp_path / "person.jpg")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that paints in two steps: ``deployed``, ``network`` (a checkpoint) and a ``person_mask.png``."""
+    folder = tmp_path_factory.mktemp("painter")
+    torch.manual_seed(0)
+    model = CatVTON((64, 48), **TINY).eval()
+    model.set_sampling(DDIM(steps=2))
+    checkpoint.save(model, folder / "network")
+    TorchExporter().export(model, folder / "deployed")
+    write_manifest(folder / "deployed", TorchExporter(), model="tiny", size=model.size, inputs=tuple(model.inputs))
+    mask = np.zeros((128, 96), np.uint8)
+    mask[40:90, 30:66] = 255
+    Pillow.fromarray(mask).save(folder / "person_mask.png")
+    return folder
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -76,3 +98,61 @@ def test_a_mistake(folder: Path) -> None:
     assert done.stderr.startswith("error: person.jpg is not a picture")
     assert done.stderr.count("\n") == 1
     assert {path.name for path in folder.iterdir()} == {"garment.png", "person.jpg"}
+
+
+def test_steps_guidance_and_seed_of_a_deployment_are_the_calls(
+    command: Command, folder: Path, painter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    mask = f"person_mask={painter / 'person_mask.png'}"
+    done = command("try_on", f"deployment={painter / 'deployed'}", mask, *PICTURES, "steps=1", "guidance=1", "seed=5")
+    assert (done.code, done.err) == (0, "")
+    try_on = open_deployment(painter / "deployed")
+    shown = read_image("person.jpg"), read_image("garment.png"), None, read_mask(painter / "person_mask.png")
+    expected = try_on.with_sampler({"steps": 1, "guidance": 1.0, "seed": 5})(*shown)
+    assert np.array_equal(read_image("result.png"), expected)
+    assert not np.array_equal(expected, try_on(*shown))
+
+
+def test_a_checkpoint_paints_by_the_sampler_asked_for(
+    command: Command, folder: Path, painter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    told: list[dict[str, object]] = []
+    set_sampling = CatVTON.set_sampling
+    monkeypatch.setattr(CatVTON, "set_sampling", lambda self, to: told.append(to.told()) or set_sampling(self, to))
+    options = (f"checkpoint={painter / 'network'}", f"person_mask={painter / 'person_mask.png'}")
+    done = command("try_on", *options, *PICTURES, "sampling=dpm_solver", "model.sampling.steps=2", "seed=3")
+    assert (done.code, done.err) == (0, "")
+    assert {"sampler": "DPMSolver", "steps": 2, "seed": 3}.items() <= told[-1].items()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("deployment=deployed steps=0", "sampling.steps=0: use 1 or more"),
+        ("deployment=deployed guidance=-1", "sampling.guidance=-1: use 0 or more"),
+        ("deployment=deployed seed=0.5", "seed=0.5: use a whole number"),
+        (
+            "deployment=deployed model=cat_vton_small model.sampling.steps=0",
+            "model=cat_vton_small: deployment=deployed ",
+        ),
+        ("deployment=deployed sampling=dpm_solver", "sampling=dpm_solver: deployment=deployed brings its own"),
+        ("deployment=deployed +model.sampling.seed=3", "model.sampling.seed=3: deployment=deployed brings its own"),
+        ("checkpoint=network model=cat_vton_small", "model=cat_vton_small: checkpoint=network brings its own network"),
+        ("checkpoint=network sampling=ddim model.sampling.steps=0", "sampling.steps=0: use 1 or more"),
+        ("checkpoint=pf_afn_small seed=3", "seed=3: this network does not paint in steps: leave seed out"),
+        ("checkpoint=pf_afn_small sampling=ddim", "sampling is for networks that paint in steps"),
+        ("sampling=ddim", "sampling is for networks that paint in steps"),
+    ],
+)
+def test_options_that_are_not_the_opened_networks_are_refused(
+    command: Command, folder: Path, painter: Path, monkeypatch: pytest.MonkeyPatch, options: str, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    for name in ("deployed", "network"):
+        Path(name).symlink_to(painter / name)
+    done = command("try_on", *options.split(), *PICTURES)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert not Path("result.png").exists()
