@@ -10,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress.errors import run_main
 from vtoncompress.image import check_writable, read_image, read_mask, write_image
+from vtoncompress.masking.agnostic import check_agnostic
 from vtoncompress.opening import open_try_on, sampler_options
+from vtoncompress.try_on import check_garment_mask
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="try_on")
@@ -22,15 +24,19 @@ def main(cfg: DictConfig) -> None:
     check_writable(cfg.out)
     person, garment = read_image(cfg.person), read_image(cfg.garment)
     mask = None if cfg.mask is None else read_mask(cfg.mask)
-    model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
     person_mask = None if cfg.person_mask is None else read_mask(cfg.person_mask)
-    foreground = instantiate(cfg.foreground)
+    if mask is not None:
+        check_garment_mask(mask, garment)
+    if person_mask is not None:
+        check_agnostic(person_mask, person)
+    foreground, masker = instantiate(cfg.foreground), instantiate(cfg.masking)
+    model = cast("dict[str, Any]", OmegaConf.to_container(cfg.model, resolve=True))
     size = None if cfg.size is None else list(cfg.size)
     overrides = list(HydraConfig.get().overrides.task)
     try_on = open_try_on(
         cfg.deployment, cfg.checkpoint, model, cfg.threads, cfg.cache, dict(cfg.devices), size, overrides
     )
-    try_on.masker, try_on.foreground = instantiate(cfg.masking), foreground
+    try_on.masker, try_on.foreground = masker, foreground
     write_image(cfg.out, try_on.with_sampler(sampler)(person, garment, mask, person_mask))
     print(cfg.out)
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 
-from vtoncompress.deployment import open_deployment
+from vtoncompress.deployment import open_deployment, read_manifest
 from vtoncompress.sampling.ddim import DDIM
 from vtoncompress.try_on import TryOn
 
 if TYPE_CHECKING:  # a deployment opens without torch
     from vtoncompress.model.base import TryOnModel
     from vtoncompress.sampling.base import Sampling
+
+MASKS = {
+    "mask": "garment_mask",
+    "foreground": "garment_mask",
+    "person_mask": "agnostic_mask",
+    "masking": "agnostic_mask",
+}
+"""Options of a call -> the network's input that they are for."""
 
 
 def open_try_on(
@@ -48,7 +56,10 @@ def open_try_on(
         raise ValueError("deployment and checkpoint are both given: give one of them")
     for override in overrides:
         _check_used(override, deployment, checkpoint)
+    masks = [override for override in overrides if _option(override)[0] in MASKS and not override.endswith("=null")]
     if deployment is not None:
+        if masks and (inputs := read_manifest(Path(deployment)).inputs):  # sooner than the network is open
+            check_masks(inputs, masks)
         return open_deployment(deployment, threads, None if cache is None else Path(cache), devices, size)
     if cache is not None or devices or size is not None:
         raise ValueError("cache, devices and size are of a deployment: give deployment=FOLDER, or leave them out")
@@ -60,8 +71,9 @@ def open_try_on(
     sampling = instantiate(model["sampling"]) if model is not None and model.get("sampling") else None
     if checkpoint is not None:
         network = checkpoints.load(checkpoint_folder(checkpoint))
+        check_masks(network.inputs, masks)
     elif model is not None:
-        network = _open_model(model, sampling)
+        network = _open_model(model, sampling, masks)
     else:
         raise ValueError("nothing to open: give deployment=FOLDER or checkpoint=FOLDER")
     _set_sampling(network, sampling)
@@ -83,23 +95,40 @@ def sampler_options(
     return options
 
 
+def check_masks(inputs: Collection[str], given: Sequence[str]) -> None:
+    """ValueError for a mask, or a way to make one, that a network of these ``inputs`` does not look at.
+
+    Args:
+        given: options of :data:`MASKS`, as ``person_mask=FILE``.
+    """
+    for override in given:
+        option = _option(override)[0]
+        if MASKS[option] not in inputs:
+            taken = " and ".join(name for name in ("mask", "person_mask") if MASKS[name] in inputs) or "no mask"
+            raise ValueError(f"{override}: this network does not look at it, it takes {taken}: leave {option} out")
+
+
+def _option(override: str) -> list[str]:
+    """``+model.sampling.steps=8`` -> its name, part by part."""
+    return re.split("[.@]", override.lstrip("+~").partition("=")[0])
+
+
 def _check_used(override: str, deployment: str | None, checkpoint: str | None) -> None:
     """ValueError for an option of a model that is not the opened one."""
-    option = override.lstrip("+~").partition("=")[0]
-    group = re.split("[.@]", option)[0]
+    group, *further = _option(override)
     if deployment is not None and group in ("model", "sampling"):
         raise ValueError(
             f"{override}: deployment={deployment} brings its own model and sampler: leave it out; steps, "
             "guidance and seed change its sampler"
         )
-    if checkpoint is not None and group == "model" and not option.startswith("model.sampling"):
+    if checkpoint is not None and group == "model" and further[:1] != ["sampling"]:
         raise ValueError(
             f"{override}: checkpoint={checkpoint} brings its own network: leave it out, or give "
             f"model.checkpoint={checkpoint} instead of checkpoint"
         )
 
 
-def _open_model(model: Mapping[str, Any], sampling: Sampling | None) -> TryOnModel:
+def _open_model(model: Mapping[str, Any], sampling: Sampling | None, masks: Sequence[str]) -> TryOnModel:
     import torch
 
     from vtoncompress.stage.model import open_model
@@ -110,7 +139,8 @@ def _open_model(model: Mapping[str, Any], sampling: Sampling | None) -> TryOnMod
     if model["checkpoint"] is None and not any(files.values()):
         raise missing
     with torch.device("meta"):  # what can't be built or painted with is told before weights are read
-        _set_sampling(instantiate(model["network"]), sampling)
+        _set_sampling(untrained := instantiate(model["network"]), sampling)
+    check_masks(untrained.inputs, masks)
     network, origin = open_model({**model, "seed": 0})
     if origin.startswith("random"):
         raise missing

@@ -123,11 +123,7 @@ class TryOn:
     def _garment_mask(self, garment: Image, given: Image | None) -> Image:
         if given is None:
             return self.foreground(garment)
-        if given.shape != garment.shape[:2]:
-            raise ValueError(
-                f"the mask has {_extent(given)} pixels and the garment {_extent(garment)}: "
-                "give the mask of this very picture, or none"
-            )
+        check_garment_mask(given, garment)
         return given
 
     def _agnostic_mask(self, person: Image, given: Image | None) -> Image:
@@ -136,6 +132,15 @@ class TryOn:
         fitted = fit_person(mask, self.size)
         check_agnostic(fitted, fitted[..., None])
         return fitted
+
+
+def check_garment_mask(mask: Image, garment: Image) -> None:
+    """ValueError for a mask (H, W) of another size than its garment (H, W, 3)."""
+    if mask.shape != garment.shape[:2]:
+        raise ValueError(
+            f"the mask has {_extent(mask)} pixels and the garment {_extent(garment)}: "
+            "give the mask of this very picture, or none"
+        )
 
 
 def to_tensors(person: Image, garment: Image, garment_mask: Image) -> Tensors:

@@ -156,3 +156,70 @@ def test_options_that_are_not_the_opened_networks_are_refused(
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert message in done.err
     assert not Path("result.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("model=cat_vton_small mask=mask.png", "mask=mask.png: this network does not look at it, it takes person_mask"),
+        ("model=cat_vton_small foreground=plain_background", "it takes person_mask: leave foreground out"),
+        ("deployment=deployed mask=mask.png", "mask=mask.png: this network does not look at it, it takes person_mask"),
+        ("checkpoint=network mask=mask.png", "mask=mask.png: this network does not look at it, it takes person_mask"),
+        (
+            "person_mask=mask.png",
+            "person_mask=mask.png: this network does not look at it, it takes mask: leave person_",
+        ),
+        (
+            "masking.garment=lower",
+            "masking.garment=lower: this network does not look at it, it takes mask: leave masking",
+        ),
+        ("checkpoint=pf_afn_small masking=none", "masking=none: this network does not look at it, it takes mask"),
+    ],
+)
+def test_a_mask_that_the_network_does_not_look_at_is_refused(
+    command: Command, folder: Path, painter: Path, monkeypatch: pytest.MonkeyPatch, options: str, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    for name, kept in (("deployed", "deployed"), ("network", "network"), ("mask.png", "person_mask.png")):
+        Path(name).symlink_to(painter / kept)
+    done = command("try_on", *options.split(), *PICTURES)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert not Path("result.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("model.checkpoint=nowhere", "there is no checkpoint nowhere"),
+        ("person=nothing.jpg", "nothing.jpg does not exist"),
+        ("person_mask=nothing.png", "nothing.png does not exist"),
+        ("person_mask=garment_sized.png", "the person's mask has 48x64 pixels and the person 96x128"),
+        ("person_mask=empty.png", "the person's mask is empty"),
+        ("person_mask=full.png", "the person's mask covers the whole picture"),
+        ("masking=parsing", "masking=parsing needs a human parser of yours"),
+        ("masking=parsing masking.parser=nothing.onnx", "there is no network nothing.onnx"),
+        ("model.sampling.steps=0", "sampling.steps=0: use 1 or more"),
+        ("model.sampling.steps=2000", "sampling.steps=2000: use 1000 or fewer"),
+        ("model.sampling.guidance=-1", "sampling.guidance=-1: use 0 or more"),
+        ("model.size=[130,96]", "model.size=[130, 96]: height and width must be multiples of 4"),
+        ("size=[130,96]", "cache, devices and size are of a deployment"),
+        ("out=result.gif", "cannot write result.gif"),
+    ],
+)
+def test_a_mistake_is_told_before_the_network_is_opened(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, options: str, message: str
+) -> None:
+    """In this process, in which nothing can be opened, and which has loaded torch already."""
+    monkeypatch.chdir(folder)
+    Pillow.new("L", (48, 64), 255).save("garment_sized.png")
+    Pillow.new("L", (96, 128), 0).save("empty.png")
+    Pillow.new("L", (96, 128), 255).save("full.png")
+    before = {*folder.iterdir()}
+    opened: list[Path] = []
+    monkeypatch.setattr(checkpoint, "load", opened.append)
+    done = command("try_on", "model=cat_vton_small", *PICTURES, *options.split())
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert not opened
+    assert {*folder.iterdir()} == before
