@@ -90,12 +90,13 @@ def test_body_parts_add_what_clothes_hide(networks: dict[str, Path], photo: Any)
         ({"garment": "shoe"}, "masking.garment=shoe: choose one of upper"),
         ({"classes": "coco"}, "masking.classes=coco: choose one of atr"),
         ({"classes": "lip"}, "not scores of 20 classes"),
+        ({"parser_input": {**INPUT, "size": [473, 473]}}, r"set masking.parser_input.size=\[64,48\]"),
     ],
 )
 def test_a_mistake_is_one_line(networks: dict[str, Path], photo: Any, changes: dict[str, Any], message: str) -> None:
-    options = {"garment": "upper", "parser": networks["parser"], "classes": "atr", "body_parts": None, **changes}
+    options = {"garment": "upper", "parser": networks["parser"], "classes": "atr", "body_parts": None}
     with pytest.raises(ValueError, match=message):
-        Parsing(**options, parser_input=INPUT, body_parts_input=INPUT)(photo)
+        Parsing(**{**options, "parser_input": INPUT, "body_parts_input": INPUT, **changes})(photo)
 
 
 def test_a_photo_without_the_garment_is_one_line(networks: dict[str, Path]) -> None:

@@ -79,7 +79,9 @@ class Parsing(Masker):
             )
         self.garment, self.margin, names = garment, margin, CLASSES[classes]
         self._parser = LabelNetwork(parser, len(names), **parser_input)
-        self._parts = body_parts and LabelNetwork(body_parts, DENSEPOSE_CLASSES, **body_parts_input)
+        self._parts = body_parts and LabelNetwork(
+            body_parts, DENSEPOSE_CLASSES, **body_parts_input, option="body_parts_input"
+        )
         painted, parts = _of(PAINTED, garment), _of(PAINTED_PARTS, garment)
         self._painted_labels, self._kept_labels = (np.array([n in some for n in names]) for some in (painted, KEPT))
         self._painted_parts, self._kept_parts = (
