@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 import torch
+from torch import Tensor
 
 from tests.conftest import ROOT, SIZE
 from vtoncompress import checkpoint
@@ -17,6 +20,7 @@ from vtoncompress.data.base import Pair
 from vtoncompress.deployment import write_manifest
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.image import read_image, write_image
+from vtoncompress.masking.label_network import LabelNetwork
 from vtoncompress.model.pf_afn import PFAFN
 from vtoncompress.network import TRAINED
 from vtoncompress.record import Record, write
@@ -56,8 +60,58 @@ def pruning(toy: PFAFN, pairs: list[Pair]) -> dict[str, Any]:
     return {}
 
 
+class Schp(torch.nn.Module):
+    """Outputs as SCHP's: two parsings, of which the second counts, and edges, all smaller than the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.parsing, self.fusion, self.edge = (torch.nn.Conv2d(3, classes, 4, 4) for classes in (18, 18, 2))
+
+    def forward(self, picture: Tensor) -> list[list[Tensor]]:
+        return [[self.parsing(picture), self.fusion(picture)], [self.edge(picture)]]
+
+
+class DensePose(torch.nn.Module):
+    """Outputs as detectron2's: a small person of part 3 and a large one of parts 1 and 2, whose lower half is none.
+
+    In a dark picture it finds nobody.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.boxes = torch.tensor([[10.0, 10.0, 30.0, 30.0], [100.0, 50.0, 300.0, 450.0]])
+
+    def inference(self, shown: list[dict[str, Tensor]], do_postprocess: bool) -> list[SimpleNamespace]:
+        bright = (shown[0]["image"].mean() > 100).expand(2)
+        fine, coarse = torch.zeros(2, 25, 16, 16), torch.zeros(2, 2, 16, 16)
+        fine[0, 3] = fine[1, 1, :, :8] = fine[1, 2, :, 8:] = 5
+        coarse[:, 1], coarse[1, 0, 8:] = 1, 2
+        told = SimpleNamespace(coarse_segm=coarse[bright], fine_segm=fine[bright])
+        return [SimpleNamespace(pred_boxes=SimpleNamespace(tensor=self.boxes[bright]), pred_densepose=told)]
+
+
+def check_schp(network: Schp) -> None:
+    """The file gives the fused scores, each pixel of its own."""
+    photo = np.random.default_rng(0).integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    labels = LabelNetwork("schp_atr.onnx", 18, (512, 512), (0, 0, 0), (1, 1, 1), "rgb")(photo)
+    with torch.inference_mode():
+        scores = network.fusion(torch.from_numpy(photo).permute(2, 0, 1)[None] / 255)
+        stretched = torch.nn.functional.interpolate(scores, (512, 512), mode="bilinear", align_corners=True)
+    assert (labels == stretched[0].argmax(0).numpy()).mean() > 0.999
+
+
+def check_densepose() -> None:
+    """The file gives the largest person's parts where they are in the picture."""
+    network = LabelNetwork("densepose.xml", 25, (512, 512), (0, 0, 0), (1, 1, 1), "bgr")
+    expected = np.zeros((512, 512), np.uint8)
+    expected[50:250, 100:200], expected[50:250, 200:300] = 1, 2
+    assert (network(np.full((512, 512, 3), 200, np.uint8)) == expected).mean() > 0.999
+    assert (network(np.full((512, 512, 3), 50, np.uint8)) == 0).all()
+
+
 def cat_vton(toy: PFAFN, pairs: list[Pair]) -> dict[str, Any]:
-    return {"torch": torch, "network": torch.nn.Conv2d(3, 18, 1)}
+    return {"torch": torch, "openvino": openvino, "network": Schp(), "densepose": DensePose()}
 
 
 PREPARED: dict[str, Callable[[PFAFN, list[Pair]], dict[str, Any]]] = {
@@ -87,5 +141,7 @@ def test_it_runs(
         assert np.abs(np.array(names["pictures"], int) - expected).mean() < 0.5
     elif name == "pruning.md":
         assert names["network"].arguments() == toy.arguments()
+    elif "Fusion" in names:
+        check_schp(names["network"])
     else:
-        assert Path("schp_atr.onnx").stat().st_size > 0
+        check_densepose()

@@ -107,7 +107,7 @@ def _highest(scores: NDArray[np.float32], size: tuple[int, int]) -> Image:
     return labels
 
 
-def _open_onnx(path: Path) -> tuple[Any, list[Shape]]:
+def _open_onnx(path: Path) -> tuple[Any, Sequence[Shape]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -125,7 +125,7 @@ def _open_onnx(path: Path) -> tuple[Any, list[Shape]]:
     return run, shapes
 
 
-def _open_ir(path: Path) -> tuple[Any, list[Shape]]:
+def _open_ir(path: Path) -> tuple[Any, Sequence[Shape]]:
     from vtoncompress.export.openvino_ir import disable_telemetry
 
     disable_telemetry()
