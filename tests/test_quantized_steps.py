@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 
 from tests.model.cat_vton.conftest import TINY_OF_8
 from vtoncompress import variant
+from vtoncompress.data.dataset_layout import write_dataset
+from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.delivery import deliver
 from vtoncompress.deployment import open_deployment
 from vtoncompress.record import Record, read_all
@@ -89,3 +91,13 @@ def test_a_sampler_with_other_graphs_is_quantized_and_measured_as_any(folder: Pa
     assert record.values["image_speedup"] == pytest.approx(
         steps["baseline_image_s"] / record.values["image_s"], rel=0.01
     )
+
+
+def test_photos_pass_the_parity_gate_and_their_masks_are_part_of_what_is_measured(folder: Path) -> None:
+    write_dataset(Synthetic("test", 2, 128, 96), "viton", folder / "photos")
+    photos = ("export=torch", "data=viton", f"data.root={folder / 'photos'}", "data.pairs=1", "metric=[size,steps]")
+    made = run(folder, "photos", *photos)
+    assert made.details["parity"]["parity_mean"] == 0
+    wider = run(folder, "wider", *photos, "data.masking.margin=0.1")
+    others = {one.partition("/")[0] for one in {*wider.stages} - {*made.stages}}
+    assert others == {"deployment", "subject"}

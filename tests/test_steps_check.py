@@ -12,6 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from vtoncompress.data.dataset_layout import write_dataset
+from vtoncompress.data.synthetic import Synthetic
 from vtoncompress.errors import explain
 from vtoncompress.steps_check import check_steps
 
@@ -39,6 +41,23 @@ CONF = Path(__file__).parents[1] / "conf"
 def test_a_mistake_is_one_line(option: str, message: str) -> None:
     config = _config(*option.split())
     with pytest.raises(Exception) as caught, torch.device("meta"):  # noqa: PT011 - Hydra wraps what is wrong in a network
+        check_steps(config, instantiate(config["model"]["network"]))
+    line = explain(caught.value) or ""
+    assert message in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("data.masked=false", "data=Viton has no masks of persons, and cat_vton_small paints inside one"),
+        ("masking@data.masking=none", "1 of 1 persons have no mask on disk"),
+    ],
+)
+def test_photos_without_masks_are_refused(option: str, message: str, tmp_path: Path) -> None:
+    write_dataset(Synthetic("test", 1, 128, 96), "viton", tmp_path / "photos")
+    config = _config("data=viton", f"data.root={tmp_path / 'photos'}", option)
+    with pytest.raises(Exception) as caught, torch.device("meta"):  # noqa: PT011 - Hydra wraps what a data set refuses
         check_steps(config, instantiate(config["model"]["network"]))
     line = explain(caught.value) or ""
     assert message in line

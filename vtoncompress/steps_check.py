@@ -31,6 +31,9 @@ def check_steps(config: Config, network: TryOnModel) -> None:
             f"export.dynamic=true: sizes are multiples of {network.multiple} then, and so must be "
             f"model.size={[*network.size]}"
         )
+    if "agnostic_mask" in network.inputs:
+        for group in ("data", "training_data"):
+            _check_masked(name, group, config[group])
     if not sampling:
         raise ValueError(f"sampling=none, but {name} works in steps: choose ddim, dpm_solver or unipc")
     _check_sampling(network, chosen := built(sampling))
@@ -44,6 +47,15 @@ def check_steps(config: Config, network: TryOnModel) -> None:
         where = f"it takes them on {', '.join(sorted(known))} (set export=...)" if known else "use nncf_ptq or hybrid"
         raise ValueError(
             f"quantization={_choice(mode)} does not take models of several graphs, such as {name}: {where}"
+        )
+
+
+def _check_masked(name: str, group: str, data: Config) -> None:
+    """ValueError where the pairs of ``data`` show nobody where to paint."""
+    if not built(data).masked:
+        raise ValueError(
+            f"{group}={data['_target_'].rpartition('.')[2]} has no masks of persons, and {name} paints inside one: set "
+            f"{group}.masked=true for photos, or choose another data set"
         )
 
 

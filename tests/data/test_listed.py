@@ -11,6 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from PIL import Image as Pillow
 
 from tests.conftest import ROOT, Command
 from tests.data.damage import DAMAGES, KINDS, make_unusual, torn
@@ -196,3 +197,58 @@ def test_a_mask_that_can_t_be_read_damages_its_pair(
     data = open_data(layout, root, "data.damaged=skip")
     assert len(data) == 5
     assert [f"{mask} " in line and DAMAGES[damage] in line for line in data.left_out] == [True]
+
+
+AGNOSTIC = {
+    "viton": "agnostic-mask/000000_0.png", "viton_clean": "VITON_test/agnostic-mask/000000_0.jpg",
+    "viton_hd": "test/agnostic-mask/00000_00_mask.png", "dress_code": "upper_body/agnostic_masks/000000_0.png",
+}  # fmt: skip
+"""Of the first pair's person, where those who publish masks of persons put them."""
+NO_MASKER = {layout: ["masking@data.masking=none"] for layout in AGNOSTIC} | {
+    "dress_code": [f"masking@data.masking.{one}=none" for one in ("upper_body", "lower_body", "dresses")]
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_person_s_mask_is_read_or_made(layout: str, tree: Callable[[str], Path]) -> None:
+    root = tree(layout)
+    assert open_data(layout, root)[0].agnostic_mask is None, "a network that looks at none is not stopped by one"
+    made = open_data(layout, root, "data.masked=true")
+    assert made.masked
+    assert "6 persons have no mask on disk" in made.summary()
+    drawn = Synthetic("test", 1, *SIZE)[0].agnostic_mask
+    found = made[0].agnostic_mask
+    assert drawn is not None
+    assert found is not None
+    assert ((found >= 128) & (drawn >= 128)).sum() > 0.6 * ((found >= 128) | (drawn >= 128)).sum()
+    with pytest.raises(ValueError, match="6 of 6 persons have no mask on disk, the first is .*: add them"):
+        open_data(layout, root, "data.masked=true", *NO_MASKER[layout])
+    mask = np.zeros(SIZE, np.uint8)
+    mask[40:80, 30:60] = 255
+    (file := root / AGNOSTIC[layout]).parent.mkdir(parents=True)
+    Pillow.fromarray(mask).save(file, quality=100)
+    given = open_data(layout, root, "data.masked=true")
+    assert np.array_equal(given[0].agnostic_mask >= 128, mask >= 128)  # type: ignore[operator]
+    assert file in given.files()
+    assert file not in open_data(layout, root).files()
+    Pillow.fromarray(mask[:64]).save(file)
+    with pytest.raises(ValueError, match=f"{file.name} and .* differ in size: remove or replace the mask"):
+        open_data(layout, root, "data.masked=true")[0]
+
+
+def test_each_category_of_dress_code_is_painted_where_its_garments_are(written: Path) -> None:
+    data = open_data("dress_code", written / "dress_code", "data.masked=true")
+    upper, lower, overall = (data[index].agnostic_mask >= 128 for index in (0, 2, 4))  # type: ignore[operator]
+    assert not upper[-1].any()
+    assert np.flatnonzero(lower.any(1))[0] > np.flatnonzero(upper.any(1))[0]
+    assert overall.sum() > upper.sum()
+
+
+def test_a_person_whose_mask_can_t_be_made_is_named(tree: Callable[[str], Path]) -> None:
+    root = tree("viton")
+    noise = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), np.uint8)
+    Pillow.fromarray(noise).save(file := root / FIRST["viton"][0])
+    open_data("viton", root)[0]
+    with pytest.raises(ValueError, match=f"no mask for .*{file.name}: .*plain background; choose another") as caught:
+        open_data("viton", root, "data.masked=true")[0]
+    assert "person_mask" not in str(caught.value), "an option of another command"

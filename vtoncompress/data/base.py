@@ -45,13 +45,14 @@ class TryOnData(Sequence[Pair], ABC):
     """A list of pairs under a protocol. Items are made or read on access, so that memory does not grow.
 
     ``pairing`` is ``paired`` or ``unpaired`` where pairs are photos; ``left_out`` names the pairs that were left out,
-    and why, a line each.
+    and why, a line each. ``masked``: whether every pair has an ``agnostic_mask``.
     """
 
     protocol: str
     height: int
     width: int
     pairing: str = ""
+    masked: bool = False
     left_out: Sequence[str] = ()
 
     @abstractmethod

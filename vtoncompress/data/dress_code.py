@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
-from vtoncompress.data.listed import Listed, ListedPairs, check_pairing, find_mask, locate
+from vtoncompress.data.listed import Listed, ListedPairs, check_pairing, find_agnostic, find_mask, locate
 from vtoncompress.data.pair_list import read_pairs
 from vtoncompress.foreground.base import Foreground
+from vtoncompress.masking.base import Masker
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")
 ALL = "all"
-PICTURES, MASKS = "images", "cloth_mask"
+PICTURES, MASKS, AGNOSTIC = "images", "cloth_mask", "agnostic_masks"
 
 
 @final
@@ -25,9 +27,10 @@ class DressCode(ListedPairs):
         category: one of them, or ``all``.
         pair_list: file in each category with a line ``person.jpg garment.jpg`` a pair; ``{pairing}`` in its name is
             filled in.
-        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground, masked: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairing: ``unpaired`` or ``paired``.
         pairs: how many from the start of each list; None for all.
+        masking: of each category, makes the masks of persons that its ``agnostic_masks`` lacks.
 
     Raises:
         ValueError: an unknown category, a missing folder, list or picture, a line that is no pair, or more pairs asked
@@ -47,6 +50,8 @@ class DressCode(ListedPairs):
         pairs: int | None = None,
         damaged: str = "refuse",
         foreground: Foreground | None = None,
+        masked: bool = False,
+        masking: Mapping[str, Masker] | None = None,
     ) -> None:
         check_pairing(pairing)
         if category not in (*CATEGORIES, ALL):
@@ -60,8 +65,10 @@ class DressCode(ListedPairs):
                 folder / one / PICTURES / person,
                 folder / one / PICTURES / garment,
                 find_mask(folder / one / MASKS, garment),
+                find_agnostic(folder / one / AGNOSTIC, person),
+                (masking or {}).get(one),
             )
             for one in chosen
             for person, garment in read_pairs(folder / one / pair_list.format(pairing=pairing), pairs)
         ]
-        super().__init__(listed, height, width, pairing, damaged, foreground)
+        super().__init__(listed, height, width, pairing, damaged, foreground, masked)

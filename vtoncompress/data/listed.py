@@ -13,20 +13,32 @@ from vtoncompress.data.base import Image, Pair, TryOnData
 from vtoncompress.foreground.base import Foreground
 from vtoncompress.foreground.plain_background import PlainBackground
 from vtoncompress.image import fit_garment, fit_person, read_image, read_mask
+from vtoncompress.masking.agnostic import check_agnostic
+from vtoncompress.masking.base import Masker
+from vtoncompress.masking.none import NoMasker
 
 DAMAGED = ("refuse", "skip")
 PAIRINGS = ("unpaired", "paired")
+AGNOSTIC = "agnostic-mask"
 MASK_SUFFIXES = (".jpg", ".png", ".jpeg")
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of a pair list, and its files; the mask is None where the data set has none for this garment."""
+    """A line of a pair list, and its files; a mask is None where the data set has none.
+
+    Attributes:
+        mask: of the garment.
+        agnostic: of the person, where it is painted anew.
+        masker: makes ``agnostic`` where it is None.
+    """
 
     line: str
     person: Path
     garment: Path
     mask: Path | None
+    agnostic: Path | None = None
+    masker: Masker | None = None
 
 
 class ListedPairs(TryOnData, ABC):
@@ -44,9 +56,11 @@ class ListedPairs(TryOnData, ABC):
         damaged: ``refuse`` stops at a file that is missing, and on access at one that is damaged; ``skip`` looks at
             every file now and leaves out the pairs that lack one.
         foreground: makes the masks that the data set lacks; from plain backgrounds where it is None.
+        masked: give the persons masks, for networks that paint inside one; others are not to stop at a photo of which
+            none can be made.
 
     Raises:
-        ValueError: an unknown choice, a missing file, or no pair that is left.
+        ValueError: an unknown choice, a missing file, no pair that is left, or masks of persons that nobody makes.
     """
 
     def __init__(
@@ -57,9 +71,13 @@ class ListedPairs(TryOnData, ABC):
         pairing: str,
         damaged: str,
         foreground: Foreground | None,
+        masked: bool = False,
     ) -> None:
         check_damaged(damaged)
         check_pairing(pairing)
+        if masked:
+            _check_masked(listed)
+        self.masked = masked
         self.height, self.width, self.pairing = height, width, pairing
         self._foreground = foreground or PlainBackground()
         self.left_out: list[str] = []
@@ -76,8 +94,9 @@ class ListedPairs(TryOnData, ABC):
         """Those pairs that can be read; the others are named in ``left_out``."""
         sound = []
         for one in listed:
-            damage = _damage(one.person) or _damage(one.garment) or (one.mask and _damage(one.mask, mask=True))
-            if damage:
+            masks = [mask for mask in (one.mask, one.agnostic if self.masked else None) if mask]
+            reasons = [_damage(one.person), _damage(one.garment), *(_damage(mask, mask=True) for mask in masks)]
+            if damage := next(filter(None, reasons), ""):
                 self.left_out.append(f"{one.line}: {damage}")
             else:
                 sound.append(one)
@@ -96,13 +115,15 @@ class ListedPairs(TryOnData, ABC):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         one, size = self._listed[index], (self.height, self.width)
-        person, garment = fit_person(read_image(one.person), size), read_image(one.garment)
+        photo, garment = read_image(one.person), read_image(one.garment)
+        person = fit_person(photo, size)
         return Pair(
             name=f"{index % len(self):04d}_{one.person.stem}_{one.garment.stem}",
             person=person,
             garment=fit_garment(garment, size),
             garment_mask=fit_garment(self._mask(one, garment), size),
             truth=person if self.pairing == "paired" else None,
+            agnostic_mask=self._agnostic(one, photo.shape[:2], person) if self.masked else None,
         )
 
     def person(self, index: int) -> Image:
@@ -110,6 +131,11 @@ class ListedPairs(TryOnData, ABC):
 
     def files(self) -> list[Path]:
         paths = {path for one in self._listed for path in (one.person, one.garment, one.mask)}
+        if self.masked:
+            paths |= {one.agnostic for one in self._listed}
+            for masker in {one.masker for one in self._listed if one.agnostic is None}:
+                # Of a masker, what is deployed: networks of the user's, by name.
+                paths |= {file for files in getattr(masker, "files", dict)().values() for file in files}
         return sorted([*(path for path in paths if path is not None), *self._foreground.files()])
 
     def pair_list(self) -> list[str]:
@@ -124,6 +150,8 @@ class ListedPairs(TryOnData, ABC):
         found = f"{len(self)} sound pairs, protocol {self.protocol}, {self.pairing}, list {self.pair_list_hash()}"
         if computed := self.computed_masks():
             found += f"\n{computed} garments have no mask on disk: theirs are computed from their plain background"
+        if self.masked and (made := sum(one.agnostic is None for one in self._listed)):
+            found += f"\n{made} persons have no mask on disk: theirs are made by masking"
         return found
 
     def _mask(self, one: Listed, garment: Image) -> Image:
@@ -134,6 +162,32 @@ class ListedPairs(TryOnData, ABC):
             raise ValueError(f"no mask for {one.garment}: {error}") from error
         if mask.shape != garment.shape[:2]:
             raise ValueError(f"{one.mask} and {one.garment} differ in size: remove or replace the mask")
+        return mask
+
+    def _agnostic(self, one: Listed, shape: tuple[int, ...], person: Image) -> Image:
+        """Where ``person``, a photo of ``shape`` in the network's size, is painted anew.
+
+        A masker looks at that size, where it takes a fraction of the time.
+        """
+        if one.agnostic is not None:
+            mask = read_mask(one.agnostic)
+            if mask.shape != shape:
+                raise ValueError(f"{one.agnostic} and {one.person} differ in size: remove or replace the mask")
+            mask = fit_person(mask, (self.height, self.width))
+        else:
+            assert one.masker is not None, "checked at once"
+            try:
+                mask = one.masker(person)
+            except ValueError as error:
+                told = str(error).partition(";")[0]  # what follows is the remedy of a call with a photo
+                raise ValueError(
+                    f"no mask for {one.person}: {told}; choose another masking or add the mask's file "
+                    "(docs/datasets.md), or take the pair off the list"
+                ) from error
+        try:
+            check_agnostic(mask, person)
+        except ValueError as error:
+            raise ValueError(f"{one.agnostic or one.person}: {error}") from error
         return mask
 
 
@@ -147,6 +201,16 @@ def check_pairing(pairing: str) -> None:
     """ValueError for another one than there are."""
     if pairing not in PAIRINGS:
         raise ValueError(f"data.pairing={pairing}: choose one of {', '.join(PAIRINGS)}")
+
+
+def _check_masked(listed: Sequence[Listed]) -> None:
+    """ValueError where a person has no mask and nobody makes one."""
+    lacking = [one.person for one in listed if one.agnostic is None and isinstance(one.masker, NoMasker | None)]
+    if lacking:
+        raise ValueError(
+            f"{len(lacking)} of {len(listed)} persons have no mask on disk, the first is {lacking[0]}: add them, "
+            "or have them made with masking@data.masking=plain_background (docs/datasets.md)"
+        )
 
 
 def locate(root: Path | str, places: Sequence[str], needed: Sequence[str], name: str) -> Path:
@@ -169,14 +233,23 @@ def locate(root: Path | str, places: Sequence[str], needed: Sequence[str], name:
     )
 
 
-def list_pairs(folder: Path, persons: str, garments: str, masks: str, pairs: Sequence[tuple[str, str]]) -> list[Listed]:
-    """Pairs of file names whose pictures lie in a folder a kind, within ``folder``."""
+def list_pairs(
+    folder: Path,
+    persons: str,
+    garments: str,
+    masks: str,
+    pairs: Sequence[tuple[str, str]],
+    masker: Masker | None = None,
+) -> list[Listed]:
+    """Pairs of file names whose pictures lie in a folder a kind, within ``folder``; persons' masks in ``AGNOSTIC``."""
     return [
         Listed(
             f"{person} {garment}",
             folder / persons / person,
             folder / garments / garment,
             find_mask(folder / masks, garment),
+            find_agnostic(folder / AGNOSTIC, person),
+            masker,
         )
         for person, garment in pairs
     ]
@@ -186,6 +259,11 @@ def find_mask(folder: Path, garment: str) -> Path | None:
     """The mask of a garment's file, by its name up to the suffix."""
     names = dict.fromkeys([garment, *(Path(garment).stem + suffix for suffix in MASK_SUFFIXES)])
     return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def find_agnostic(folder: Path, person: str) -> Path | None:
+    """The mask of a person's file, which may also end in ``_mask``, as VITON-HD's do."""
+    return find_mask(folder, f"{Path(person).stem}_mask.png") or find_mask(folder, person)
 
 
 def _damage(path: Path, mask: bool = False) -> str:

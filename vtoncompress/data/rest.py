@@ -20,6 +20,7 @@ class Rest(TryOnData):
             raise ValueError(f"{skipped} of {len(data)} training pairs are to be skipped: use 0 to {len(data) - 1}")
         self.data, self.skipped = data, skipped
         self.protocol, self.height, self.width = data.protocol, data.height, data.width
+        self.masked = data.masked
 
     def __len__(self) -> int:
         return len(self.data) - self.skipped

@@ -8,6 +8,7 @@ from typing import final
 from vtoncompress.data.listed import ListedPairs, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
 from vtoncompress.foreground.base import Foreground
+from vtoncompress.masking.base import Masker
 
 PERSONS, GARMENTS, MASKS = "test_img", "test_clothes", "test_edge"
 
@@ -19,8 +20,9 @@ class Viton(ListedPairs):
     Args:
         root: the folder that holds those three, or one that has them in ``VITON_test``.
         pair_list: file in that folder with a line ``person.jpg garment.jpg`` a pair; blank lines don't count.
-        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground, masked: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairs: how many from the start of the list; None for all.
+        masking: makes the masks of persons that ``agnostic-mask`` lacks.
 
     Raises:
         ValueError: a missing folder, list or picture, a line that is no pair, or more pairs asked for than there are.
@@ -38,7 +40,9 @@ class Viton(ListedPairs):
         pairs: int | None = None,
         damaged: str = "refuse",
         foreground: Foreground | None = None,
+        masked: bool = False,
+        masking: Masker | None = None,
     ) -> None:
         folder = locate(root, ("", "VITON_test"), (PERSONS, GARMENTS), "PF-AFN's VITON")
-        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs))
-        super().__init__(listed, height, width, "unpaired", damaged, foreground)
+        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs), masking)
+        super().__init__(listed, height, width, "unpaired", damaged, foreground, masked)

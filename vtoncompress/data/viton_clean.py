@@ -8,6 +8,7 @@ from typing import final
 from vtoncompress.data.listed import ListedPairs, list_pairs, locate
 from vtoncompress.data.pair_list import read_pairs
 from vtoncompress.foreground.base import Foreground
+from vtoncompress.masking.base import Masker
 
 PERSONS, GARMENTS, MASKS = "test_img", "test_color", "test_edge"
 
@@ -19,8 +20,9 @@ class VitonClean(ListedPairs):
     Args:
         root: the folder that holds ``VITON_test``, or that folder.
         pair_list: file beside those three with a line ``person.jpg garment.jpg`` a pair.
-        height, width, damaged, foreground: see :class:`vtoncompress.data.listed.ListedPairs`.
+        height, width, damaged, foreground, masked: see :class:`vtoncompress.data.listed.ListedPairs`.
         pairs: how many from the start of the list; None for all.
+        masking: makes the masks of persons that ``agnostic-mask`` lacks.
 
     Raises:
         ValueError: as :class:`vtoncompress.data.viton.Viton`.
@@ -37,7 +39,9 @@ class VitonClean(ListedPairs):
         pairs: int | None = None,
         damaged: str = "refuse",
         foreground: Foreground | None = None,
+        masked: bool = False,
+        masking: Masker | None = None,
     ) -> None:
         folder = locate(root, ("", "VITON_test"), (PERSONS, GARMENTS), "VITON-Clean")
-        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs))
-        super().__init__(listed, height, width, "unpaired", damaged, foreground)
+        listed = list_pairs(folder, PERSONS, GARMENTS, MASKS, read_pairs(folder / pair_list, pairs), masking)
+        super().__init__(listed, height, width, "unpaired", damaged, foreground, masked)

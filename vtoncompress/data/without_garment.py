@@ -22,6 +22,7 @@ class WithoutGarment(TryOnData):
     """
 
     protocol = "generated"
+    masked = True
 
     def __init__(self, split: str, pairs: int, height: int, width: int, seed: int = 0) -> None:
         self._pairs = Synthetic(split, pairs, height, width, seed)

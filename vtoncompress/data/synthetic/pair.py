@@ -33,6 +33,7 @@ class Synthetic(TryOnData):
     """
 
     protocol = "generated"
+    masked = True
 
     def __init__(self, split: str, pairs: int, height: int, width: int, seed: int = 0) -> None:
         if split not in _SPLITS:
