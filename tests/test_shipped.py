@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from tests.model.cat_vton.conftest import TINY
+from vtoncompress import checkpoint
+from vtoncompress.model.cat_vton import CatVTON
 from vtoncompress.shipped import FOLDER, checkpoint_folder
 from vtoncompress.stage.model import open_model
 
@@ -57,3 +61,15 @@ def test_names_and_folders(tmp_path: Path) -> None:
         checkpoint_folder("nothing")
     with pytest.raises(ValueError, match="there is no checkpoint"):
         checkpoint_folder("../weights/pf_afn_small")
+
+
+def test_of_a_large_network_only_what_differs_is_told(tmp_path: Path) -> None:
+    checkpoint.save(CatVTON((64, 48), **TINY), tmp_path)
+    options: dict[str, Any] = _model("model=cat_vton_small", f"model.checkpoint='{tmp_path}'", "model.size=[64,48]")
+    options["network"] |= TINY
+    assert open_model(options)[1] == f"checkpoint {tmp_path.name}"
+    options["network"] |= {"unet": {**TINY["unet"], "block_out_channels": [16, 8]}}
+    with pytest.raises(ValueError, match="block_out_channels") as caught:
+        open_model(options)
+    told = str(caught.value).removeprefix(f"model.checkpoint={tmp_path} has ")
+    assert told == "unet.block_out_channels=[8, 8] and the config unet.block_out_channels=[16, 8]: change one of them"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from vtoncompress.model.base import TryOnModel
 from vtoncompress.shipped import checkpoint_folder
 
 WEIGHTS = "weights.json"
+SHOWN = 3
 
 
 def make(config: Mapping[str, Any], out: Path) -> None:
@@ -64,11 +65,22 @@ def _check(model: TryOnModel, config: Mapping[str, Any]) -> None:
     expected = {key: value for key, value in config["network"].items() if key not in free}
     found = {key: value for key, value in model.arguments().items() if key not in free}
     if found != expected:
-        different = [key for key in expected if found.get(key) != expected[key]]
+        theirs, ours = dict(_leaves(found)), dict(_leaves(expected))
+        different = [key for key in {**ours, **theirs} if theirs.get(key) != ours.get(key)]
+        more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
         raise ValueError(
             f"model.checkpoint={config['checkpoint']} has "
-            + ", ".join(f"{key}={found.get(key)}" for key in different)
+            + ", ".join(f"{key}={theirs.get(key)}" for key in different[:SHOWN])
             + " and the config "
-            + ", ".join(f"{key}={expected[key]}" for key in different)
-            + ": change one of them"
+            + ", ".join(f"{key}={ours.get(key)}" for key in different[:SHOWN])
+            + f"{more}: change one of them"
         )
+
+
+def _leaves(arguments: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping, with its dotted path."""
+    for key, value in arguments.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
