@@ -29,7 +29,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     """Refuse, before any work, a config that can't work, :func:`plain` or not. ValueError says what to change."""
     import torch
 
-    from vtoncompress.stage.model import check_sources
+    from vtoncompress.stage.model import check_official, check_sources
 
     config = plain(cfg)
     _check_name(config["name"], config["variant"])
@@ -49,6 +49,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         built(config[group])
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = built(config["model"]["network"])
+    check_official(config["model"], network)
     pruning = built(used(config["pruning"]))
     pruning.check(network, config["scope"]["modules"])
     pruning.check_data(built(config["training_data"]))

@@ -11,7 +11,7 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.options import TARGET, check_types, used
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.plan import Config, pruning_at
-from vtoncompress.stage.model import check_sources
+from vtoncompress.stage.model import check_official, check_sources
 
 
 def check(cfg: Config) -> list[float]:
@@ -40,6 +40,7 @@ def check(cfg: Config) -> list[float]:
         raise ValueError("a criterion that trains would do so for every point: set criterion.samples=0")
     with torch.device("meta"):  # no memory, no time: the arguments are what is checked
         network = instantiate(cfg["model"]["network"])
+    check_official(cfg["model"], network)
     scope = cfg["scope"]["modules"]
     if not scope:
         raise ValueError(f"scope.modules is empty: name parts of the network ({', '.join(network.parts)})")

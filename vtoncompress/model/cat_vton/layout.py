@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,16 @@ def read_config(path: Path) -> dict[str, Any] | None:
     return config
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path, read: Callable[[Path], object] = read_weight_file) -> State:
     """The tensors of a file by the names that our networks give them; those of cross-attention are left out.
+
+    Args:
+        read: opens the file, with its data or without.
 
     Raises:
         ValueError: it is missing, damaged, would run code, or holds something else.
     """
-    content = read_weight_file(path)
+    content = read(path)
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError(f"{path} holds no state dict: get it again")
     return {_renamed(str(name)): value for name, value in content.items() if not CROSS_ATTENTION.search(str(name))}

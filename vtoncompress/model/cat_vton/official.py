@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -26,8 +27,10 @@ from vtoncompress.model.cat_vton.layout import (
     read_state,
 )  # fmt: skip
 from vtoncompress.model.cat_vton.unet import attention_state, load_attention_state
+from vtoncompress.model.weight_file import read_shapes, read_weight_file
 
 SHOWN = 3
+CONFIGS = (CONFIG, SCHEDULER_CONFIG)
 FREE = {"sample_size", "cross_attention_dim", "scaling_factor"}
 """Of a config, what changes no layer here: the size of the training's pictures, the text, and a factor that is read."""
 
@@ -48,49 +51,86 @@ def load_official(model: CatVTON, base: Path | str, vae: Path | str | None, atte
     Raises:
         ValueError: a file that is missing, damaged, would run code, or belongs to another network.
     """
-    files = official_files(base, vae, attention)
-    settings, beside = model.arguments(), {}
-    for part, name in ((UNET, CONFIG), (VAE, CONFIG), (SCHEDULER, SCHEDULER_CONFIG)):
-        path = (files[part].parent if part in files else Path(base) / part) / name
-        beside[part] = read_config(path) or {}
-        _check_config(path, part, beside[part], settings[part])
-    states = {part: read_state(files[part]) for part in (UNET, VAE)}
-    for part, state in states.items():
-        _check_fit(files[part], part, model.parts[part].state_dict(), state)
-    trained = read_state(files[ATTENTION]) if ATTENTION in files else None
-    if trained is not None:
-        _check_fit(files[ATTENTION], "UNet's self-attention", attention_state(model.unet), trained)
-    for part, state in states.items():
-        model.parts[part].load_state_dict(state)
-    model.latent_scale.fill_(float({**settings[VAE], **beside[VAE]}.get("scaling_factor", 1.0)))
-    if trained is not None:
-        load_attention_state(model.unet, trained)
+    states, scale = _fitting(model, base, vae, attention, read_weight_file)
+    for part in (UNET, VAE):
+        model.parts[part].load_state_dict(states[part])
+    model.latent_scale.fill_(scale)
+    if ATTENTION in states:
+        load_attention_state(model.unet, states[ATTENTION])
     return []
+
+
+def check_official(model: CatVTON, base: Path | str, vae: Path | str | None, attention: Path | str | None) -> None:
+    """ValueError as :func:`load_official`, of which the weights themselves are not read; ``model`` may lack its own."""
+    _fitting(model, base, vae, attention, read_shapes)
+
+
+def _fitting(
+    model: CatVTON,
+    base: Path | str,
+    vae: Path | str | None,
+    attention: Path | str | None,
+    read: Callable[[Path], object],
+) -> tuple[dict[str, State], float]:
+    """What the files hold, by part, and the latents' scale. Errors as :func:`load_official`."""
+    files = official_files(base, vae, attention)
+    settings = model.arguments()
+    for part, path in ((part, path) for part, paths in files.items() for path in paths if path.name in CONFIGS):
+        config = read_config(path) or {}
+        _check_config(path, part, config, settings[part])
+        settings[part] |= config
+    weights = {part: paths[0] for part, paths in files.items() if part != SCHEDULER}
+    states = {part: read_state(file, read) for part, file in weights.items()}
+    for part, state in states.items():
+        _check_fit(weights[part], *_layers(model, part), state)
+    return states, float(settings[VAE].get("scaling_factor", 1.0))
+
+
+def _layers(model: CatVTON, part: str) -> tuple[str, State]:
+    """What a part is called in a message, and its tensors in the model."""
+    if part == ATTENTION:
+        return "UNet's self-attention", attention_state(model.unet)
+    return part, model.parts[part].state_dict()
 
 
 def load_attention(model: CatVTON, source: Path | str) -> None:
     """Replace the self-attention layers alone, by an attention checkpoint. ValueError as :func:`load_official`."""
     file = find_weights(Path(source), ATTENTION, ATTENTION_WEIGHTS)
     state = read_state(file)
-    _check_fit(file, "UNet's self-attention", attention_state(model.unet), state)
+    _check_fit(file, *_layers(model, ATTENTION), state)
     load_attention_state(model.unet, state)
 
 
-def official_files(base: Path | str | None, vae: Path | str | None, attention: Path | str | None) -> dict[str, Path]:
-    """The files of weights by part. ValueError where one is missing."""
+def official_files(
+    base: Path | str | None, vae: Path | str | None, attention: Path | str | None
+) -> dict[str, list[Path]]:
+    """Of each part the files that are read: its weights, which the scheduler lacks, and its config where it has one.
+
+    ValueError where weights are missing.
+    """
     if base is None:
         raise ValueError("model.official.base is not given: name the folder that has unet/ and scheduler/")
-    files = {UNET: find_weights(Path(base), UNET), VAE: find_weights(Path(vae or base), VAE)}
+    unet, autoencoder = find_weights(Path(base), UNET), find_weights(Path(vae or base), VAE)
+    files = {
+        UNET: [unet, unet.parent / CONFIG],
+        VAE: [autoencoder, autoencoder.parent / CONFIG],
+        SCHEDULER: [Path(base) / SCHEDULER / SCHEDULER_CONFIG],
+    }
     if attention is not None or (Path(base) / ATTENTION).is_dir():
-        files[ATTENTION] = find_weights(Path(attention or base), ATTENTION, ATTENTION_WEIGHTS)
-    return files
+        files[ATTENTION] = [find_weights(Path(attention or base), ATTENTION, ATTENTION_WEIGHTS)]
+    there = {part: [path for path in paths if path.is_file()] for part, paths in files.items()}
+    return {part: paths for part, paths in there.items() if paths}
 
 
 def save_official(model: CatVTON, folder: Path) -> None:
     """Write ``model`` into ``folder`` in upstream's layout, so that :func:`load_official` needs nothing else.
 
     Without cross-attention: what is not used is not stored.
+
+    Raises:
+        ValueError: ``model`` is pruned.
     """
+    check_whole(model)
     settings = model.arguments()
     settings[VAE]["scaling_factor"] = float(model.latent_scale)
     kinds = {UNET: "UNet2DConditionModel", VAE: "AutoencoderKL"}
@@ -104,9 +144,24 @@ def save_official(model: CatVTON, folder: Path) -> None:
 
 
 def save_attention(model: CatVTON, folder: Path) -> None:
-    """Write ``attention/model.safetensors`` into ``folder``: the self-attention layers, numbered as upstream does."""
+    """Write ``attention/model.safetensors`` into ``folder``: the self-attention layers, numbered as upstream does.
+
+    Raises:
+        ValueError: ``model`` is pruned.
+    """
+    check_whole(model)
     (folder / ATTENTION).mkdir(parents=True, exist_ok=True)
     save_file(_stored(attention_state(model.unet)), folder / ATTENTION / ATTENTION_WEIGHTS[0])
+
+
+def check_whole(model: CatVTON) -> None:
+    """ValueError where pruning took something: upstream's configs can't tell what, so that no reader would fit."""
+    with torch.device("meta"):
+        dense = CatVTON(**model.arguments()).state_dict()
+    if model.form() or {n: t.shape for n, t in model.state_dict().items()} != {n: t.shape for n, t in dense.items()}:
+        raise ValueError(
+            "the network is pruned, for which upstream's layout has no place: give the dense one, or keep a checkpoint"
+        )
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from vtoncompress.options import check_types
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED
 from vtoncompress.sensitivity.quantization.plan import Config
-from vtoncompress.stage.model import check_sources
+from vtoncompress.stage.model import check_official, check_sources
 
 
 def check(cfg: Config) -> None:
@@ -29,6 +29,7 @@ def check(cfg: Config) -> None:
     _check_budget(cfg["budget"])
     with torch.device("meta"):  # no memory, no time: the names are what is checked
         network = instantiate(cfg["model"]["network"])
+    check_official(cfg["model"], network)
     names = [name for name, _ in network.named_modules()]
     if unknown := [name for name in cfg["scope"]["modules"] if not fnmatch.filter(names, name)]:
         parts = ", ".join(network.parts)
