@@ -291,7 +291,7 @@ def test_every_mode_takes_every_loss(mode: str, group: str, choice: str) -> None
 def test_no_choice_of_the_command_line_writes_hydra_s_own_folders() -> None:
     names = (
         "config", "train", "try_on", "delivery", "sensitivity", "quantization_sensitivity", "train_stages",
-        "write_viton",
+        "write_viton", "write_weights",
     )  # fmt: skip
     for name in names:
         cfg = compose(name, return_hydra_config=True)

@@ -18,7 +18,8 @@ CONFIGS = {
     "run": "config", "train": "train", "try_on": "try_on", "export": "delivery", "store": "store", "search": "search",
     "train_features": "train_features", "sensitivity": "sensitivity", "train_stages": "train_stages",
     "quantization_sensitivity": "quantization_sensitivity",
-    "write_viton": "write_viton", "write_dataset": "write_dataset", "check_dataset": "check_dataset",
+    "write_viton": "write_viton", "write_dataset": "write_dataset",
+    "write_weights": "write_weights", "check_dataset": "check_dataset",
     "evaluate": "evaluate", "benchmark_fid": "benchmark_fid", "benchmark_correlation": "benchmark_correlation",
     "demo": "demo", "measure_latency": "measure_latency",
 }  # fmt: skip
