@@ -9,6 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from vtoncompress.data.viton import Viton
+from vtoncompress.masking.plain_background import PlainBackground
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "photos" / "viton_test"
 
@@ -104,3 +105,14 @@ def test_real_pairs() -> None:
     for pair in data:
         assert pair.person.shape == (128, 96, 3)
         assert 0.1 < (pair.garment_mask > 127).mean() < 0.7
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the real photos are not part of the repository")
+def test_real_people_get_a_mask_of_their_clothes() -> None:
+    data = Viton(PHOTOS, "test_pairs.txt", 128, 96, masked=True, masking=PlainBackground())
+    for pair in data:
+        assert pair.agnostic_mask is not None
+        painted = pair.agnostic_mask >= 128
+        assert 0.15 < painted.mean() < 0.5
+        assert not painted[:10].any(), "faces stay"
+        assert painted[50:80, 40:56].mean() > 0.9, "the trunk does not"
