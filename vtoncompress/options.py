@@ -9,10 +9,10 @@ import json
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hydra.utils import get_class, get_method, instantiate
+from hydra.utils import get_class, instantiate
 
 from vtoncompress import fingerprint
 
@@ -83,13 +83,6 @@ def declared(target: str, name: str, default: Any) -> Any:
                 if isinstance(line, ast.Assign) and [ast.unparse(one) for one in line.targets] == [name]:
                     return ast.literal_eval(line.value)
     return default
-
-
-def beside(target: str, name: str) -> Callable[..., Any] | None:
-    """The function ``name`` in the module of ``target``; None where it has none, and then nothing is imported."""
-    module = target.rpartition(".")[0]
-    functions = (node.name for node in fingerprint.read_tree(module).body if isinstance(node, ast.FunctionDef))
-    return get_method(f"{module}.{name}") if name in functions else None
 
 
 @functools.cache

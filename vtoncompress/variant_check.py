@@ -29,7 +29,8 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
     """Refuse, before any work, a config that can't work, :func:`plain` or not. ValueError says what to change."""
     import torch
 
-    from vtoncompress.stage.model import check_official, check_sources
+    from vtoncompress.stage.model import check_sources
+    from vtoncompress.stage.published import check_official
 
     config = plain(cfg)
     _check_name(config["name"], config["variant"])

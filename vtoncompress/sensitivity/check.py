@@ -11,7 +11,8 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.options import TARGET, check_types, used
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.plan import Config, pruning_at
-from vtoncompress.stage.model import check_official, check_sources
+from vtoncompress.stage.model import check_sources
+from vtoncompress.stage.published import check_official
 
 
 def check(cfg: Config) -> list[float]:

@@ -8,9 +8,10 @@ from vtoncompress import fingerprint
 from vtoncompress.finetuning.teacher_choice import DENSE
 from vtoncompress.hub_cache import hub_checkpoints
 from vtoncompress.model.perceptual_weights import find_vgg19, is_needed
-from vtoncompress.options import TARGET, beside, built
+from vtoncompress.options import built
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.stage.definition import Config
+from vtoncompress.stage.published import official_files
 
 SHIPPED = Path(__file__).parents[1] / "metric" / "weights"
 
@@ -34,21 +35,6 @@ def weight_files(model: Config) -> tuple[Path, ...]:
     if model["checkpoint"] is not None:
         return _checkpoint_files(model["checkpoint"])
     return tuple(sorted({path for paths in official_files(model).values() for path in paths}))
-
-
-def official_files(model: Config) -> dict[str, list[Path]]:
-    """The published files that were given, by the part of the network that they hold; none where none was.
-
-    Where folders are given, ``official_files`` beside the function that loads them says which of theirs are read: what
-    else lies there has no part in the weights. ValueError where one is missing.
-    """
-    official = model.get("official") or {}
-    options = {key: value for key, value in official.items() if key != TARGET}
-    if all(path is None for path in options.values()):
-        return {}
-    if find := beside(official[TARGET], "official_files"):
-        return dict(find(**options))
-    return {part: [Path(path)] for part, path in options.items() if path is not None}
 
 
 def teacher_files(finetuning: Config) -> tuple[Path, ...]:

@@ -12,9 +12,8 @@ from hydra.utils import instantiate
 
 from vtoncompress import checkpoint
 from vtoncompress.model.base import TryOnModel
-from vtoncompress.options import TARGET, beside
 from vtoncompress.shipped import checkpoint_folder
-from vtoncompress.stage.files import official_files
+from vtoncompress.stage.published import official_files
 
 WEIGHTS = "weights.json"
 SHOWN = 3
@@ -58,20 +57,6 @@ def check_sources(config: Mapping[str, Any]) -> None:
             f"model.official.{given[0]} and model.checkpoint={config['checkpoint']} are both given: the published "
             "files belong to the full-size model, or set model.checkpoint=null"
         )
-
-
-def check_official(config: Mapping[str, Any], network: TryOnModel) -> None:
-    """ValueError for published files that are missing or of another network, as far as it is told without loading them.
-
-    Args:
-        config: ``model`` of a variant, resolved.
-        network: of it, on the meta device.
-    """
-    files = official_files(config)
-    if missing := next((path for paths in files.values() for path in paths if not path.is_file()), None):
-        raise ValueError(f"there is no checkpoint {missing}: check the path")
-    if files and (look := beside(config["official"][TARGET], "check_official")):
-        look(network, **{key: value for key, value in config["official"].items() if key != TARGET})
 
 
 def _check(model: TryOnModel, config: Mapping[str, Any]) -> None:

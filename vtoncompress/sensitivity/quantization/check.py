@@ -14,7 +14,8 @@ from vtoncompress.options import check_types
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED
 from vtoncompress.sensitivity.quantization.plan import Config
-from vtoncompress.stage.model import check_official, check_sources
+from vtoncompress.stage.model import check_sources
+from vtoncompress.stage.published import check_official
 
 
 def check(cfg: Config) -> None:
