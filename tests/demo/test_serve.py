@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from tests.demo.conftest import LIMITS
+from tests.demo.conftest import LIMITS, layer
 from vtoncompress.demo.fitting import FittingRoom, Wish
+from vtoncompress.demo.mask import CANVAS
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving, warn
 from vtoncompress.image import read_image
@@ -137,6 +138,50 @@ def test_what_is_refused_is_refused_in_a_line(
     with pytest.raises(AppError, match=line) as raised:
         call(client, person, garment, names)
     assert "/tmp" not in str(raised.value)
+
+
+def painted_by(client: Any, photos: tuple[Path, Path], *layers: Path) -> Any:
+    """A visit of somebody who painted the garment's mask."""
+    from gradio_client import handle_file
+
+    drawn = {"background": None, "layers": [handle_file(str(path)) for path in layers], "composite": None}
+    sent = [handle_file(str(path)) for path in photos]
+    return client.predict(*sent, drawn, ["dense"], None, False, 3, 2.5, 7, api_name="/try_on")
+
+
+def test_what_is_painted_has_limits_as_photos_have(client: Any, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    from gradio_client.exceptions import AppError
+
+    good, broken, large = (tmp_path / f"{name}.png" for name in ("good", "broken", "large"))
+    Pillow.fromarray(layer((64, 48), slice(0, 32), slice(0, 48))).save(good)
+    broken.write_bytes(b"\x89PNG and no more")
+    Pillow.new("RGBA", (CANVAS + 1, CANVAS)).save(large)
+    assert len(painted_by(client, photos, good)[1]) == 1
+    for layers in ([broken], [large], [good, good]):
+        with pytest.raises(AppError, match="This painted mask can't be read: paint it on this page"):
+            painted_by(client, photos, *layers)
+
+
+def test_an_address_in_place_of_a_file_is_not_asked(client: Any) -> None:
+    import httpx
+
+    named = {"path": "https://example.com/person.png", "meta": {"_type": "gradio.FileData"}}
+    for sent in ([named, None, None, ["dense"]], [None, None, None, named]):
+        begun = httpx.post(f"{client.src}gradio_api/call/try_on", json={"data": [*sent, None, False, 3, 2.5, 7]}).json()
+        told = httpx.get(f"{client.src}gradio_api/call/try_on/{begun['event_id']}", timeout=60).text
+        assert "Send a file, not an address." in told
+
+
+def test_nothing_is_painted_past_the_uploads(client: Any) -> None:
+    import httpx
+
+    components = client.config["components"]
+    [painted] = (one["id"] for one in components if one["props"].get("elem_id") == "painted-garment")
+    data = {"type": "layer", "index": "0", "id": "mine", "component_id": painted, "fn_name": "accept_blobs"}
+    answer = httpx.post(
+        f"{client.src}gradio_api/component_server", data={**data, "session_hash": "mine"}, files={"file": b"painted"}
+    )
+    assert answer.status_code == 404
 
 
 def test_a_file_that_is_too_long_is_not_taken(client: Any, photos: tuple[Path, Path], tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import gradio as gr
 
 from vtoncompress.data.base import Image
 from vtoncompress.demo.fitting import FittingRoom
-from vtoncompress.demo.mask import canvas_of
+from vtoncompress.demo.mask import CANVAS, Painted, canvas_of
 from vtoncompress.demo.recipe import Recipe
-from vtoncompress.demo.upload import Limits, read_photo
+from vtoncompress.demo.upload import UNPAINTED, Limits, read_layer, read_photo
 from vtoncompress.demo.visit import Visit, refusing, slide
 from vtoncompress.masking.base import Masker
 from vtoncompress.sampling.noise import LARGEST_SEED
@@ -96,13 +96,23 @@ def photo(limits: Limits, label: str, name: str) -> gr.Image:
 
 
 def editor(what: str, of: gr.Image) -> gr.ImageEditor:
-    """Where a mask is painted over a photo."""
+    """Where a mask is painted over a photo. Of what comes back only that layer is opened, by our own rules again."""
+
+    def read(payload: Any) -> Painted:
+        layers = [] if payload is None else payload.layers
+        with refusing():
+            if len(layers) > 1:
+                raise ValueError(UNPAINTED)
+            return {"layers": [read_layer(Path(layer.path), CANVAS) for layer in layers]}
+
     wanted = {"garment": "Paint over the garment", "person": "Paint over what the new garment may cover"}[what]
     with gr.Accordion(f"Paint the {what}'s mask (otherwise it is found)", open=False, elem_id=f"{what}-mask"):
         painted = gr.ImageEditor(
-            label=wanted, type="numpy", sources=(), transforms=(), layers=False,
+            label=wanted, type="numpy", sources=(), transforms=(), layers=False, canvas_size=(CANVAS, CANVAS),
             brush=gr.Brush(default_size=24, colors=["#ff0080"], color_mode="fixed"), elem_id=f"painted-{what}",
         )  # fmt: skip
+    painted.preprocess = read
+    painted.accept_blobs = None  # a way past the uploads, into memory that nobody frees; this page does not take it
     of.change(_canvas, of, painted, api_name=False, show_progress="hidden")
     return painted
 

@@ -66,10 +66,13 @@ def serving(
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
         try:
             import gradio as gr
+            from gradio import processing_utils
         except ModuleNotFoundError as error:
             raise ValueError("the demo needs Gradio: make install EXTRAS=dev,demo") from error
         from vtoncompress.demo.layout import CSS, SCRIPT, build
+        from vtoncompress.demo.visit import fetch_nothing
 
+        processing_utils.async_ssrf_protected_download = fetch_nothing
         examples = Path(folder) / "examples"
         examples.mkdir()
         page = build(FittingRoom(recipes, threads), limits, masker, write_examples(examples))

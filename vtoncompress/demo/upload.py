@@ -1,16 +1,18 @@
-"""A photo as a visitor sends it: looked at before it is decoded, and refused in a line."""
+"""Pictures as a visitor sends them: looked at before they are decoded, and refused in a line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image as Pillow
 
 from vtoncompress.data.base import Image
 from vtoncompress.image import FORMATS, read_image
 
 UNREADABLE = "This file is no picture that can be read: send a JPEG, PNG or WebP."
+UNPAINTED = "This painted mask can't be read: paint it on this page, in one layer."
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,7 @@ class Limits:
 
 def read_photo(path: Path, limits: Limits) -> Image:
     """(H, W, 3) uint8. ValueError, in a line without the file's place, where it is no picture or too large a one."""
-    try:
-        with Pillow.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
-    except Exception:  # a damaged header may raise anything
-        raise ValueError(UNREADABLE) from None
+    width, height = _size(path, UNREADABLE)
     if width * height > limits.megapixels * 1e6:
         raise ValueError(
             f"This picture has {width * height / 1e6:.0f} megapixels: send one of at most {limits.megapixels:g}."
@@ -54,3 +52,23 @@ def read_photo(path: Path, limits: Limits) -> Image:
         return read_image(path)
     except ValueError as error:
         raise ValueError(f"This picture{str(error).removeprefix(str(path))}.") from None
+
+
+def read_layer(path: Path, side: int) -> Image:
+    """(h, w, 4) uint8, what was painted on a canvas of ``side`` pixels; ValueError, in a line, where it is no such."""
+    width, height = _size(path, UNPAINTED)
+    if width * height > side**2:
+        raise ValueError(UNPAINTED)
+    try:
+        with Pillow.open(path, formats=FORMATS) as picture:
+            return np.asarray(picture.convert("RGBA"))
+    except Exception:  # as a damaged header
+        raise ValueError(UNPAINTED) from None
+
+
+def _size(path: Path, refusal: str) -> tuple[int, int]:
+    try:
+        with Pillow.open(path, formats=FORMATS) as picture:
+            return picture.size
+    except Exception:  # a damaged header may raise anything
+        raise ValueError(refusal) from None

@@ -34,6 +34,11 @@ def refusing() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from None
 
 
+async def fetch_nothing(url: str, cache_dir: str) -> str:
+    """In place of Gradio's download where a visitor sends an address for a file: this server asks nobody."""
+    raise gr.Error("Send a file, not an address.", print_exception=False)
+
+
 class Visit:
     """Serves visits, one run each.
 
