@@ -58,9 +58,32 @@ def test_every_recipe_beside_the_dense_one(recipes: list[Recipe], pairs: Sequenc
 
 def test_the_dense_one_is_called_though_it_was_not_chosen(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
     pair = pairs[0]
-    [alone] = FittingRoom(recipes).fit(["other"], wish_of(pair))
+    first, alone = FittingRoom(recipes).fit(["other"], wish_of(pair))
     [_, both] = FittingRoom(recipes).fit(["dense", "other"], wish_of(pair))
-    assert alone.apart == both.apart
+    assert (first.apart, alone.apart) == (None, both.apart)
+
+
+def test_what_was_chosen_is_there_before_what_it_is_compared_with(recipes: list[Recipe], pairs: Sequence[Pair]) -> None:
+    room = FittingRoom(recipes)
+    assert room.runs(["other"]) == {"other": "other", "dense": "dense, for comparison"}
+    assert room.runs(["other", "dense"]) == {"dense": "dense", "other": "other"}
+
+    def told(called: str, done: int, steps: int) -> None:
+        if called == "dense, for comparison":
+            raise ValueError(called)
+
+    fits = room.fit(["other"], wish_of(pairs[0]), told)
+    assert next(fits).recipe.name == "other"
+    with pytest.raises(ValueError, match="dense, for comparison"):
+        next(fits)
+
+
+def test_steps_are_told_once_though_they_are_timed_again(painters: list[Recipe], pairs: Sequence[Pair]) -> None:
+    pair, told = pairs[0], list[tuple[str, int, int]]()
+    wish = Wish(pair.person, pair.garment, None, PlainBackground()(pair.person))
+    [shown] = FittingRoom(painters).fit(["painter"], wish, lambda *step: told.append(step))
+    assert not shown.first_call
+    assert told == [("painter", step, 3) for step in range(4)]
 
 
 def test_a_first_call_is_no_latency_but_of_a_slow_network_in_steps(

@@ -18,6 +18,7 @@ from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.mask import CANVAS
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.serve import serving, warn
+from vtoncompress.demo.upload import Limits
 from vtoncompress.image import read_image
 from vtoncompress.masking.plain_background import PlainBackground
 
@@ -60,7 +61,7 @@ def test_a_network_in_steps_beside_one_without(client: Any, painters: list[Recip
     from gradio_client.exceptions import AppError
 
     told, results, *_ = call(client, *photos, ["other", "painter"], True, 2, 1.0, 5)
-    assert "2 of 2 recipes. Done." in told
+    assert "3 of 3 recipes. Done." in told  # that of comparison too
     assert [one["caption"] for one in results] == ["painter, 2 steps", "other"]
     person, garment = map(read_image, photos)
     wish = Wish(person, garment, None, PlainBackground()(person), {"steps": 2, "guidance": 1.0, "seed": 5})
@@ -81,7 +82,7 @@ def test_a_recipe_keeps_its_own_steps_unless_the_visitor_chooses(
     mask = PlainBackground()(person)
     for one, recipe in zip(results, painters, strict=True):
         own = Wish(person, garment, None, mask, {**(recipe.sampling or {}), "seed": 5})
-        [expected] = FittingRoom(painters).fit([recipe.name], own)
+        *_, expected = FittingRoom(painters).fit([recipe.name], own)
         np.testing.assert_array_equal(np.asarray(Pillow.open(one["image"]).convert("RGB")), expected.picture)
 
 
@@ -103,6 +104,36 @@ def test_what_can_t_end_in_time_is_refused_after_two_steps(
     with pytest.raises(ValueError, match="painter: its 5 steps would take 18 s more, and .* 12 s left: .* at most 4 "):
         paint(5, 6.0)
     assert told == [0, 1, 2, 3, 4, 5, 0, 1]
+
+
+def visit_of(recipes: list[Recipe], names: list[str], photos: tuple[Path, Path], limits: Limits = LIMITS) -> list[str]:
+    """What the status says, in turn, of one that asks for these."""
+    from vtoncompress.demo.visit import Visit
+
+    visit = Visit(FittingRoom(recipes), limits, PlainBackground())
+    return [status for status, *_ in visit.run(*map(read_image, photos), None, names)]
+
+
+def test_a_run_for_comparison_counts_and_is_called_that(recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
+    told = visit_of(recipes, ["other"], photos)
+    lines = [re.findall("<p>(.*?)</p>", one)[0] for one in told]
+    assert lines[2] == "1 of 2 recipes."
+    assert lines[3] == "1 of 2 recipes. dense, for comparison"
+    assert lines[-1] == "2 of 2 recipes. Done."
+    values = [float(value) for one in told for value in re.findall('value="(.*?)"', one)]
+    assert values == sorted(values)
+
+
+def test_a_run_for_comparison_that_takes_too_long_takes_no_picture(
+    recipes: list[Recipe], photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vtoncompress.demo import visit
+
+    now = iter([0.0, 1.0, 2.0, 99.0])  # the visit's beginning, the chosen one's, its end, the other one's beginning
+    monkeypatch.setattr(visit, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    assert (
+        "1 of 2 recipes. Done, but not compared. This took longer than 60 s" in visit_of(recipes, ["other"], photos)[-1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Fitting:
         latency_ms: of a call, batch 1, photos decoded and masks known before: the median of a few further ones where
             they are quick, of one further one where they are not.
         apart: mean absolute difference to the dense recipe's picture, in levels of 255; None without a dense one of the
-            same model and origin.
+            same model and origin, or until that has made its own.
         difference: that difference, three times enlarged.
         steps: in which it was painted; None where it is made in one go.
         first_call: whether the latency is that of the first call after all, because a network in steps takes too long
@@ -64,8 +64,8 @@ class Fitting:
     recipe: Recipe
     picture: Image
     latency_ms: float
-    apart: float | None
-    difference: Image | None
+    apart: float | None = None
+    difference: Image | None = None
     steps: int | None = None
     first_call: bool = False
 
@@ -85,31 +85,36 @@ class FittingRoom:
         # A runtime makes one picture at a time, and a visit that was cancelled may still be within a step.
         self._turn = {recipe.name: threading.Lock() for recipe in recipes}
 
+    def runs(self, names: Sequence[str]) -> dict[str, str]:
+        """What a visit runs, in turn, and what it is called meanwhile: dense ones that were chosen, other ones that
+        were chosen, and dense ones that were not, which nobody waits for and which no chosen picture may wait for.
+        """
+        chosen = sorted(names, key=lambda one: (not self.recipes[one].dense, names.index(one)))
+        aims = [aim for one in chosen if (aim := self._dense_of(one, names)) is not None]
+        return {one: one if one in names else f"{one}, for comparison" for one in [*chosen, *aims]}
+
     def fit(self, names: Sequence[str], wish: Wish, told: Told = lambda *_: None) -> Iterator[Fitting]:
-        """What each of the recipes makes, as soon as it is made; dense ones run first, for comparison.
+        """What each of the recipes makes, as soon as it is made, and once more as soon as it can be compared.
 
         ``told`` is called before and after each step, a network without steps being one; what it raises ends the visit.
         """
-        dense: dict[str, Image] = {}
-        for name in sorted(names, key=lambda one: (not self.recipes[one].dense, names.index(one))):
-            recipe = self.recipes[name]
-            picture, latency, first = self._call(name, wish, told, timed=True)
-            if recipe.dense:
-                dense[name] = picture
-            other = self._dense_of(recipe, names)
-            if other is not None and other.name not in dense:
-                dense[other.name], *_ = self._call(other.name, wish, told, timed=False)
-            aim = None if other is None else dense[other.name]
-            if aim is None or aim.shape != picture.shape:
-                yield Fitting(recipe, picture, latency, None, None, _steps(recipe, wish), first)
-                continue
-            apart = error(picture, aim), difference(aim, picture)
-            yield Fitting(recipe, picture, latency, *apart, _steps(recipe, wish), first)
+        pictures: dict[str, Image] = {}
+        made: dict[str, Fitting] = {}
+        for name, called in self.runs(names).items():
+            recipe, chosen = self.recipes[name], name in names
+            pictures[name], latency, first = self._call(name, wish, partial(told, called), timed=chosen)
+            if chosen:
+                made[name] = Fitting(recipe, pictures[name], latency, steps=_steps(recipe, wish), first_call=first)
+            for one, fitting in made.items():
+                aim = self._dense_of(one, names)
+                if name in (one, aim):
+                    yield fitting if aim is None else _compared(fitting, pictures.get(aim))
 
-    def _dense_of(self, recipe: Recipe, chosen: Sequence[str]) -> Recipe | None:
+    def _dense_of(self, name: str, chosen: Sequence[str]) -> str | None:
         """The network before compression, in most steps; of several rather one that was chosen."""
+        recipe = self.recipes[name]
         alike = [one for one in self.recipes.values() if one.dense and one.is_kin(recipe)]
-        return min(
+        dense = min(
             alike,
             key=lambda one: (
                 -(one.sampling or {}).get("steps", 0),
@@ -118,27 +123,36 @@ class FittingRoom:
             ),
             default=None,
         )
+        return None if dense is None else dense.name
 
-    def _call(self, name: str, wish: Wish, told: Told, timed: bool) -> tuple[Image, float, bool]:
+    def _call(self, name: str, wish: Wish, told: Callable[[int, int], None], timed: bool) -> tuple[Image, float, bool]:
         """The picture, milliseconds, and whether they are the first call's.
 
         That one is slower than all others, so that others are timed, where a network in steps does not take too long.
         """
-        told(name, 0, _steps(self.recipes[name], wish) or 1)
+        told(0, _steps(self.recipes[name], wish) or 1)
         with self._turn[name]:
             try_on = self._open(name)
-            steps = try_on.runtime.sampled(wish.sampling, lambda done, steps: told(name, done, steps))
+            steps = try_on.runtime.sampled(wish.sampling, told)
             picture, seconds = _timed(steps or try_on.runtime, try_on, wish)
             again = 0 if not timed else TIMED if seconds * TIMED <= PATIENCE else int(steps is None)
             if again:
+                # Nobody is told of these: what is done would begin anew.
+                steps = try_on.runtime.sampled(wish.sampling, lambda *_: None)
                 seconds = float(np.median([_timed(steps or try_on.runtime, try_on, wish)[1] for _ in range(again)]))
         if steps is None:
-            told(name, 1, 1)
+            told(1, 1)
         return picture, 1000 * seconds, not again
 
 
 def _steps(recipe: Recipe, wish: Wish) -> int | None:
     return None if recipe.sampling is None else int(wish.sampling.get("steps", recipe.sampling["steps"]))
+
+
+def _compared(one: Fitting, aim: Image | None) -> Fitting:
+    if aim is None or aim.shape != one.picture.shape:
+        return one
+    return replace(one, apart=error(one.picture, aim), difference=difference(aim, one.picture))
 
 
 def _timed(call: Callable[[Tensors], Tensors], try_on: TryOn, wish: Wish) -> tuple[Image, float]:

@@ -81,17 +81,25 @@ class Visit:
                 person_mask(person, painted_person, self.masker) if "agnostic_mask" in looked_at else None,
                 sampling,
             )  # fmt: skip
-            done: list[Fitting] = []
-            for event in follow(lambda told: self.room.fit(names, wish, self._in_time(told))):
-                if isinstance(event, Fitting):
-                    done.append(event)
-                    over = len(done) == len(names)
-                    yield (status("Done." if over else "", len(done), len(names)), *_shown(done, Path(folder)))
-                else:
-                    name, step, of = event
-                    line = f"{name}: step {step} of {of}" if of > 1 else f"{name}"
-                    share = step / of if len(done) < len(names) else 0.0
-                    yield (status(line, len(done) + share, len(names)), *[gr.skip()] * (OUTPUTS - 1))
+            runs = [*self.room.runs(names).values()]
+            made: dict[str, Fitting] = {}
+            done = 0.0
+            try:
+                for event in follow(lambda told: self.room.fit(names, wish, self._in_time(told))):
+                    if isinstance(event, Fitting):
+                        made[event.recipe.name] = event
+                        line = "Done." if done == len(runs) else ""
+                        yield (status(line, done, len(runs)), *_shown([*made.values()], Path(folder)))
+                    else:
+                        called, step, of = event
+                        done = runs.index(called) + step / of
+                        line = f"{called}: step {step} of {of}" if of > 1 else called
+                        yield (status(line, done, len(runs)), *[gr.skip()] * (OUTPUTS - 1))
+            except ValueError as error:
+                if not {*names} <= {*made}:
+                    raise
+                # All that was chosen is there, and an error would cover it.
+                yield (status(f"Done, but not compared. {error}", done, len(runs)), *[gr.skip()] * (OUTPUTS - 1))
 
     def _check_steps(self, names: Sequence[str], sampling: Mapping[str, float]) -> None:
         for name in names:
