@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from tests.demo.conftest import LIMITS, layer
+from vtoncompress.demo import serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.mask import CANVAS
 from vtoncompress.demo.recipe import Recipe
@@ -238,7 +243,37 @@ def test_nothing_is_left_when_it_ends(recipes: list[Recipe], painters: list[Reci
         call(Client(address, verbose=False), *photos, ["dense"])
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         assert folder.is_dir()
-    assert not folder.exists()
+        assert tempfile.gettempdir() == str(folder.parent)
+    assert not folder.parent.exists()
+
+
+def test_an_upload_that_breaks_off_is_forgotten_and_the_examples_are_not(
+    recipes: list[Recipe], photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "KEPT_SECONDS", 3)
+    with serving(recipes, LIMITS, PlainBackground(), "127.0.0.1", None, 1) as address:
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        examples = files(folder)
+        body = (
+            b'--x\r\nContent-Disposition: form-data; name="files"; filename="me.png"\r\n\r\n' + photos[0].read_bytes()
+        )
+        head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: me\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        with socket.create_connection(("127.0.0.1", urlsplit(address).port)) as sender:
+            sender.sendall(head + b"Content-Length: 999999\r\n\r\n" + body)
+            wait_for(lambda: files(folder) > examples)
+        wait_for(lambda: files(folder) == examples)
+    assert len(examples) == 6
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_who_lets_others_in_is_told() -> None:

@@ -8,6 +8,7 @@ fitting     every chosen recipe on the same two photos, timed and compared with 
 follow      work in another thread that tells how far it is and can be ended
 visit       what happens after a click
 example     drawn people and garments to begin with
+forget      the folder of what visitors sent, and that it does not stay
 layout      what is on the page
 serve       the server, its limits, and what it forgets
 

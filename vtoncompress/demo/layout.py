@@ -10,6 +10,7 @@ import gradio as gr
 
 from vtoncompress.data.base import Image
 from vtoncompress.demo.fitting import FittingRoom
+from vtoncompress.demo.forget import KEPT_SECONDS
 from vtoncompress.demo.mask import CANVAS, Painted, canvas_of
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.upload import UNPAINTED, Limits, read_layer, read_photo
@@ -18,8 +19,6 @@ from vtoncompress.masking.base import Masker
 from vtoncompress.sampling.noise import LARGEST_SEED
 
 TITLE = "vtoncompress: try it on"
-KEPT_SECONDS = 600
-"""For which a visitor's results stay in memory, for the slider; uploads lie in a temporary folder for as long."""
 INTRODUCTION = """# Try it on
 A photo of a person, and one of a garment on a plain background. Each chosen network puts the garment on the person, and
 its result stands beside that of the network before compression. Photos stay on this server for ten minutes at most.
@@ -52,7 +51,7 @@ SCRIPT = """() => new MutationObserver(() => {
 def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[Sequence[str]]) -> gr.Blocks:
     """The page. ``examples`` are paths of persons and garments."""
     recipes = list(room.recipes.values())
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, KEPT_SECONDS)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,16 @@ from typing import Any
 
 from vtoncompress.demo.example import write_examples
 from vtoncompress.demo.fitting import FittingRoom
+from vtoncompress.demo.forget import KEPT_SECONDS, forgetful
 from vtoncompress.demo.prepare import prepare, shipped
 from vtoncompress.demo.recipe import Recipe, from_results, open_recipe
 from vtoncompress.demo.upload import Limits
 from vtoncompress.masking.base import Masker
 from vtoncompress.store import Store
 
+SENT = "sent"
+"""Of Gradio alone: it copies into it what a visit makes, whose own files go before."""
+EXAMPLES = f"{SENT}/examples"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,9 +64,10 @@ def serving(
     Raises:
         ValueError: the port is taken, or Gradio is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="vtoncompress-demo-") as folder:
+    with forgetful(KEPT_SECONDS, EXAMPLES) as folder:
         # Read when Gradio is imported: where uploads go, and that nobody is told that it runs.
-        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        os.environ |= {"GRADIO_TEMP_DIR": str(folder / SENT)}
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
         try:
             import gradio as gr
             from gradio import processing_utils
@@ -73,8 +77,8 @@ def serving(
         from vtoncompress.demo.visit import fetch_nothing
 
         processing_utils.async_ssrf_protected_download = fetch_nothing
-        examples = Path(folder) / "examples"
-        examples.mkdir()
+        examples = folder / EXAMPLES
+        examples.mkdir(parents=True)
         page = build(FittingRoom(recipes, threads), limits, masker, write_examples(examples))
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
         # The default theme would ask for fonts elsewhere, and its orange is too light for white letters.
