@@ -18,7 +18,7 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.demo.conftest import LIMITS, layer
-from vtoncompress.demo import serve
+from vtoncompress.demo import fitting, serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.mask import CANVAS
 from vtoncompress.demo.recipe import Recipe
@@ -129,6 +129,32 @@ def test_a_run_for_comparison_counts_and_is_called_that(recipes: list[Recipe], p
     assert values == sorted(values)
 
 
+@pytest.mark.parametrize("error, line", [(MemoryError(), "too little memory"), (RuntimeError("op 7"), "on the server")])
+def test_what_no_visitor_can_help_is_told_in_a_line_too(
+    recipes: list[Recipe], photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], error: Exception, line: str,
+) -> None:  # fmt: skip
+    import gradio as gr
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(fitting, "_timed", fail)
+    with pytest.raises(gr.Error, match=line) as raised:
+        visit_of(recipes, ["dense"], photos)
+    assert "op 7" not in str(raised.value)
+    assert type(error).__name__ in capsys.readouterr().err
+
+
+def test_cancelled_is_said_of_what_runs() -> None:
+    from vtoncompress.demo.visit import CANCELLED, WAITING, status, unless_over
+
+    for running in (WAITING, status("dense", 0, 2), status("", 1, 2)):
+        assert unless_over(CANCELLED)(running) == CANCELLED
+    for still in (None, "", CANCELLED, status("Done.", 2, 2, over=True)):
+        assert unless_over("")(still) != ""
+
+
 def test_a_run_for_comparison_that_takes_too_long_takes_no_picture(
     recipes: list[Recipe], photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +174,7 @@ def test_a_run_for_comparison_that_takes_too_long_takes_no_picture(
         ("no recipe", "Choose at least one recipe."),
         ("broken", "This file is no picture that can be read"),
         ("large", "This picture has 3 megapixels"),
-        ("plain", "garment"),
+        ("plain", "No garment is found on a plain background: paint the garment's mask, or send another photo."),
     ],
 )
 def test_what_is_refused_is_refused_in_a_line(

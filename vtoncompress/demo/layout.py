@@ -14,7 +14,7 @@ from vtoncompress.demo.forget import KEPT_SECONDS
 from vtoncompress.demo.mask import CANVAS, Painted, canvas_of
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.upload import UNPAINTED, Limits, read_layer, read_photo
-from vtoncompress.demo.visit import Visit, refusing, slide
+from vtoncompress.demo.visit import CANCELLED, WAITING, Visit, refusing, slide, unless_over
 from vtoncompress.masking.base import Masker
 from vtoncompress.sampling.noise import LARGEST_SEED
 
@@ -68,11 +68,14 @@ def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[
         status = gr.HTML(elem_id="status")
         shown, outputs = results()
 
+        start.click(None, None, status, js=f"() => '{WAITING}'", api_name=False, show_progress="hidden")
         event = start.click(
             Visit(room, limits, masker).run, [person, garment, painted, chosen, *further], [status, shown, *outputs],
             api_name="try_on", concurrency_id="networks", concurrency_limit=limits.concurrency,
         )  # fmt: skip
-        cancel.click(lambda: "<p>Cancelled.</p>", None, status, cancels=[event], api_name=False)
+        # Gradio calls that a failure as well which was cancelled.
+        event.failure(unless_over(""), status, status, api_name=False, show_progress="hidden")
+        cancel.click(unless_over(CANCELLED), status, status, cancels=[event], api_name=False)
     return page
 
 

@@ -16,6 +16,7 @@ from vtoncompress.masking.base import Masker
 CANVAS = 512
 """Longest side of the picture to paint on, in pixels."""
 PAINTED = 128
+NO_GARMENT = "No garment is found on a plain background: paint the garment's mask, or send another photo."
 NO_PERSON = (
     "No place for the garment is found on this person: paint the person's mask, or send a whole person on a plain \
 background."
@@ -39,7 +40,12 @@ def garment_mask(garment: Image, painted: Painted) -> Image:
         ValueError: nothing was painted and no garment is found.
     """
     mask = _mask(garment, painted)
-    return find_garment(garment) if mask is None else mask
+    if mask is not None:
+        return mask
+    try:
+        return find_garment(garment)
+    except ValueError as error:  # it names options that no visitor has
+        raise ValueError(NO_GARMENT) from error
 
 
 def person_mask(person: Image, painted: Painted, masker: Masker) -> Image:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -23,15 +24,29 @@ from vtoncompress.image import write_image
 from vtoncompress.masking.base import Masker
 
 OUTPUTS = 9
+FAILED = "This failed on the server, and not for your photos: try another recipe, or tell those who run it."
+NO_MEMORY = "The server has too little memory for this: choose fewer recipes, or come again later."
+WAITING = "<p>Waiting for its turn.</p>"
+CANCELLED = "<p>Cancelled.</p>"
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """A visitor's mistake becomes a line on the page."""
+    """A visitor's mistake becomes a line on the page, and so does what no visitor can help."""
     try:
         yield
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise gr.Error(_line(error), print_exception=False) from None
+
+
+def _line(error: Exception) -> str:
+    """What a visitor is told. What is not a visitor's mistake is for those who run the server, in full."""
+    if isinstance(error, ValueError):
+        return str(error)
+    traceback.print_exception(error)
+    return NO_MEMORY if isinstance(error, MemoryError) else FAILED
 
 
 async def fetch_nothing(url: str, cache_dir: str) -> str:
@@ -88,18 +103,22 @@ class Visit:
                 for event in follow(lambda told: self.room.fit(names, wish, self._in_time(told))):
                     if isinstance(event, Fitting):
                         made[event.recipe.name] = event
-                        line = "Done." if done == len(runs) else ""
-                        yield (status(line, done, len(runs)), *_shown([*made.values()], Path(folder)))
+                        over = done == len(runs)
+                        yield (
+                            status("Done." if over else "", done, len(runs), over),
+                            *_shown([*made.values()], Path(folder)),
+                        )
                     else:
                         called, step, of = event
                         done = runs.index(called) + step / of
                         line = f"{called}: step {step} of {of}" if of > 1 else called
                         yield (status(line, done, len(runs)), *[gr.skip()] * (OUTPUTS - 1))
-            except ValueError as error:
+            except Exception as error:
                 if not {*names} <= {*made}:
                     raise
                 # All that was chosen is there, and an error would cover it.
-                yield (status(f"Done, but not compared. {error}", done, len(runs)), *[gr.skip()] * (OUTPUTS - 1))
+                line = f"Done, but not compared. {_line(error)}"
+                yield (status(line, done, len(runs), over=True), *[gr.skip()] * (OUTPUTS - 1))
 
     def _check_steps(self, names: Sequence[str], sampling: Mapping[str, float]) -> None:
         for name in names:
@@ -129,10 +148,16 @@ class Visit:
         return tell
 
 
-def status(line: str, done: float, recipes: int) -> str:
+def status(line: str, done: float, recipes: int, over: bool = False) -> str:
     """How far a visit is, in HTML; ``done`` of the ``recipes``, and a line about the one that is running."""
-    text = f"{int(done)} of {recipes} recipes. {line}".strip()
-    return f'<p>{escape(text)}</p><progress aria-label="Recipes done" max="{recipes}" value="{done:.3f}"></progress>'
+    text = f"<p>{escape(f'{int(done)} of {recipes} recipes. {line}'.strip())}</p>"
+    bar = f'<progress aria-label="Recipes done" max="{recipes}" value="{done:.3f}"></progress>'
+    return text if over else text + bar
+
+
+def unless_over(line: str) -> Callable[[str | None], Any]:
+    """Makes the status that line where it tells of something that runs, and leaves it as it is otherwise."""
+    return lambda status: line if status == WAITING or "<progress" in (status or "") else gr.skip()
 
 
 def _sampling(custom: bool, steps: float | None, guidance: float | None, seed: float | None) -> dict[str, float]:
