@@ -8,8 +8,11 @@ from pathlib import Path
 from vtoncompress.deployment import FILES, add_figures
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Artifact, Store
+from vtoncompress.summary import is_compressed, is_trained
 
 DEPLOYMENT = "deployment"
+MODEL = "model"
+"""The stage from which a row's weights come."""
 
 
 def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:
@@ -34,7 +37,7 @@ def deliver(variant: str, folder: Path, store: Store, out: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         shutil.copytree(artifact.path / FILES, unfinished)
-        add_figures(unfinished, record.protocol, record.values)
+        add_figures(unfinished, record.protocol, record.values, *descent(record))
         unfinished.replace(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -45,6 +48,12 @@ def deployed(record: Record, store: Store) -> Artifact | None:
     # The last: one that was quantized from a float32 deployment names that before it.
     stage = next((stage for stage in reversed(record.stages) if stage.startswith(f"{DEPLOYMENT}/")), "")
     return store.find(DEPLOYMENT, stage.rpartition("/")[2])
+
+
+def descent(record: Record) -> tuple[bool, str]:
+    """Whether nothing of a row was compressed, nor trained further, and the stage from which its weights come."""
+    origin = next((stage for stage in record.stages if stage.startswith(f"{MODEL}/")), "")
+    return not is_compressed(record) and not is_trained(record), origin
 
 
 def _find(variant: str, folder: Path) -> Record:

@@ -39,6 +39,8 @@ class Manifest:
         files: SHA-256 of every other file in the folder, by its path relative to it.
         inputs, outputs: shape, type and value range of every tensor, by name.
         multiple: pictures may be of any size whose sides are multiples of it; None where ``size`` is the only one.
+        dense: whether nothing of it was compressed, nor trained further; None where that is not known.
+        origin: where its weights come from before compression; None likewise.
         format: version of this layout.
     """
 
@@ -54,6 +56,8 @@ class Manifest:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     multiple: int | None = None
+    dense: bool | None = None
+    origin: str | None = None
     format: int = FORMAT
 
 
@@ -92,9 +96,13 @@ def write_manifest(
     return _write(folder, manifest)
 
 
-def add_figures(folder: Path, protocol: str, measured: Mapping[str, Any]) -> Manifest:
-    """Put what was measured under ``protocol`` into the manifest of a folder that :func:`read_manifest` accepts."""
-    return _write(folder, replace(read_manifest(folder), protocol=protocol, measured=dict(measured)))
+def add_figures(
+    folder: Path, protocol: str, measured: Mapping[str, Any], dense: bool | None = None, origin: str | None = None
+) -> Manifest:
+    """Put what was measured under ``protocol``, and what that was, into the manifest of a folder that
+    :func:`read_manifest` accepts; arguments as in :class:`Manifest`."""
+    manifest = read_manifest(folder)
+    return _write(folder, replace(manifest, protocol=protocol, measured=dict(measured), dense=dense, origin=origin))
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from tests.conftest import ROOT
 from tests.demo.conftest import LIMITS, layer, painter
 from vtoncompress.data.base import Pair
+from vtoncompress.delivery import deliver
 from vtoncompress.demo import fitting, serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
 from vtoncompress.demo.follow import Told, follow
@@ -257,6 +258,24 @@ def test_shipped_models_without_a_row_are_offered_too_and_those_in_steps_come_la
     config = {"deployments": [], "experiments": None, "shipped": False, **places, **options}
     assert [one.name for one in serve.offered(config)] == offered_names
     assert calls == ([] if asked is None else [asked])
+
+
+def test_exported_folders_know_their_dense_network_and_are_told_apart(recipes: list[Recipe], tmp_path: Path) -> None:
+    store, results = Store(tmp_path / "store"), tmp_path / "results"
+    for recipe, quantization in zip(recipes, ("none", "nncf_ptq"), strict=True):
+        options = {"of": recipe.name}
+        kept = store.build("deployment", options, [], [], lambda out, from_=recipe.folder: _copy(from_, out / FILES))
+        stages = ["model/01", f"deployment/{kept.key}"]
+        write(Record(recipe.name, stages=stages, quantization=quantization), results / "mine")
+        deliver(recipe.name, results / "mine", store, tmp_path / recipe.name / "deployed")
+    folders = [str(tmp_path / recipe.name / "deployed") for recipe in recipes]
+    config = {"store": str(store.root), "results": str(results), "experiments": [], "shipped": False}
+    dense, other = serve.offered({**config, "deployments": folders})
+    assert [dense.name, other.name] == ["dense/deployed", "other/deployed"]
+    assert (dense.dense, other.dense, other.is_kin(dense)) == (True, False, True)
+    assert [one.name for one in serve.offered({**config, "deployments": [folders[0], f"{folders[0]}/"]})] == [
+        "deployed"
+    ]
 
 
 def test_what_is_shipped_is_known_without_torch() -> None:

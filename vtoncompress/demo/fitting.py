@@ -81,6 +81,7 @@ class FittingRoom:
     def __init__(self, recipes: Sequence[Recipe], threads: int | None = None) -> None:
         assert recipes, "something is offered"
         self.recipes = {recipe.name: recipe for recipe in recipes}
+        assert len(self.recipes) == len(recipes), "names are unique"
         self._open = lru_cache(maxsize=OPEN)(lambda name: open_deployment(self.recipes[name].folder, threads))
         # A runtime makes one picture at a time, and a visit that was cancelled may still be within a step.
         self._turn = {recipe.name: threading.Lock() for recipe in recipes}

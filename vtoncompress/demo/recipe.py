@@ -6,17 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtoncompress.delivery import deployed
+from vtoncompress.delivery import deployed, descent
 from vtoncompress.deployment import FILES, read_manifest
 from vtoncompress.export.base import Runtime
 from vtoncompress.export.stepwise import read_call
 from vtoncompress.record import Record, read_all
 from vtoncompress.store import Store
-from vtoncompress.summary import is_compressed, is_trained
 
 MEBI = 2**20
-MODEL = "model"
-"""The stage from which a row's weights come."""
 OPTIONS = ("steps", "guidance", "seed")
 """Of a sampler, what a visitor may choose."""
 
@@ -85,14 +82,17 @@ def _of(record: Record, experiment: Path, store: Store) -> Iterator[Recipe]:
         name = f"{experiment.as_posix()}/{record.variant}"
         if str(record.trust.get("weights", "")).startswith("random"):
             name += " (random weights)"
-        dense = not is_compressed(record) and not is_trained(record)
-        origin = next((stage for stage in record.stages if stage.startswith(f"{MODEL}/")), "")
+        dense, origin = descent(record)
         yield open_recipe(name, artifact.path / FILES, dense, record.values.get("ssim_garment"), origin)
 
 
-def open_recipe(name: str, folder: Path, dense: bool = False, quality: float | None = None, origin: str = "") -> Recipe:
-    """What is in a deployed folder. ValueError where it is none, or one that was damaged."""
+def open_recipe(
+    name: str, folder: Path, dense: bool | None = None, quality: float | None = None, origin: str | None = None
+) -> Recipe:
+    """What is in a deployed folder, by its manifest what is not given. ValueError where it is none, or was damaged."""
     manifest = read_manifest(folder)
+    dense = bool(manifest.dense if dense is None else dense)
+    origin = (manifest.origin if origin is None else origin) or ""
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MEBI
     measured = manifest.measured.get("ssim_garment") if quality is None else quality
     call = read_call(folder)

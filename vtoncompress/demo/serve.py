@@ -33,7 +33,7 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
         ValueError: a folder that can't be opened, or an experiment without records.
     """
     store = Store(Path(config["store"]))
-    exported = [open_recipe(Path(folder).name, Path(folder)) for folder in config["deployments"]]
+    exported = [open_recipe(name, folder) for name, folder in _named(config["deployments"]).items()]
     rows = from_results(Path(config["results"]), store, config["experiments"])
     found = [*exported, *rows]
     named = found and (config["deployments"] or config["experiments"] is not None)
@@ -45,6 +45,17 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
             found.append(recipe)
         print("done", flush=True)
     return sorted(found, key=lambda recipe: recipe.sampling is not None)
+
+
+def _named(folders: Sequence[str]) -> dict[str, Path]:
+    """Folders by as many of their paths' last parts as tell them apart."""
+    given = {Path(folder).resolve(): Path(folder) for folder in folders}
+
+    def name(path: Path) -> str:
+        ends = (path.parts[-count:] for count in range(1, len(path.parts) + 1))
+        return "/".join(next(end for end in ends if sum(one.parts[-len(end) :] == end for one in given) == 1))
+
+    return {name(path): folder for path, folder in given.items()}
 
 
 @contextmanager
