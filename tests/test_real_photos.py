@@ -16,8 +16,10 @@ from vtoncompress.export.base import Exporter
 from vtoncompress.export.onnx import ONNXExporter
 from vtoncompress.export.openvino import OpenVINOExporter
 from vtoncompress.export.torch import TorchExporter
+from vtoncompress.masking.plain_background import PlainBackground
 from vtoncompress.model.base import TryOnModel
 from vtoncompress.quantization.base import Material
+from vtoncompress.sampling.dpm_solver import DPMSolver
 from vtoncompress.shipped import checkpoint_folder
 from vtoncompress.try_on import to_tensors
 
@@ -65,3 +67,21 @@ def test_runtimes_and_precisions_agree_on_real_photos(tmp_path: Path, shipped: T
                 assert 0 < difference.mean() < 8, name
             else:
                 assert difference.max() <= 1, name
+
+
+def test_the_small_cat_vton_paints_real_photos_inside_a_mask_that_was_made(tmp_path: Path) -> None:
+    model = checkpoint.load(checkpoint_folder("cat_vton_small"))
+    model.set_sampling(DPMSolver(steps=2))
+    calls = []
+    for exporter in (TorchExporter(), OpenVINOExporter()):
+        folder = tmp_path / exporter.runtime
+        exporter.export(model, folder)
+        write_manifest(folder, exporter, model="cat_vton_small", size=model.size, inputs=tuple(model.inputs))
+        calls.append(open_deployment(folder))
+    for pair in Viton(PHOTOS, "test_pairs.txt", *model.size):
+        mask = PlainBackground()(pair.person)
+        dense, exported = (call(pair.person, pair.garment, None, mask).astype(float) for call in calls)
+        change = np.abs(dense - pair.person).mean(-1)
+        assert change[mask > 127].mean() > 10, "the person came back unchanged"
+        assert change[mask <= 127].mean() < 20, "more than the autoencoder changed outside the mask"
+        assert np.abs(exported - dense).max() <= 10

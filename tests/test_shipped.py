@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,9 +13,16 @@ from omegaconf import OmegaConf
 
 from tests.model.cat_vton.conftest import TINY
 from vtoncompress import checkpoint
+from vtoncompress.data.base import Image, Pair
+from vtoncompress.data.synthetic import Synthetic
+from vtoncompress.metric.garment import INSIDE
+from vtoncompress.metric.similarity import ssim_map
 from vtoncompress.model.cat_vton import CatVTON
+from vtoncompress.reference import pasted
+from vtoncompress.sampling.dpm_solver import DPMSolver
 from vtoncompress.shipped import FOLDER, checkpoint_folder
 from vtoncompress.stage.model import open_model
+from vtoncompress.try_on import pair_tensors, to_image
 
 CONF = str(Path(__file__).parents[1] / "conf")
 
@@ -36,6 +44,26 @@ def test_the_small_network_opens_with_trained_weights() -> None:
     with torch.inference_mode():
         image = model(*model.example_inputs())["image"]
     assert torch.isfinite(image).all()
+
+
+def test_the_small_cat_vton_comes_nearer_to_the_truth_than_pasting() -> None:
+    model, origin = open_model(_model("model=cat_vton_small"))
+    assert origin == "checkpoint cat_vton_small"
+    assert sum(file.stat().st_size for file in (FOLDER / "cat_vton_small").iterdir()) < 25e6
+    model.set_sampling(DPMSolver(steps=6, guidance=1.0))
+    pairs = list(Synthetic("test", 8, *model.size))
+    tensors = [pair_tensors(pair) for pair in pairs]
+    with torch.inference_mode():
+        given = (torch.from_numpy(np.concatenate([one[name] for one in tensors])) for name in model.inputs)
+        painted = model(*given)["image"].numpy()
+    scores = [_garment_ssim(to_image(one[None]), pair) for one, pair in zip(painted, pairs, strict=True)]
+    assert np.mean(scores) > np.mean([_garment_ssim(pasted(pair).image, pair) for pair in pairs]) + 0.05
+
+
+def _garment_ssim(picture: Image, pair: Pair) -> float:
+    assert pair.truth is not None, "generated"
+    assert pair.region is not None, "generated"
+    return float(ssim_map(picture, pair.truth)[pair.region > INSIDE].mean())
 
 
 def test_random_weights_follow_the_seed_and_say_so() -> None:

@@ -73,7 +73,8 @@ def look(
 
     ``first_seed``: of a network that paints from noise; each pair has noise of its own, the same in every look.
     """
-    metrics, pictures, left = (GarmentLikeness(), FlowError(), Ssim()), [], iter(pairs)
+    metrics, left = (GarmentLikeness(), FlowError(), Ssim()), iter(pairs)
+    pictures: list[NDArray[np.float32]] = []
     while some := list(islice(left, BATCH)):
         predictions = []
         for pair in some:
