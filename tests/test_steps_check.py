@@ -32,7 +32,6 @@ CONF = Path(__file__).parents[1] / "conf"
         ("quantization=ort_static", "quantization=ort_static does not take models of several graphs"),
         ("sampling=dpm_solver model.sampling.eta=1", "sampling.eta=1"),
         ("model.sampling.steps=1 model.sampling.reuse=2", "sampling.reuse=2"),
-        ("model.sampling.merging=0.5 model.size=[128,84]", "the tokens' grid is 64x21, which can't be cut"),
         ("finetuning=guidance finetuning/loss=noise", "would guide once more: set model.sampling.guidance=1"),
         ("finetuning=consistency finetuning/loss=noise", "and one sampler makes them: set sampling=consistency"),
         ("quantization=nncf_accuracy", "such as cat_vton_small: use nncf_ptq or hybrid"),
