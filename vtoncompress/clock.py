@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from vtoncompress.progress import Progress
 
 
 def take_turns(
@@ -42,10 +45,13 @@ def take_turns(
     gc.disable()
     try:
         start = time.perf_counter()
-        while len(samples[0]) < repetitions or time.perf_counter() - start < seconds:
-            shown = list(itertools.islice(endless, turn))
-            for call, taken in zip(calls, samples, strict=True):
-                taken += _take_turn(call, [*itertools.repeat(shown[0], settle), *shown])[settle:]
+        with Progress("turns timed", math.ceil(repetitions / turn), moves=False) as progress:
+            while len(samples[0]) < repetitions or time.perf_counter() - start < seconds:
+                shown = list(itertools.islice(endless, turn))
+                for call, taken in zip(calls, samples, strict=True):
+                    taken += _take_turn(call, [*itertools.repeat(shown[0], settle), *shown])[settle:]
+                if progress.done < progress.total:  # turns beyond are made until the seconds are over
+                    progress.step()
     finally:
         if collecting:
             gc.enable()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -22,6 +22,11 @@ class RateColumn(ProgressColumn):
 
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Countable(Sized, Iterable[T_co], Protocol[T_co]):
+    """What a loop goes over and knows the length of."""
 
 
 class Progress:
@@ -33,10 +38,20 @@ class Progress:
         done: steps done before.
         line_every: seconds between lines where there is no terminal.
         shown: False for all but one of several processes that do the same.
+        moves: False where the bar may be drawn at a step alone, because between steps something is timed.
     """
 
-    def __init__(self, title: str, total: int, done: int = 0, line_every: float = 20.0, shown: bool = True) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        done: int = 0,
+        line_every: float = 20.0,
+        shown: bool = True,
+        moves: bool = True,
+    ) -> None:
         self.title, self.total, self.done, self.line_every, self.shown = title, total, done, line_every, shown
+        self.moves = moves
         self.started, self.first = time.monotonic(), done
         self.last_line = self.started
         self.bar: Bar | None = None
@@ -52,6 +67,7 @@ class Progress:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                auto_refresh=self.moves,
             )
             self.bar.start()
             self.task = self.bar.add_task(self.title, total=self.total, completed=self.done)
@@ -61,7 +77,7 @@ class Progress:
         self.done += 1
         text = " ".join(f"{name} {value:.3f}" for name, value in (numbers or {}).items())
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=self.done, description=f"{self.title} {text}")
+            self.bar.update(self.task, completed=self.done, description=f"{self.title} {text}", refresh=not self.moves)
             return
         now = time.monotonic()
         if self.shown and now - self.last_line >= self.line_every:
@@ -81,7 +97,7 @@ class Progress:
             self.bar.stop()
 
 
-def tracked(title: str, items: Collection[T]) -> Iterator[T]:
+def tracked(title: str, items: Countable[T]) -> Iterator[T]:
     """``items``, with the progress of the loop over them shown, if there are several."""
     with Progress(title, len(items), shown=len(items) > 1) as progress:
         for item in items:

@@ -7,6 +7,7 @@ import numpy as np
 from tests.report.conftest import figures, row
 from vtoncompress.record import Record
 from vtoncompress.report.axes import COSTS, QUALITY, quality_of
+from vtoncompress.report.costs import draw_costs
 from vtoncompress.report.frontier import dominating, frontiers, letters
 from vtoncompress.report.pareto import draw_frontier
 
@@ -50,11 +51,28 @@ def test_a_disturbed_row_is_in_no_front_of_time_and_in_those_of_other_costs(reco
     assert "hollow" not in draw_frontier(found["size_mib"], records, {"int8": "A"}, "size").svg
 
 
+def test_a_row_timed_on_another_machine_is_hollow_and_in_no_front_of_time(records: list[Record]) -> None:
+    int8 = next(one for one in records if one.variant == "int8")
+    int8.trust["cpu"] = "another CPU"
+    found = {one.cost.key: one for one in frontiers(records)}
+    assert [one.variant for one in found["latency_ms_p50"].best] == ["pruned20", "dense"]
+    assert found["latency_ms_p50"].restless == {"int8"}
+    assert [one.variant for one in found["size_mib"].best] == ["int8"]
+
+
 def test_without_quality_there_is_nothing_to_choose_by() -> None:
     rows = [row("a", {"gmacs": 1.0}), row("b", {"gmacs": 2.0})]
     assert quality_of(rows) is None
     assert frontiers(rows) == []
     assert dominating([]) == []
+
+
+def test_without_quality_every_cost_that_rows_share_is_drawn_with_its_numbers(records: list[Record]) -> None:
+    rows = [row("a", {"gmacs": 1.25, "latency_ms_p50": 3.0}), row("b", {"gmacs": 2.5, "size_mib": 4.0})]
+    [drawing] = draw_costs(rows, "")
+    assert drawing.name == "cost_gmacs"
+    assert all(f"> {value}<" in drawing.svg for value in ("1.25", "2.50"))
+    assert draw_costs(records, "") == []
 
 
 def test_real_pairs_are_judged_by_fid_of_which_less_is_better() -> None:

@@ -156,6 +156,15 @@ def test_two_experiments_on_one_page(folder: Path, records: list[Record], comman
     )
 
 
+def test_times_of_two_machines_are_not_compared(folder: Path, records: list[Record]) -> None:
+    theirs = replace(records[2], values=figures(0.8, 25, 17, 1.2), trust=records[2].trust | {"cpu": "another CPU"})
+    write(theirs, folder.parent / "yours")
+    text = write_comparison(folder.parent, ["mine", "yours"]).read_text()
+    assert re.search(r">dense</th><td>deployed size \(MiB\)</td><td>18</td><td>17</td>", text)
+    assert not re.search(r">dense</th><td>latency", text)
+    assert "times are of two machines, and not compared" in text
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -12,6 +12,7 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.pairs import training_tensors
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.progress import tracked
 
 
 def check_pairs(criterion: str, option: str, pairs: int, data: TryOnData | None) -> None:
@@ -52,7 +53,7 @@ def mean_over_pairs(
     device = next(model.parameters()).device
     perceptual = loss.distance()
     total = {parameter: torch.zeros_like(parameter) for parameter in model.parameters()}
-    for start in range(0, pairs, batch):
+    for start in tracked("batches of gradients", range(0, pairs, batch)):
         singles = [training_tensors(data[index], index) for index in range(start, min(start + batch, pairs))]
         tensors = {name: tensor.to(device) for name, tensor in default_collate(singles).items()}
         model.zero_grad()

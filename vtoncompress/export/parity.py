@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vtoncompress.export.base import Runtime, Tensors
+from vtoncompress.progress import tracked
 
 if TYPE_CHECKING:
     from vtoncompress.model.base import TryOnModel
@@ -43,7 +44,7 @@ def check_parity(model: TryOnModel, runtime: Runtime, inputs: Sequence[Tensors],
         raise ValueError("the parity gate needs at least one pair: give the data set more pairs")
     reference = TorchRuntime(model)
     differences, distances = [], []
-    for number, tensors in enumerate(inputs):
+    for number, tensors in enumerate(tracked("parity gate", inputs)):
         expected, found = reference(tensors), runtime(tensors)
         for name in expected.keys() & found.keys():
             if not np.isfinite(found[name]).all():

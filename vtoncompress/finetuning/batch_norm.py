@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.pairs import TrainingPairs
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.progress import tracked
 
 PIXELS = 64 * 128 * 96
 """Of the pictures in a batch. The deepest features of a 128x96 picture are a few pixels: statistics of 16 such pictures
@@ -49,7 +50,8 @@ def average_statistics(
     if len(samples) == 0:  # type: ignore[arg-type]
         return
     training = part.training
-    update_bn(DataLoader(samples, max(LEAST, PIXELS // (size[0] * size[1]))), _Call(part, call))
+    batches = DataLoader(samples, max(LEAST, PIXELS // (size[0] * size[1])))
+    update_bn(tracked("batches of batch norms", batches), _Call(part, call))
     part.train(training)
 
 

@@ -14,6 +14,7 @@ from vtoncompress.allocator import KEPT, memory
 from vtoncompress.clock import take_turns
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.model.base import StepwiseModel
+from vtoncompress.progress import tracked
 from vtoncompress.sampling.base import Array
 from vtoncompress.sampling.call import paint, varied
 from vtoncompress.sampling.denoising import Networks
@@ -126,7 +127,7 @@ class StepSpeed(SubjectMetric):
         if not self.whole:
             return Measurement(values, {"image_whole_s": "not asked for: metric.steps.whole"}, details=details)
         whole = []
-        for _ in range(self.whole):  # minutes each, so that none is left untimed
+        for _ in tracked("whole pictures", range(self.whole)):  # minutes each, so that none is left untimed
             begun = time.perf_counter()
             paint(networks, model.schedule, sampling, *pictures)
             whole.append(time.perf_counter() - begun)

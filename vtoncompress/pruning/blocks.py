@@ -19,6 +19,7 @@ from vtoncompress.data.base import TryOnData
 from vtoncompress.finetuning.own_loss import OwnLoss
 from vtoncompress.finetuning.pairs import training_tensors
 from vtoncompress.model.base import TryOnModel
+from vtoncompress.progress import tracked
 from vtoncompress.pruning.base import Pruning, Recovery
 from vtoncompress.pruning.budget import ROUNDING
 from vtoncompress.pruning.ratio import Ratios, Share, within
@@ -95,7 +96,7 @@ class Blocks(Pruning):
         self.check_data(data)
         assert data is not None
         model.eval()
-        losses = {name: self._loss(model, data, name) for name in names}
+        losses = {name: self._loss(model, data, name) for name in tracked("blocks left out", names)}
         model.remove_blocks(sorted(names, key=losses.__getitem__)[: self._count(names)])
 
     def _count(self, names: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vtoncompress.record import Record, check_comparable
 from vtoncompress.report.axes import COSTS, QUALITY
+from vtoncompress.report.trusted_time import machine_of
 
 COLUMNS = (*QUALITY, *COSTS)
 
@@ -18,7 +19,7 @@ class Pair:
     Attributes:
         variant: the name.
         cells: label -> (first, second, second less first), of what both have.
-        reason: why there is nothing to compare.
+        reason: why there is nothing to compare, or not everything.
     """
 
     variant: str
@@ -42,9 +43,12 @@ def _pair(one: Record, other: Record) -> Pair:
         check_comparable([one, other])
     except ValueError as error:
         return Pair(one.variant, {}, str(error))
+    apart = machine_of(one) != machine_of(other)
     cells = {
         axis.label: (one.values[axis.key], other.values[axis.key], other.values[axis.key] - one.values[axis.key])
         for axis in COLUMNS
-        if axis.key in one.values and axis.key in other.values
+        if axis.key in one.values and axis.key in other.values and not (apart and axis.is_time)
     }
-    return Pair(one.variant, cells, "" if cells else "neither was measured in what the other was")
+    if not cells:
+        return Pair(one.variant, {}, "neither was measured in what the other was")
+    return Pair(one.variant, cells, "times are of two machines, and not compared" if apart else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vtoncompress.record import QUALITY, Record, split_by_protocol
 from vtoncompress.report.comparison import Pair, pair_up
+from vtoncompress.report.costs import draw_costs
 from vtoncompress.report.drawing import Drawing
 from vtoncompress.report.frontier import dominating, frontiers, letters
 from vtoncompress.report.origin import command_of, machines
@@ -53,7 +54,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class Section:
-    """One protocol; ``published`` are figures of others, over the same costs."""
+    """One protocol; ``published`` are figures of others, over the same costs; ``costs`` stand where no quality does."""
 
     table: Sortable
     choices: list[Choice]
@@ -64,10 +65,12 @@ class Section:
     stages: Drawing | None
     parts: Drawing | None
     galleries: list[Gallery]
+    costs: list[Drawing]
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
-        yield from (*self.frontiers, *(one.drawing for one in self.published), *self.ratios, *self.trainings)
+        published = (one.drawing for one in self.published)
+        yield from (*self.frontiers, *self.costs, *published, *self.ratios, *self.trainings)
         yield from (one for one in (self.stages, self.parts) if one is not None)
 
 
@@ -161,6 +164,7 @@ def _section(table: Table, home: dict[str, tuple[Experiment, Record]], several: 
         draw_stages(group, prefix),
         draw_parts(best or group, prefix),
         [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
+        draw_costs(group, prefix),
     )
 
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 5.4, 4.1  # inches; three in a row, or at a phone's width, its text is still read
 LINE = 0.21  # of one line of a legend
+BAR = 0.27  # inches of one of many bars
 SMALL = 9  # points
+LONGEST = 32  # characters of a name beside its bar
+HOLLOW = "hollow: disturbed while timed, or timed on another machine"
 DPI = 150
 # Told apart by the colour-blind too (Okabe and Ito, without the yellow that white swallows).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -78,6 +81,11 @@ def legend(axes: Axes, handles: list[Any], columns: int = 1) -> None:
     """Below the plot, where it hides nothing."""
     if handles:
         axes.figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False)
+
+
+def beside_bar(name: str) -> str:
+    """As much of a row's name as fits: a search's are longer than a figure is wide, and their ends tell them apart."""
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:

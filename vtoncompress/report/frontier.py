@@ -6,9 +6,9 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vtoncompress.disturbance import disturbed
 from vtoncompress.record import Record
 from vtoncompress.report.axes import COSTS, Axis, measured, quality_of
+from vtoncompress.report.trusted_time import untrusted
 from vtoncompress.search.frontier import non_dominated
 
 
@@ -20,8 +20,8 @@ class Frontier:
         quality, cost: what they are judged by.
         records: all that have both numbers.
         best: those that no other one is as good as in both and better than in one, the cheapest first.
-        restless: variants whose cost is not to be trusted, for something disturbed them while they were timed; they are
-            in ``records`` and never in ``best``.
+        restless: variants whose cost can't be held against the others' (:mod:`vtoncompress.report.trusted_time`); they
+            are in ``records`` and never in ``best``.
     """
 
     quality: Axis
@@ -38,7 +38,7 @@ def frontiers(group: Sequence[Record]) -> list[Frontier]:
     for cost in COSTS if quality is not None else ():
         assert quality is not None
         if records := measured(group, quality, cost):
-            restless = frozenset(disturbed(group)) if cost.is_time else frozenset()
+            restless = untrusted(group, cost)
             trusted = [one for one in records if one.variant not in restless]
             chosen = non_dominated([(quality.loss(one), cost.loss(one)) for one in trusted])
             best = sorted((trusted[index] for index in chosen), key=cost.loss)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured
-from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, SMALL, Drawing, draw, legend
+from vtoncompress.report.drawing import COLOURS, HEIGHT, HOLLOW, LINE, MARKERS, SMALL, Drawing, draw, legend
 from vtoncompress.report.frontier import Frontier
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
             for (colour, marker), kind in zip(map(_look, range(len(kinds))), kinds, strict=True)
         ]
         if any(one.variant in frontier.restless for one in frontier.records):
-            shapes.append(Line2D([], [], linestyle="", label="hollow: disturbed while timed"))
+            shapes.append(Line2D([], [], linestyle="", label=HOLLOW))
         names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
         legend(axes, [*shapes, *names])
 

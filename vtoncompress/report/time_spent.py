@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
-from vtoncompress.report.drawing import COLOURS, SMALL, Drawing, draw, legend
+from vtoncompress.report.drawing import BAR, COLOURS, SMALL, Drawing, beside_bar, draw, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,6 @@ BUILT = "built_seconds"
 """In a record's details: seconds of each of its stages, by address, whenever it was built."""
 WHOLE = "whole"
 """Among the parts in a record's details, the sum of all; vtoncompress.metric.cost has it, and torch with it."""
-BAR = 0.27  # inches
-LONGEST = 32  # characters of a name beside its bar
 SHOWN = 16
 
 
@@ -59,15 +57,13 @@ def draw_parts(records: Sequence[Record], prefix: str) -> Drawing | None:
     def paint(axes: Axes) -> None:
         from matplotlib.patches import Patch
 
-        # A search's names are longer than the figure is wide; their ends tell them apart.
-        names = [one.variant if len(one.variant) <= LONGEST else f"…{one.variant[1 - LONGEST :]}" for one in rows]
         places = range(len(rows))
         left = [0.0] * len(rows)
         for index, part in enumerate(parts):
             width = [one.details["cost"]["parts"].get(part, {}).get("gmacs", 0.0) for one in rows]
             axes.barh(places, width, left=left, color=COLOURS[index % len(COLOURS)])
             left = [a + b for a, b in zip(left, width, strict=True)]
-        axes.set_yticks(places, names)
+        axes.set_yticks(places, [beside_bar(one.variant) for one in rows])
         axes.invert_yaxis()
         axes.set(xlabel="GMACs (1 MAC = 2 FLOPs)")
         legend(axes, [Patch(color=COLOURS[i % len(COLOURS)], label=part) for i, part in enumerate(parts)], columns=4)

@@ -8,45 +8,42 @@ from torch import Tensor
 
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT
 
-REACH = (12, 16)
-"""Rows and columns in the reach of a block.
+BLOCK = (8, 8)
+"""Rows and columns of a block.
 
-16 columns fill a vector of 512 bits. Of 8 shapes of blocks this one was the fastest on the finest level in OpenVINO:
-taller ones waste more of the product, flatter ones copy more of ``second``.
+64 pixels fill four vectors of 512 bits. Of 7 shapes of blocks this one was the fastest in OpenVINO: larger ones waste
+more of the product, flatter ones copy more of ``second``.
 """
-LEAST = 4
 
 
 def banded_correlation(
-    first: Tensor, second: Tensor, displacement: int = DISPLACEMENT, block: tuple[int, int] | None = None
+    first: Tensor, second: Tensor, displacement: int = DISPLACEMENT, block: tuple[int, int] = BLOCK
 ) -> Tensor:
     """:func:`~vtoncompress.model.pf_afn.correlation.loop.correlation` as one batch of matrix products.
 
     The pictures are cut into blocks. A product compares each pixel of a block with each pixel in the block's reach;
-    what is wanted of it is a band, (2d + 1)^2 of the columns of each row, which is gathered by a constant index.
+    what is wanted of it is a band, (2d + 1)^2 of the numbers of each pixel, which is gathered by a constant index.
     Products that the band leaves unused are cheaper than 49 passes over memory.
 
     Args:
         first, second, displacement: as there.
-        block: its rows and columns; by default what makes its reach :data:`REACH`.
+        block: its rows and columns, at most those of the picture.
     """
     samples, channels, height, width = (int(extent) for extent in first.shape)
     window = 2 * displacement + 1
-    rows, columns = block or [max(LEAST, reach - window + 1) for reach in REACH]
-    rows, columns = min(rows, height), min(columns, width)
+    rows, columns = min(block[0], height), min(block[1], width)
     down, across = -(-height // rows), -(-width // columns)
     tall, wide = down * rows, across * columns
     # Rows of channels are copied whole; what a block has beyond the picture is some pixel's, and cut off at the end.
     own = _own(down, rows, across, columns, height, width).to(first.device)
     blocks = torch.index_select(first.permute(0, 2, 3, 1).flatten(1, 2), 1, own.flatten())
-    margin = [displacement, displacement + wide - width, displacement, displacement + tall - height]
-    pixels = F.pad(second, margin).permute(0, 2, 3, 1).flatten(1, 2)
+    margin = [0, 0, displacement, displacement + wide - width, displacement, displacement + tall - height]
+    pixels = F.pad(second.permute(0, 2, 3, 1), margin).flatten(1, 2)
     reached = _reach(down, rows, across, columns, displacement).to(second.device)
+    # The second factor is turned before it is multiplied, so that the smaller one is.
     products = torch.matmul(
-        blocks.reshape(samples, down, across, rows * columns, channels),
-        torch.index_select(pixels, 1, reached.flatten())
-        .reshape(samples, down, across, reached.shape[-1], channels)
-        .transpose(-1, -2),
+        torch.index_select(pixels, 1, reached.flatten()).reshape(samples, down, across, reached.shape[-1], channels),
+        blocks.reshape(samples, down, across, rows * columns, channels).transpose(-1, -2),
     )
     band = torch.index_select(products.flatten(3), 3, _band(rows, columns, displacement).to(second.device))
     band = band.reshape(samples, down, across, window**2, rows, columns).permute(0, 3, 1, 4, 2, 5)
@@ -69,8 +66,8 @@ def _reach(down: int, rows: int, across: int, columns: int, displacement: int) -
 
 
 def _band(rows: int, columns: int, displacement: int) -> Tensor:
-    """Places, by displacement and then by pixel, in a block's product of pixels with what they reach."""
+    """Places, by displacement and then by pixel, in the product of what a block reaches with its pixels."""
     window = 2 * displacement + 1
     dy, dx, y, x = torch.meshgrid(*map(torch.arange, (window, window, rows, columns)), indexing="ij")
-    pixel, wide = y * columns + x, columns + 2 * displacement
-    return ((pixel * (rows + 2 * displacement) + y + dy) * wide + x + dx).flatten()
+    reached = (y + dy) * (columns + 2 * displacement) + x + dx
+    return (reached * rows * columns + y * columns + x).flatten()

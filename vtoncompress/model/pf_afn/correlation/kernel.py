@@ -20,14 +20,17 @@ from vtoncompress.model.pf_afn.correlation.lanes import (
     floats_at,
     load,
     number_from,
+    prefetch,
     store,
     zeros,
 )
 
-CHANNELS = 32
-"""Channels that are copied at a time: with them a row of both maps stays in 48 KiB at usual widths."""
+CHANNELS = 64
+"""Channels that are copied at a time: so many that sums are seldom kept and fetched again."""
 SHIFTS = 7
-"""Displacements in :func:`_seven`."""
+"""Displacements to the side whose sums are in registers at a time."""
+ROWS = 3 if LANES == 16 else 1
+"""Rows whose sums are in registers at a time: of 16 numbers there are 32 registers, of 8 only 16."""
 SUMS = 8
 """Channels in :func:`_blend`; divides :data:`CHANNELS`."""
 
@@ -35,6 +38,7 @@ TOLD = 15
 """Numbers that a thread of a team is told, see :func:`correlate_share`."""
 
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+inlined: Any = njit(nogil=True, error_model="numpy", inline="always")
 callback: Any = cfunc(types.void(types.CPointer(types.int64)), nopython=True, cache=True)
 
 
@@ -50,13 +54,11 @@ def correlate(first, second, cost, channels, height, width, displacement, rows, 
     """
     window = 2 * displacement + 1
     blocks = -(-height // rows)
-    pairs = -(-rows // 2)
     wide = -(-width // LANES) * LANES
     reach = wide + -(-2 * displacement // LANES) * LANES
-    near = np.zeros(2 * pairs * CHANNELS * wide, np.float32)
-    far = np.zeros((2 * pairs + 2 * displacement) * CHANNELS * reach, np.float32)
-    # A pair of rows reaches window + 1 rows; of these each of both has one too many, whose sums nobody reads.
-    sums = np.empty(2 * pairs * (window + 1) * window * wide, np.float32)
+    near = np.zeros(rows * CHANNELS * wide, np.float32)
+    far = np.zeros((rows + 2 * displacement) * CHANNELS * reach, np.float32)
+    sums = np.empty(rows * window * window * wide, np.float32)
     for task in range(begin, end):
         sample, top = task // blocks, task % blocks * rows
         count = min(rows, height - top)
@@ -65,14 +67,19 @@ def correlate(first, second, cost, channels, height, width, displacement, rows, 
             some, place = min(CHANNELS, channels - start), (sample * channels + start) * height * width
             _pack(first, place, some, height, width, top, count, near, 0, wide)
             _pack(second, place, some, height, width, top - displacement, count + window - 1, far, displacement, reach)
-            for row in range(0, count, 2):
-                for reached in range(window + 1):
-                    from_far, to = (row + reached) * CHANNELS * reach, (row * (window + 1) + reached) * window * wide
-                    _shifts(near, row * CHANNELS * wide, wide, far, from_far, reach, sums, to, window, some)
+            for row in range(0, count, ROWS):
+                together = min(ROWS, count - row)
+                for reached in range(window + together - 1):
+                    # Of these rows the first ones may not reach so far down, and the last ones not so far up.
+                    skipped = max(0, reached - window + 1)
+                    here, there = (row + skipped) * CHANNELS * wide, (row + reached) * CHANNELS * reach
+                    to = ((row + skipped) * window + reached - skipped) * window * wide
+                    reaching = min(together, reached + 1) - skipped
+                    _shifts(near, here, wide, far, there, reach, sums, to, window, some, reaching)
         for row in range(count):
             for shift in range(window * window):
                 to = ((sample * window * window + shift) * height + top + row) * width
-                _copy(sums, ((row * (window + 1) + row % 2) * window + shift) * wide, cost, to, width)
+                _copy(sums, (row * window * window + shift) * wide, cost, to, width)
 
 
 @compiled
@@ -127,12 +134,19 @@ def _copy(source, begin, target, to, count):  # type: ignore[no-untyped-def]
 
 @compiled
 def _pack(source, begin, channels, height, width, top, rows, target, margin, stride):  # type: ignore[no-untyped-def]
-    """Rows of some channels, by row and then by channel; those beyond the picture as zeros."""
+    """Rows of some channels, by row and then by channel; those beyond the picture as zeros.
+
+    The same rows of the next channel are asked for meanwhile: they lie too far for the processor to foresee.
+    """
     for channel in range(channels):
         for row in range(rows):
             to = (row * CHANNELS + channel) * stride + margin
             if 0 <= top + row < height:
-                _copy(source, begin + (channel * height + top + row) * width, target, to, width)
+                place = begin + (channel * height + top + row) * width
+                next_channel = min(place + height * width, source.size - width)
+                for x in range(0, width, LANES):
+                    prefetch(source, next_channel + x)
+                _copy(source, place, target, to, width)
             else:
                 target[to : to + width] = 0
 
@@ -153,67 +167,113 @@ def _pack_turned(weights, begin, height, width, displacement, top, rows, target,
 
 
 @compiled
-def _shifts(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
-    """Add to the sums of a pair of rows against another row, of all displacements to the side."""
+def _shifts(near, here, wide, far, there, reach, sums, to, window, channels, rows):  # type: ignore[no-untyped-def]
+    """Add to the sums of one to three rows against another row, of all displacements to the side.
+
+    The other row lies one displacement less down for each row than for the one above it.
+    """
+    below, to_below = CHANNELS * wide, (window - 1) * window * wide
     for x in range(0, wide, LANES):
         shift = 0
         while shift + SHIFTS <= window:
-            _seven(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, window, channels)
+            a, other, to_a = here + x, there + x + shift, to + x + shift * wide
+            if rows == 3:
+                _three_rows(near, a, below, wide, far, other, reach, sums, to_a, to_below, channels)
+            elif rows == 2:
+                _two_rows(near, a, below, wide, far, other, reach, sums, to_a, to_below, channels)
+            else:
+                _row(near, a, wide, far, other, reach, sums, to_a, channels)
             shift += SHIFTS
         while shift < window:
-            _one(near, here + x, wide, far, there + x + shift, reach, sums, to + x + shift * wide, window, channels)
+            for row in range(rows):
+                a, to_a = here + row * below + x, to + row * to_below + x + shift * wide
+                _one_shift(near, a, wide, far, there + x + shift, reach, sums, to_a, channels)
             shift += 1
 
 
 @compiled
-def _one(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
-    below, to_b = CHANNELS * wide, to + (window + 1) * window * wide
-    a, b = load(sums, to), load(sums, to_b)
+def _one_shift(near, here, wide, far, there, reach, sums, to, channels):  # type: ignore[no-untyped-def]
+    total = load(sums, to)
     for _ in range(channels):
-        shifted = load(far, there)
-        a, b = add_product(a, load(near, here), shifted), add_product(b, load(near, here + below), shifted)
+        total = add_product(total, load(near, here), load(far, there))
         here, there = here + wide, there + reach
-    store(sums, to, a)
-    store(sums, to_b, b)
+    store(sums, to, total)
 
 
 @compiled
-def _seven(near, here, wide, far, there, reach, sums, to, window, channels):  # type: ignore[no-untyped-def]
-    """14 sums in registers: enough of them hide how long a product takes. What is far lies across two lines of the
-    cache, which makes it the slowest to load; both rows share it.
-    """
-    below, to_b = CHANNELS * wide, to + (window + 1) * window * wide
-    a0, b0 = load(sums, to), load(sums, to_b)
-    a1, b1 = load(sums, to + wide), load(sums, to_b + wide)
-    a2, b2 = load(sums, to + 2 * wide), load(sums, to_b + 2 * wide)
-    a3, b3 = load(sums, to + 3 * wide), load(sums, to_b + 3 * wide)
-    a4, b4 = load(sums, to + 4 * wide), load(sums, to_b + 4 * wide)
-    a5, b5 = load(sums, to + 5 * wide), load(sums, to_b + 5 * wide)
-    a6, b6 = load(sums, to + 6 * wide), load(sums, to_b + 6 * wide)
+def _row(near, here, wide, far, there, reach, sums, to, channels):  # type: ignore[no-untyped-def]
+    """Seven sums in registers."""
+    a = _seven(sums, to, wide)
     for _ in range(channels):
-        a, b = load(near, here), load(near, here + below)
-        shifted = load(far, there)
-        a0, b0 = add_product(a0, a, shifted), add_product(b0, b, shifted)
-        shifted = load(far, there + 1)
-        a1, b1 = add_product(a1, a, shifted), add_product(b1, b, shifted)
-        shifted = load(far, there + 2)
-        a2, b2 = add_product(a2, a, shifted), add_product(b2, b, shifted)
-        shifted = load(far, there + 3)
-        a3, b3 = add_product(a3, a, shifted), add_product(b3, b, shifted)
-        shifted = load(far, there + 4)
-        a4, b4 = add_product(a4, a, shifted), add_product(b4, b, shifted)
-        shifted = load(far, there + 5)
-        a5, b5 = add_product(a5, a, shifted), add_product(b5, b, shifted)
-        shifted = load(far, there + 6)
-        a6, b6 = add_product(a6, a, shifted), add_product(b6, b, shifted)
+        a = _with_products(a, load(near, here), far, there)
         here, there = here + wide, there + reach
-    store(sums, to, a0), store(sums, to_b, b0)
-    store(sums, to + wide, a1), store(sums, to_b + wide, b1)
-    store(sums, to + 2 * wide, a2), store(sums, to_b + 2 * wide, b2)
-    store(sums, to + 3 * wide, a3), store(sums, to_b + 3 * wide, b3)
-    store(sums, to + 4 * wide, a4), store(sums, to_b + 4 * wide, b4)
-    store(sums, to + 5 * wide, a5), store(sums, to_b + 5 * wide, b5)
-    store(sums, to + 6 * wide, a6), store(sums, to_b + 6 * wide, b6)
+    _keep(sums, to, wide, a)
+
+
+@compiled
+def _two_rows(near, here, below, wide, far, there, reach, sums, to, to_below, channels):  # type: ignore[no-untyped-def]
+    """14 sums in registers: enough of them hide how long a product takes. What is far lies across two lines of the
+    cache, which makes it the slowest to load; all rows share it.
+    """
+    a, b = _seven(sums, to, wide), _seven(sums, to + to_below, wide)
+    for _ in range(channels):
+        a = _with_products(a, load(near, here), far, there)
+        b = _with_products(b, load(near, here + below), far, there)
+        here, there = here + wide, there + reach
+    _keep(sums, to, wide, a)
+    _keep(sums, to + to_below, wide, b)
+
+
+@compiled
+def _three_rows(near, here, below, wide, far, there, reach, sums, to, to_below, channels):  # type: ignore[no-untyped-def]
+    """21 sums: the loads of three rows take less time than their products, those of two as much."""
+    a, b, c = _seven(sums, to, wide), _seven(sums, to + to_below, wide), _seven(sums, to + 2 * to_below, wide)
+    for _ in range(channels):
+        a = _with_products(a, load(near, here), far, there)
+        b = _with_products(b, load(near, here + below), far, there)
+        c = _with_products(c, load(near, here + 2 * below), far, there)
+        here, there = here + wide, there + reach
+    _keep(sums, to, wide, a)
+    _keep(sums, to + to_below, wide, b)
+    _keep(sums, to + 2 * to_below, wide, c)
+
+
+@inlined
+def _seven(sums, to, wide):  # type: ignore[no-untyped-def]
+    return (
+        load(sums, to),
+        load(sums, to + wide),
+        load(sums, to + 2 * wide),
+        load(sums, to + 3 * wide),
+        load(sums, to + 4 * wide),
+        load(sums, to + 5 * wide),
+        load(sums, to + 6 * wide),
+    )
+
+
+@inlined
+def _with_products(seven, one, far, there):  # type: ignore[no-untyped-def]
+    """What is far is loaded once for all rows: the compiler sees that it is the same."""
+    return (
+        add_product(seven[0], one, load(far, there)),
+        add_product(seven[1], one, load(far, there + 1)),
+        add_product(seven[2], one, load(far, there + 2)),
+        add_product(seven[3], one, load(far, there + 3)),
+        add_product(seven[4], one, load(far, there + 4)),
+        add_product(seven[5], one, load(far, there + 5)),
+        add_product(seven[6], one, load(far, there + 6)),
+    )
+
+
+@inlined
+def _keep(sums, to, wide, seven):  # type: ignore[no-untyped-def]
+    store(sums, to, seven[0])
+    store(sums, to + wide, seven[1])
+    store(sums, to + 2 * wide, seven[2])
+    store(sums, to + 3 * wide, seven[3])
+    store(sums, to + 4 * wide, seven[4])
+    store(sums, to + 5 * wide, seven[5])
+    store(sums, to + 6 * wide, seven[6])
 
 
 @compiled

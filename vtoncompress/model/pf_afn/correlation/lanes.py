@@ -18,6 +18,8 @@ LANES = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
 """Numbers in a vector. Where the processor has narrower ones, the compiler takes several for one."""
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 FLOAT_BYTES = 4
+READ, SECOND_CACHE, DATA = 0, 2, 1
+"""Of LLVM's prefetch: for what, how near, and which cache."""
 
 
 class VectorType(types.Type):
@@ -65,6 +67,21 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
+
+
+@intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, which is read soon but not at once: into the second cache."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        asked = builder.bitcast(_pointer(context, builder, signature.args[0], *values), address)
+        builder.call(function, [asked, number(READ), number(SECOND_CACHE), number(DATA)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 @intrinsic
