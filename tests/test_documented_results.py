@@ -175,6 +175,14 @@ def speed_table() -> list[str]:
     return lines
 
 
+def correlation_table() -> list[str]:
+    """Of docs/speed.md: what the benchmark printed, without its levels."""
+    lines = (ROOT / "results/correlation/correlation.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    kept = [0, *range(next(n for n, header in enumerate(rows[0]) if header.startswith("all")), len(rows[0]))]
+    return [f"| {' | '.join(row[place] for place in kept)} |" for row in rows]
+
+
 def _table(experiment: str) -> dict[str, dict[str, str]]:
     """Finished variants by name; none where the experiment has no results yet."""
     path = ROOT / "results" / experiment / "table.csv"
@@ -208,6 +216,7 @@ TABLES: list[tuple[str, Callable[[], list[str]]]] = [
     ("docs/training.md", distillation_table),
     ("docs/published_tables.md", recovery_table),
     ("docs/metrics.md", distance_table),
+    ("docs/speed.md", correlation_table),
     ("docs/speed.md", speed_table),
     ("docs/cat_vton.md", attention_table),
 ]
@@ -240,7 +249,8 @@ def test_fine_tuning_wins_back_what_is_claimed(label: str, experiment: str, vari
     if (row := _recovered(experiment).get(f"{variant}_tuned")) is None:
         pytest.skip(f"{variant} was not measured yet")
     assert row.recovered_pct is not None
-    assert row.recovered_pct >= BARS[label.split()[-1]]
+    assert row.recovered_of_control_pct is not None
+    assert min(row.recovered_pct, row.recovered_of_control_pct) >= BARS[label.split()[-1]]
 
 
 def test_training_the_attention_wins_back_what_its_pruning_took() -> None:
@@ -272,7 +282,7 @@ def test_the_gate_s_share_is_in_every_distilled_record() -> None:
         if "distilled" in record.variant
     ]
     assert len(shares) == 6
-    closed = "was never closed" in (ROOT / "docs/training.md").read_text()
+    closed = "was never closed in the last tenth" in (ROOT / "docs/training.md").read_text()
     assert closed == (set(shares) == {1.0})
 
 

@@ -36,6 +36,10 @@ def config(*overrides: str) -> dict[str, Any]:
         (["parity_pairs=0"], "parity_pairs=0: use 1 or more"),
         (["deployed_threads=0"], "deployed_threads=0: use 1 or more"),
         (["dry_run=1"], "dry_run=1: true or false"),
+        (["calibration=null"], "calibration=None: a group of options, such as calibration.pairs=64, is needed"),
+        (["quantization.training=null"], "quantization.training=None: a group of options"),
+        (["quantization.float_layers=null"], "quantization.float_layers=None: a list, such as"),
+        (["quantization=nncf_ptq", "quantization.float_layers=warp"], "quantization.float_layers=warp: a list"),
     ],
 )
 def test_a_value_of_another_type_is_refused_by_name(overrides: list[str], told: str) -> None:
@@ -53,6 +57,10 @@ def test_training_sees_no_more_pairs_than_there_are() -> None:
     check_budget(config("finetuning=none", "training_data.pairs=8"))
     with pytest.raises(ValueError, match="finetuning.samples=1600, but the training data has 8 pairs"):
         check_budget(config("finetuning=supervised", "training_data.pairs=8"))
+    few = ("finetuning.samples=8", "finetuning.batch_size=2", "training_data.pairs=8")
+    with pytest.raises(ValueError, match="finetuning.batch_norm_pairs=512, but the training data has 8 pairs"):
+        check_budget(config("finetuning=supervised", *few))
+    check_budget(config("finetuning=supervised", *few, "finetuning.batch_norm_pairs=8"))
 
 
 def test_a_dense_variant_has_no_ratio_scope_and_criterion() -> None:

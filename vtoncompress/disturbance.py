@@ -6,7 +6,7 @@ import json
 import statistics
 from collections.abc import Iterator, Sequence
 
-from vtoncompress.record import Record
+from vtoncompress.record import Record, machine_of
 
 SPREAD = 1.25
 """Upper by lower quartile of a row's samples beyond which they are not of one load; 1.02 to 1.16 are usual."""
@@ -41,7 +41,7 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
         forms = record.details.get("correlation", {}).get("samples_ms", {})
         others |= {f"{form} correlation": taken for form, taken in forms.items()}
         for name, taken in others.items():
-            found.setdefault(record.variant, []).extend(_spread(name, taken))
+            found.setdefault(record.variant, []).extend(uneven(name, taken))
     for name, samples in BASELINES.items():
         for group in _same_baseline([record for record in timed if record.details["speed"].get(samples)]):
             usual = statistics.median(_baseline(record, samples) for record in group)
@@ -53,10 +53,11 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
 
 def _spreads(record: Record) -> Iterator[str]:
     for name, samples in (OWN | BASELINES).items():
-        yield from _spread(name, record.details["speed"].get(samples, []))
+        yield from uneven(name, record.details["speed"].get(samples, []))
 
 
-def _spread(name: str, taken: Sequence[float]) -> Iterator[str]:
+def uneven(name: str, taken: Sequence[float]) -> Iterator[str]:
+    """That the samples of ``name``, in milliseconds, are not of one load, if so."""
     if len(taken) < LEAST_SAMPLES:
         return
     lower, _, upper = statistics.quantiles(taken, n=4)
@@ -70,7 +71,7 @@ def _same_baseline(records: Sequence[Record]) -> list[list[Record]]:
         threads = record.trust.get("runtime", {}).get("threads")
         # Of a model in steps the baseline's sampler may be the row's own: eight steps are no disturbed fifty.
         sampling = json.dumps(record.details["speed"].get("baseline_runtime", {}).get("sampling"), sort_keys=True)
-        groups.setdefault((record.model, record.trust.get("cpu"), threads, sampling), []).append(record)
+        groups.setdefault((record.model, *machine_of(record), threads, sampling), []).append(record)
     return [*groups.values()]
 
 

@@ -24,6 +24,12 @@ COMMON: dict[str, Any] = {
     "performance": str, "dry_run": bool, "retry_failed": bool, "retry_disturbed": bool,
 }  # fmt: skip
 LEAST = {"seed": 0, "validation_pairs": 1, "parity_pairs": 1, "deployed_threads": 1, "threads": 1}
+STRUCTURES: dict[str, tuple[type, str]] = {
+    "calibration": (Mapping, "a group of options, such as calibration.pairs=64,"),
+    "quantization.training": (Mapping, "a group of options, such as quantization.training.samples=1600,"),
+    "quantization.float_layers": (list, "a list, such as quantization.float_layers=[warp.aflow_net],"),
+}
+"""What is no number and no object, by name: its type, and how it is written."""
 NAMES: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "None": types.NoneType}
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "null"}
 
@@ -102,13 +108,23 @@ def _parameters(target: str) -> frozenset[str] | None:
     return None
 
 
-def check_types(config: Config) -> None:
-    """ValueError for the first option whose value is of another type than what takes it says."""
-    for name, kind in COMMON.items():
+def check_kinds(config: Config, kinds: Mapping[str, Any], least: Mapping[str, float]) -> None:
+    """ValueError for the first option of ``kinds`` that is of another type, or below ``least``."""
+    for name, kind in kinds.items():
         if name in config:
             _check(name, config[name], kind)
-            if config[name] is not None and config[name] < LEAST.get(name, config[name]):
-                raise ValueError(f"{name}={config[name]}: use {LEAST[name]} or more")
+            if config[name] is not None and config[name] < least.get(name, config[name]):
+                raise ValueError(f"{name}={config[name]}: use {least[name]} or more")
+
+
+def check_types(config: Config) -> None:
+    """ValueError for the first option whose value is of another type than what takes it says."""
+    check_kinds(config, COMMON, LEAST)
+    for name, (kind, needed) in STRUCTURES.items():
+        *groups, option = name.split(".")
+        node = functools.reduce(lambda inner, group: inner.get(group) or {}, groups, config)
+        if option in node and not isinstance(node[option], kind):
+            raise ValueError(f"{name}={node[option]}: {needed} is needed")
     for path, node in _targets(config, ""):
         if not node[TARGET].rpartition(".")[2][0].isupper():
             continue  # a function
@@ -131,9 +147,12 @@ def check_budget(config: Config) -> None:
         raise ValueError(
             "training_data=null: training, gradients and calibration look at pairs; leave it out, or name a data set"
         )
-    pairs, samples = len(built(config["training_data"])), used(config["finetuning"]).get("samples", 0)
-    if samples > pairs:
-        raise ValueError(f"finetuning.samples={samples}, but the training data has {pairs} pairs: use {pairs} or fewer")
+    pairs, finetuning = len(built(config["training_data"])), used(config["finetuning"])
+    for name in ("samples", "batch_norm_pairs"):
+        if (asked := finetuning.get(name, 0)) > pairs:
+            raise ValueError(
+                f"finetuning.{name}={asked}, but the training data has {pairs} pairs: use {pairs} or fewer"
+            )
     if "quantization" in config:
         _check_material(config, used(config["quantization"]), pairs)
 

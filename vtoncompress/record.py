@@ -153,6 +153,12 @@ def _pair_list(record: Record) -> tuple[Any, ...]:
     return record.data, record.pairs, record.trust.get("pair_list_hash")
 
 
+def machine_of(record: Record) -> tuple[object, ...]:
+    """What times of one machine share: processor, instruction set and threads. A processor's name alone says little."""
+    told = record.trust
+    return told.get("cpu"), tuple(told.get("instruction_set", ())), told.get("threads_available")
+
+
 def check_comparable(records: Sequence[Record]) -> None:
     """Refuse records whose quality figures mustn't stand in one column.
 

@@ -12,7 +12,7 @@ import torch
 from vtoncompress.benchmark.candidates import LOOP_ANEW, NAMES, Level, candidates, pyramid_levels
 from vtoncompress.benchmark.command import benchmark, check
 from vtoncompress.benchmark.floor import MEGABYTES, SIDE, Rates, rates
-from vtoncompress.benchmark.result import Result, to_table
+from vtoncompress.benchmark.result import Result, _disturbances, to_table
 
 CONFIG = {
     "name": "correlation", "size": [24, 20], "channels": 3, "levels": 2, "threads": 1, "warmup": 0, "repetitions": 2,
@@ -76,9 +76,26 @@ def test_the_command_writes_tables_and_every_sample(tmp_path: Path) -> None:
     assert "the seed's im2col" in (folder / "correlation.md").read_text()
 
 
+def test_what_was_disturbed_is_named() -> None:
+    samples = [{"loop": [1.0, 1.0, 2.0, 2.0], "ours": [1.0] * 4}]
+    assert _disturbances(Result([Level(4, 2, 2)], samples, Rates(1, 1, 1), {})) == [
+        "Disturbed while timed: the seed's loop, memory kept at 4x2x2 quartiles 1.0 and 2.0 ms."
+    ]
+    assert _disturbances(Result([Level(4, 2, 2)], [{"ours": [1.0] * 4}], Rates(1, 1, 1), {})) == []
+
+
 @pytest.mark.parametrize(
     "option, message",
-    [({"repetitions": 0}, "repetitions=0"), ({"size": [64, 3]}, "no pixel"), ({"threads": 4096}, "threads=4096")],
+    [
+        ({"repetitions": 0}, "repetitions=0"),
+        ({"repetitions": "x"}, "repetitions=x: a whole number is needed"),
+        ({"size": [64, 3]}, "no pixel"),
+        ({"size": 64}, "size=64: two whole numbers are needed"),
+        ({"size": [64, 2.5]}, "two whole numbers are needed"),
+        ({"channels": 2.5}, "channels=2.5"),
+        ({"threads": 4096}, "threads=4096"),
+        ({"threads": 0}, "threads=0"),
+    ],
 )
 def test_options_out_of_range_are_refused(tmp_path: Path, option: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):

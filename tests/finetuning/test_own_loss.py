@@ -12,13 +12,14 @@ from vtoncompress.model.pf_afn import PFAFN
 @pytest.mark.parametrize(
     "weights, message",
     [
+        ("paper", "finetuning.loss=paper: weights by term .* chosen with a slash, finetuning/loss=paper"),
         ({"image": -1.0}, "finetuning.loss.image=-1.0: give a number of 0"),
         ({"image": "much"}, "finetuning.loss.image=much: give a number of 0"),
         ({"image": float("nan")}, "finetuning.loss.image=nan: give a number of 0"),
         ({"image": 0.0}, "finetuning.loss: every weight is 0"),
     ],
 )
-def test_weights_that_are_none(weights: dict[str, Any], message: str) -> None:
+def test_weights_that_are_none(weights: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OwnLoss(weights)
 

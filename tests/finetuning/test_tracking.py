@@ -116,3 +116,12 @@ def test_every_step_of_a_stage_is_told_once_also_when_it_was_killed(
     assert {Path(writer.folder) for writer in tensorboard.made} == {tmp_path / "tracking" / "parser_based_warp"}
     last = tensorboard.made[1].scalars["multi_level_mask", 2]
     assert last == pytest.approx(summary["loss_multi_level_mask"])
+
+
+@pytest.mark.parametrize("mode", ["supervised", "distillation", "guidance", "consistency"])
+def test_every_mode_that_trains_tells_the_tracker_it_is_given(
+    mode: str, tensorboard: type[Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("config", [f"finetuning={mode}", "finetuning.tracker=tensorboard"])
+    assert instantiate(cfg.finetuning).loop.tracker == "tensorboard"

@@ -35,7 +35,7 @@ def by_products(model: PFAFN, expensive: str = "") -> Lookup:
         inputs, outputs = (np.array([1.0, max(one) + 1]) for one in channels)  # between which products are linear
         factor = 100.0 if str(geometry.height) == expensive else 1.0
         grids[geometry] = Grid(inputs, outputs, factor * geometry.macs(1, 1) * np.outer(inputs, outputs) / 1e9)
-    return Lookup(grids, {"precision": "none"})
+    return Lookup(grids, {"precision": "int8"})
 
 
 def macs(model: PFAFN) -> float:
@@ -176,6 +176,8 @@ def test_what_can_not_be_is_told(toy: PFAFN, tmp_path: Path) -> None:
         LatencyAware(0.3).prune(toy, SCOPE, MagnitudeL2())
     with pytest.raises(ValueError, match="is missing: measure it with"):
         LatencyAware(0.3, str(tmp_path / "none.json")).check(toy, SCOPE)
+    with pytest.raises(ValueError, match="was measured in int8, and pruning.precision=f32"):
+        LatencyAware(0.3, str(tmp_path / "toy.json"), precision="f32").check(toy, SCOPE)
     (tmp_path / "other.csv").write_text("group,members,ratio,ssim_garment_loss\nwarp.a,warp.a,0.5,0.1\n")
     for sensitivity, message in (("none.csv", "holds no sensitivities"), ("other.csv", "groups are missing")):
         with torch.device("meta"), pytest.raises(ValueError, match=message):
@@ -215,6 +217,10 @@ def test_the_command_measures_every_kind_of_convolution(monkeypatch: pytest.Monk
         expected = geometry.macs(layer.in_channels, layer.out_channels) / 1e6
         assert lookup.milliseconds(geometry, layer.in_channels, layer.out_channels) == pytest.approx(expected, abs=1e-5)
     assert lookup.protocol["threads"] == 1
-    for wrong, message in (({"precision": "int2"}, "precision=int2"), ({"repetitions": 0}, "repetitions=0")):
+    for wrong, message in (
+        ({"precision": "int2"}, "precision=int2"),
+        ({"repetitions": 0}, "repetitions=0"),
+        ({"threads": 0}, "threads=0"),
+    ):
         with pytest.raises(ValueError, match=message):
             measure_latency({**config, "precision": "int8", **wrong})

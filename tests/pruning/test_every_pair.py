@@ -1,4 +1,5 @@
-"""Every scope with every criterion: channels go, the network is exported, and passes the gate."""
+"""Every scope with every criterion: channels go, and what was saved and opened again passes the gate; once a scope also
+through ONNX Runtime and OpenVINO, whose graphs are the scope's alone."""
 
 from __future__ import annotations
 

@@ -97,6 +97,13 @@ def test_a_ratio_that_is_no_share_is_refused_before_any_work(mode: Any, ratio: A
         mode(0.5, ratios={"warp": ratio}, **options)
 
 
+def test_one_ratio_for_all_and_one_module_as_a_scope_are_told_how_they_are_written(toy: PFAFN) -> None:
+    with pytest.raises(ValueError, match=r"pruning.ratios=0.3: ratios by submodule are needed"):
+        OneShot(0.5, ratios=0.3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"scope.modules=warp: a list is needed, such as scope.modules=\[warp\]"):
+        OneShot(0.5).check(toy, "warp")
+
+
 @pytest.mark.parametrize(
     "part, scope, message",
     [

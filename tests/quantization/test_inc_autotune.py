@@ -131,5 +131,5 @@ def test_wrong_options_are_told(option: str, remedy: str) -> None:
 
 
 def test_a_scope_that_leaves_nothing_is_told_before_any_work(small: PFAFN) -> None:
-    with pytest.raises(ValueError, match="no convolution left"):
+    with pytest.raises(ValueError, match="no layer left to quantize"):
         configured("inc_autotune", "quantization.float_layers=[warp,generator]").check(small)

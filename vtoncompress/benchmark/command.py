@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ from vtoncompress.benchmark.result import Result, write_result
 from vtoncompress.clock import take_turns
 from vtoncompress.environment import environment
 from vtoncompress.export.openvino_convolution import best_rate
+from vtoncompress.machine import use
 from vtoncompress.model.pf_afn.correlation import compiled_correlation
+from vtoncompress.options import check_kinds
 from vtoncompress.table import Table
 
+LEAST = {"channels": 1, "levels": 1, "warmup": 0, "repetitions": 1, "threads": 1}
 TOLERANCE = 1e-4
 """Largest difference from the loop, as a share of the largest value."""
 
@@ -38,7 +41,7 @@ def benchmark(config: Mapping[str, Any]) -> Table:
     machine = environment()
     threads = config["threads"] or min(machine["cores"], machine["threads_available"])
     levels = pyramid_levels(config["channels"], tuple(config["size"]), config["levels"])
-    with pinned(threads) as cores:
+    with use(alone=True), pinned(threads) as cores:
         load = os.getloadavg()
         begun = time.perf_counter()
         compiled_correlation(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
@@ -56,12 +59,12 @@ def benchmark(config: Mapping[str, Any]) -> Table:
 
 def check(config: Mapping[str, Any]) -> None:
     """ValueError for an option out of range."""
-    least = {"channels": 1, "levels": 1, "warmup": 0, "repetitions": 1}
-    for option, bound in least.items():
-        if config[option] < bound:
-            raise ValueError(f"{option}={config[option]}: use {bound} or more")
-    if len(config["size"]) != 2 or min(config["size"]) >> config["levels"] < 1:
-        raise ValueError(f"size={list(config['size'])}: of {config['levels']} levels the last would have no pixel")
+    check_kinds(config, dict.fromkeys(LEAST, int) | {"threads": int | None}, LEAST)
+    size = config["size"]
+    if not isinstance(size, Sequence) or len(size) != 2 or any(type(side) is not int for side in size):
+        raise ValueError(f"size={size}: two whole numbers are needed, height and width, such as [256,192]")
+    if min(size) >> config["levels"] < 1:
+        raise ValueError(f"size={list(size)}: of {config['levels']} levels the last would have no pixel")
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from typing import Any
 from vtoncompress.benchmark.candidates import LOOP, LOOP_ANEW, NAMES, Level
 from vtoncompress.benchmark.floor import Rates
 from vtoncompress.columns import Column
+from vtoncompress.disturbance import uneven
 from vtoncompress.record import write_text
 from vtoncompress.table import Table, to_latex, to_markdown
 
@@ -65,6 +66,16 @@ def write_result(result: Result, folder: Path) -> Table:
     return table
 
 
+def _disturbances(result: Result) -> list[str]:
+    found = [
+        told
+        for level, samples in zip(result.levels, result.samples, strict=True)
+        for form, taken in samples.items()
+        for told in uneven(f"{NAMES[form]} at {level.channels}x{level.height}x{level.width}", taken)
+    ]
+    return [f"Disturbed while timed: {', '.join(found)}."] if found else []
+
+
 def to_table(result: Result) -> Table:
     """A line a form: its median a level and their sum, as times the speed of the loop's rows and times each floor."""
     floors = result.floors()
@@ -90,8 +101,10 @@ def to_table(result: Result) -> Table:
         [
             f"On {told['cpu']}, {told['threads']} threads pinned to cores {told['cores_used']} "
             f"({', '.join(told['instruction_set'])}); {versions}; float32.",
-            f"Medians of {told['repetitions']} runs after {told['warmup']} that don't count, all forms of a level in "
-            f"turns; every sample is in {NAME}.json. Load average before: {told['load_average']}.",
+            f"Medians of {told['repetitions']} runs after {told['warmup']} that don't count, the forms of a level in "
+            f"turns but for the loop's second row; every sample is in {NAME}.json. "
+            f"Load average before: {told['load_average']}.",
+            *_disturbances(result),
             f"Floor: the level's products at {result.rates.product_gflops_per_s:.0f} GFLOP/s of a matrix product in "
             f"torch, or at {result.rates.convolution_gflops_per_s:.0f} of a convolution in OpenVINO, or its bytes at "
             f"{result.rates.gigabytes_per_s:.1f} GB/s, the rate of a copy, whichever takes longer; all of this run, in "

@@ -58,6 +58,7 @@ class ConsistencyDistillation(TaughtDenoiser):
         teacher: str | None = DENSE,
         accumulation: int = 1,
         processes: int = 1,
+        tracker: str | None = None,
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
@@ -78,6 +79,7 @@ class ConsistencyDistillation(TaughtDenoiser):
             batch_norm_pairs=batch_norm_pairs,
             accumulation=accumulation,
             processes=processes,
+            tracker=tracker,
         )
 
     def check(self, model: TryOnModel) -> None:

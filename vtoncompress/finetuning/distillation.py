@@ -64,6 +64,7 @@ class Distillation(Finetuning):
         teacher: str | None = DENSE,
         accumulation: int = 1,
         processes: int = 1,
+        tracker: str | None = None,
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
@@ -88,6 +89,7 @@ class Distillation(Finetuning):
             batch_norm_pairs=batch_norm_pairs,
             accumulation=accumulation,
             processes=processes,
+            tracker=tracker,
         )
 
     def check(self, model: TryOnModel) -> None:

@@ -51,6 +51,7 @@ class GuidanceDistillation(TaughtDenoiser):
         teacher: str | None = DENSE,
         accumulation: int = 1,
         processes: int = 1,
+        tracker: str | None = None,
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
@@ -71,6 +72,7 @@ class GuidanceDistillation(TaughtDenoiser):
             batch_norm_pairs=batch_norm_pairs,
             accumulation=accumulation,
             processes=processes,
+            tracker=tracker,
         )
 
     def check_sampling(self, sampling: Sampling) -> None:

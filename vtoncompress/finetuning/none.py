@@ -16,9 +16,14 @@ class NoFinetuning(Finetuning):
 
     Args:
         batch_norm_pairs: pairs over which batch-norm statistics are averaged anew; 0 leaves them, too, as they are.
+
+    Raises:
+        ValueError: it is negative.
     """
 
     def __init__(self, batch_norm_pairs: int = 0, **_: Any) -> None:
+        if batch_norm_pairs < 0:
+            raise ValueError(f"finetuning.batch_norm_pairs={batch_norm_pairs}: use 0 or more")
         self.batch_norm_pairs = batch_norm_pairs
 
     def check(self, model: TryOnModel) -> None:

@@ -49,6 +49,7 @@ class Supervised(Finetuning):
         loss: Mapping[str, Any],
         accumulation: int = 1,
         processes: int = 1,
+        tracker: str | None = None,
         schedule: str = "cosine",
         decay: float = 0.5,
         first_phase: Mapping[str, Any] | None = None,
@@ -69,6 +70,7 @@ class Supervised(Finetuning):
             batch_norm_pairs=batch_norm_pairs,
             accumulation=accumulation,
             processes=processes,
+            tracker=tracker,
         )
 
     def check(self, model: TryOnModel) -> None:

@@ -11,8 +11,13 @@ def term_weights(option: str, weights: Mapping[str, Any]) -> dict[str, float]:
     """``weights`` as plain numbers.
 
     Raises:
-        ValueError: one that is no number of 0 or more, or all of them 0.
+        ValueError: no mapping, one that is no number of 0 or more, or all of them 0.
     """
+    if not isinstance(weights, Mapping):
+        raise ValueError(
+            f"{option}={weights}: weights by term are needed; a set of them is chosen with a slash, "
+            f"{option.replace('.', '/')}={weights}"
+        )
     for name, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not number or not 0 <= weight < math.inf:

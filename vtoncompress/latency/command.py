@@ -12,6 +12,8 @@ from vtoncompress.environment import environment
 from vtoncompress.latency.geometry import PRECISIONS
 from vtoncompress.latency.lookup import write_lookup
 from vtoncompress.latency.measure import measure
+from vtoncompress.machine import use
+from vtoncompress.options import check_kinds
 
 
 def measure_latency(config: Mapping[str, Any]) -> Path:
@@ -26,12 +28,12 @@ def measure_latency(config: Mapping[str, Any]) -> Path:
     precision, repetitions = config["precision"], config["repetitions"]
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision}: choose one of {', '.join(PRECISIONS)}")
-    if repetitions < 1:
-        raise ValueError(f"repetitions={repetitions}: use 1 or more")
+    check_kinds(config, {"repetitions": int, "threads": int | None}, {"repetitions": 1, "threads": 1})
     machine = environment()
     threads = config["threads"] or min(machine["cores"], machine["threads_available"])
     model = instantiate(config["model"]["network"])
-    lookup = measure(model, precision, threads, repetitions, {"model": config["model"]["name"], **machine})
+    with use(alone=True):
+        lookup = measure(model, precision, threads, repetitions, {"model": config["model"]["name"], **machine})
     path = Path(config["results"]) / "latency" / f"{config['model']['name']}_{precision}.json"
     write_lookup(lookup, path)
     return path

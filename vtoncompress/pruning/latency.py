@@ -74,7 +74,8 @@ class LatencyAware(Pruning):
         for name, value in (("lookup_channels", lookup_channels), ("lookup_sides", lookup_sides)):
             if not value > 0:
                 raise ValueError(f"pruning.{name}={value}: use more than 0; 1 is this very network")
-        self.lookup, self.max_ratio, self.round_to = lookup, max_ratio, round_to
+        self.lookup, self.precision = lookup, precision
+        self.max_ratio, self.round_to = max_ratio, round_to
         self.sensitivity = sensitivity
         self.lookup_channels, self.lookup_sides = lookup_channels, lookup_sides
 
@@ -87,7 +88,7 @@ class LatencyAware(Pruning):
             )
         self.ratios.check(model, scope)
         if self.lookup is not None:
-            read_lookup(Path(self.lookup))
+            self._open()
         if self.sensitivity is not None:
             losses = Losses.read(Path(self.sensitivity))
             if next(model.parameters()).is_meta:  # where it takes no time; pruning checks others
@@ -126,7 +127,13 @@ class LatencyAware(Pruning):
     def _open(self) -> Lookup:
         if self.lookup is None:
             raise ValueError(f"pruning.lookup=null: pruning=latency needs a file of latencies, {REMEDY}")
-        return read_lookup(Path(self.lookup))
+        lookup = read_lookup(Path(self.lookup))
+        if (measured := lookup.protocol.get("precision")) != self.precision:
+            raise ValueError(
+                f"pruning.lookup={self.lookup} was measured in {measured}, and pruning.precision={self.precision}: use "
+                "the file of that precision"
+            )
+        return lookup
 
     def _worth(self, groups: Sequence[Group], mattering: Sequence[torch.Tensor]) -> list[list[float]]:
         """Of each group's channels, rising."""

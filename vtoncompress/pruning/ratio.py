@@ -61,6 +61,8 @@ class Ratios:
     def check(self, model: TryOnModel, scope: Sequence[str]) -> None:
         """ValueError where the scope or a part is no submodule of ``model``, or a part lies outside the scope."""
         layers = dict(model.named_modules())
+        if isinstance(scope, str):
+            raise ValueError(f"scope.modules={scope}: a list is needed, such as scope.modules=[{scope}]")
         if not scope:
             raise ValueError(
                 f"the scope is empty: name submodules of {type(model).__name__}, such as {', '.join(model.parts)}"
@@ -98,6 +100,11 @@ class Ratios:
 
 def flatten(parts: Mapping[str, Any] | None) -> dict[str, Any]:
     """Submodule -> ratio, from a config, where ``+pruning.ratios.warp.image_FPN=0.3`` is a mapping in a mapping."""
+    if not isinstance(parts, Mapping | None):
+        raise ValueError(
+            f"pruning.ratios={parts}: ratios by submodule are needed, such as +pruning.ratios.generator=0.25; one for "
+            "all is pruning.ratio"
+        )
     flat: dict[str, Any] = {}
     for name, value in (parts or {}).items():
         inner = flatten(value) if isinstance(value, Mapping) else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vtoncompress.record import Record, check_comparable
+from vtoncompress.record import Record, check_comparable, machine_of
 from vtoncompress.report.axes import COSTS, QUALITY
-from vtoncompress.report.trusted_time import machine_of
 
 COLUMNS = (*QUALITY, *COSTS)
 

@@ -6,15 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vtoncompress.disturbance import disturbed
-from vtoncompress.record import Record
+from vtoncompress.record import Record, machine_of
 from vtoncompress.report.axes import Axis, measured
-
-Machine = tuple[object, object]
-
-
-def machine_of(record: Record) -> Machine:
-    """Processor and threads; (None, None) where nobody wrote them down."""
-    return record.trust.get("cpu"), record.trust.get("threads_available")
 
 
 def untrusted(group: Sequence[Record], cost: Axis) -> frozenset[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,13 +19,14 @@ from vtoncompress.model.pf_afn.correlation import (
     compiled,
     compiled_correlation,
     correlation,
+    kernel,
     team,
 )
 from vtoncompress.model.pf_afn.correlation.compiled import LEAST_MACS
 from vtoncompress.model.pf_afn.correlation.layer import FORMS
 
 # One pixel; odd sizes, wider than a vector; more channels than are copied at a time, and a number that fills no vector.
-SHAPES = [(1, 4, 4, 3), (3, 5, 7, 13), (2, 1, 1, 1), (2, 37, 9, 35), (1, 3, 5, 67)]
+SHAPES = [(1, 4, 4, 3), (3, 5, 7, 13), (2, 1, 1, 1), (2, 37, 9, 35), (1, 3, 5, 67), (1, 131, 4, 5)]
 
 
 def _features(*shape: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
@@ -61,7 +65,7 @@ def test_outside_the_picture_counts_as_zero(form: Callable[..., Tensor]) -> None
 
 
 @pytest.mark.parametrize("form", [banded_correlation, compiled_correlation])
-@pytest.mark.parametrize("displacement", [1, 3, 4])
+@pytest.mark.parametrize("displacement", [0, 1, 3, 4])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_form_gives_the_value_and_the_gradients_of_the_loop(
     form: Callable[..., Tensor], shape: tuple[int, ...], displacement: int
@@ -112,6 +116,29 @@ def test_the_compiled_form_shares_large_work_out_and_takes_any_layout(
     for one in found:
         torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(blended_by_three, blended)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_processors_with_fewer_registers_take_fewer_rows_at_once(
+    together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(kernel.__file__).read_text().replace("ROWS_TOGETHER = ", f"ROWS_TOGETHER = {together} #")
+    (tmp_path / f"rows{together}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    fewer = importlib.import_module(f"rows{together}")
+    monkeypatch.delitem(sys.modules, f"rows{together}")
+    assert together == fewer.ROWS_TOGETHER
+    monkeypatch.setattr(compiled, "_kernel", lambda: fewer)
+    first, second = (x.detach() for x in _features(1, 66, 7, 19))
+    torch.testing.assert_close(compiled_correlation(first, second), correlation(first, second), rtol=1e-5, atol=1e-4)
+
+
+def test_maps_of_different_shapes_are_refused_before_anything_is_read() -> None:
+    first, _ = _features(2, 3, 4, 5)
+    with pytest.raises(ValueError, match=r"have shapes \(2, 3, 4, 5\) and \(1, 3, 4, 5\): the same is needed"):
+        compiled_correlation(first, first[:1])
+    with pytest.raises(ValueError, match=r"\(2, 9, 4, 5\) and \(2, 25, 4, 5\)"):
+        compiled._blend(torch.ones(2, 9, 4, 5), first.detach(), 2, False)
 
 
 def test_the_compiled_form_is_an_operation_that_torch_accepts() -> None:

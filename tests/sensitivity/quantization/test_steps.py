@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from tests.conftest import ROOT
 from tests.model.cat_vton.conftest import TINY_OF_8
+from vtoncompress.sensitivity.quantization.check import check
 from vtoncompress.sensitivity.quantization.command import analyse
 
 LAYERS = ("unet.conv_in", "unet.time_embedding.linear_1")
@@ -34,3 +36,11 @@ def test_a_point_for_each_layer_and_a_budget_met(tmp_path: Path) -> None:
     assert analysis.override == "quantization.float_layers=[]"
     assert config["quantization"]["rest"] == "float32"  # type: ignore[call-overload,index]
     assert "quantization=hybrid" in (tmp_path / "results" / "quantization_sensitivity" / "table.md").read_text()
+
+
+@pytest.mark.parametrize("mode", ["none", "ort_static"])
+def test_a_mode_that_changes_nothing_here_is_refused(mode: str) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("quantization_sensitivity", [*OPTIONS, f"quantization={mode}"])
+    with pytest.raises(ValueError, match=f"quantization={mode} changes nothing in a network that paints in steps"):
+        check(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))  # type: ignore[arg-type]

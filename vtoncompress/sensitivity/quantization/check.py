@@ -10,7 +10,8 @@ import torch
 from hydra.utils import instantiate
 
 from vtoncompress.model.base import StepwiseModel
-from vtoncompress.options import check_types
+from vtoncompress.options import TARGET, check_types, used
+from vtoncompress.quantization.none import NoQuantization
 from vtoncompress.record import NAME
 from vtoncompress.sensitivity.quantization.analysis import BUDGETED
 from vtoncompress.sensitivity.quantization.plan import Config
@@ -36,6 +37,7 @@ def check(cfg: Config) -> None:
         parts = ", ".join(network.parts)
         raise ValueError(f"scope.modules: the network has no {unknown[0]}; name modules such as {parts}")
     if isinstance(network, StepwiseModel):
+        _check_mode(cfg["quantization"])
         network.set_sampling(instantiate(cfg["model"]["sampling"]))
     instantiate(cfg["calibration"])
     for name in ("data", "held_out"):
@@ -44,6 +46,16 @@ def check(cfg: Config) -> None:
             raise ValueError(
                 f"{name} has no true pictures, without which there is no garment SSIM: use synthetic pairs"
             )
+
+
+def _check_mode(quantization: Config) -> None:
+    """A mode that leaves these graphs as they are would be told to cost nothing."""
+    mode = instantiate(used(quantization))
+    if "openvino" not in mode.step_runtimes or isinstance(mode, NoQuantization):
+        raise ValueError(
+            f"quantization={quantization[TARGET].split('.')[-2]} changes nothing in a network that paints in steps: "
+            "use hybrid or nncf_ptq"
+        )
 
 
 def _check_budget(budget: Any) -> None:

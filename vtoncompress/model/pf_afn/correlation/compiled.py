@@ -18,7 +18,7 @@ from torch import Tensor
 from vtoncompress.model.pf_afn.correlation.loop import DISPLACEMENT
 from vtoncompress.model.pf_afn.correlation.team import share_out
 
-ROWS = 32
+BLOCK_ROWS = 32
 """Most rows of a block: more of them share what is copied for the rows in their reach."""
 LEAST_MACS = 2_000_000
 """Work below which a second thread costs more than it brings, in multiply-accumulates."""
@@ -30,7 +30,7 @@ def compiled_correlation(first: Tensor, second: Tensor, displacement: int = DISP
     Sums are float32; the result has the type of ``first``. On a CPU threads are as many as torch's.
 
     Raises:
-        ValueError: for tensors on a GPU, Triton is not installed.
+        ValueError: maps of different shapes, or for tensors on a GPU, Triton is not installed.
     """
     result: Tensor = _correlate(first, second, displacement)
     return result
@@ -43,6 +43,7 @@ def compiled_correlation(first: Tensor, second: Tensor, displacement: int = DISP
     schema="(Tensor first, Tensor second, int displacement) -> Tensor",
 )
 def _correlate(first: Tensor, second: Tensor, displacement: int) -> Tensor:
+    _check_same(first.shape, second.shape)
     samples, _, height, width = first.shape
     cost = torch.empty(samples, (2 * displacement + 1) ** 2, height, width)
     arrays = (_flat(first), _flat(second), cost.numpy().reshape(-1))
@@ -63,6 +64,8 @@ def _blend(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> T
     With ``turned`` the weight is that at p + s for -s. So it is the gradient of a correlation for its first map and,
     turned, for its second; its own gradients are a correlation and itself.
     """
+    samples, _, height, width = image.shape
+    _check_same(weights.shape, (samples, (2 * displacement + 1) ** 2, height, width))
     result = torch.empty(image.shape)
     arrays = (_flat(weights), _flat(image), result.numpy().reshape(-1))
     kernel = _kernel()
@@ -72,13 +75,16 @@ def _blend(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> T
 
 @_correlate.register_kernel("cuda")
 def _(first: Tensor, second: Tensor, displacement: int) -> Tensor:
-    result: Tensor = _gpu_kernel().correlate(first, second, displacement)
+    _check_same(first.shape, second.shape)
+    with torch.cuda.device(first.device):
+        result: Tensor = _gpu_kernel().correlate(first, second, displacement)
     return result
 
 
 @_blend.register_kernel("cuda")
 def _(weights: Tensor, image: Tensor, displacement: int, turned: bool) -> Tensor:
-    result: Tensor = _gpu_kernel().blend(weights, image, displacement, turned)
+    with torch.cuda.device(image.device):
+        result: Tensor = _gpu_kernel().blend(weights, image, displacement, turned)
     return result
 
 
@@ -126,6 +132,12 @@ _correlate.register_autograd(_correlate_backward, setup_context=_keep)
 _blend.register_autograd(_blend_backward, setup_context=_keep)
 
 
+def _check_same(shape: Sequence[int], other: Sequence[int]) -> None:
+    """The kernels don't look where they read."""
+    if tuple(shape) != tuple(other):
+        raise ValueError(f"the correlation's maps have shapes {tuple(shape)} and {tuple(other)}: the same is needed")
+
+
 def _flat(tensor: Tensor) -> NDArray[np.float32]:
     return tensor.detach().float().contiguous().numpy().reshape(-1)
 
@@ -151,6 +163,6 @@ def _share_out(
     samples, channels, height, width = shape
     work = samples * channels * height * width * (2 * displacement + 1) ** 2
     threads = torch.get_num_threads() if work >= LEAST_MACS else 1
-    rows = max(1, min(ROWS, height, samples * height // (2 * threads)))
+    rows = max(1, min(BLOCK_ROWS, height, samples * height // (2 * threads)))
     sizes = (channels, height, width, displacement, rows)
     share_out(run, share, arrays, sizes, samples * -(-height // rows), threads, *options)

@@ -1,7 +1,7 @@
 """Correlation and its gradient on a CPU: the loops, compiled by numba.
 
 Rows are handled in blocks. Some channels of a block and of what it reaches are copied side by side, with the zeros
-beyond the picture; then they are read many times from the nearest cache, with sums that stay in registers.
+beyond the picture; then they are read many times from the second cache, with sums that stay in registers.
 
 All arrays are contiguous float32, flattened. The machine code is kept in ``__pycache__`` (or numba's own folder where
 that can't be written) for as long as this file is not changed: after a change of ``lanes.py``, touch this one.
@@ -9,6 +9,7 @@ that can't be written) for as long as this file is not changed: after a change o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ CHANNELS = 64
 """Channels that are copied at a time: so many that sums are seldom kept and fetched again."""
 SHIFTS = 7
 """Displacements to the side whose sums are in registers at a time."""
-ROWS = 3 if LANES == 16 else 1
+ROWS_TOGETHER = 3 if LANES == 16 else 1
 """Rows whose sums are in registers at a time: of 16 numbers there are 32 registers, of 8 only 16."""
 SUMS = 8
 """Channels in :func:`_blend`; divides :data:`CHANNELS`."""
@@ -37,9 +38,22 @@ SUMS = 8
 TOLD = 15
 """Numbers that a thread of a team is told, see :func:`correlate_share`."""
 
-compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+
+def _kept(compile_with: Callable[[bool], Any]) -> Any:
+    """With its machine code kept for the next process; without where no folder can be written, as in a container."""
+
+    def decorate(function: Any) -> Any:
+        try:
+            return compile_with(True)(function)
+        except RuntimeError:  # numba found no place
+            return compile_with(False)(function)
+
+    return decorate
+
+
+compiled: Any = _kept(lambda kept: njit(nogil=True, cache=kept, error_model="numpy"))
 inlined: Any = njit(nogil=True, error_model="numpy", inline="always")
-callback: Any = cfunc(types.void(types.CPointer(types.int64)), nopython=True, cache=True)
+callback: Any = _kept(lambda kept: cfunc(types.void(types.CPointer(types.int64)), nopython=True, cache=kept))
 
 
 @compiled
@@ -67,8 +81,8 @@ def correlate(first, second, cost, channels, height, width, displacement, rows, 
             some, place = min(CHANNELS, channels - start), (sample * channels + start) * height * width
             _pack(first, place, some, height, width, top, count, near, 0, wide)
             _pack(second, place, some, height, width, top - displacement, count + window - 1, far, displacement, reach)
-            for row in range(0, count, ROWS):
-                together = min(ROWS, count - row)
+            for row in range(0, count, ROWS_TOGETHER):
+                together = min(ROWS_TOGETHER, count - row)
                 for reached in range(window + together - 1):
                     # Of these rows the first ones may not reach so far down, and the last ones not so far up.
                     skipped = max(0, reached - window + 1)
