@@ -8,13 +8,14 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from vtoncompress.demo.serve import offered, serving, warn
+from vtoncompress.demo.serve import check, offered, serving, warn
 from vtoncompress.errors import run_main
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="demo")
 def main(cfg: DictConfig) -> None:
     """Serve until Ctrl-C."""
+    check(cfg.host, cfg.port)
     limits, masker = instantiate(cfg.limits), instantiate(cfg.masking)
     recipes = offered(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if (warning := warn(cfg.host)) is not None:

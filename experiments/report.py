@@ -24,9 +24,11 @@ def main(cfg: DictConfig) -> None:
     if (cfg.experiment is None) == (cfg.compare is None):
         raise ValueError("say either experiment=NAME or compare=[one,another]")
     if cfg.compare is not None:
+        if not OmegaConf.is_list(cfg.compare):
+            raise ValueError(f"compare={cfg.compare}: name two experiments, compare=[one,another]")
         print(write_comparison(results, [str(name) for name in cfg.compare]))
         return
-    folder = results / cfg.experiment
+    folder = results / str(cfg.experiment)
     records = read_all(folder)
     if not records:
         raise ValueError(f"{folder} has no records: run its experiment first, or choose another")

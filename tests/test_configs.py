@@ -41,6 +41,8 @@ from vtoncompress.variant_check import check
 from vtoncompress.variant_config import plain
 
 CONF = Path(__file__).parents[1] / "conf"
+MISSING = "model.checkpoint=null"
+"""In place of a network that a row's user is to train first."""
 KINDS: dict[str, type] = {
     "criterion": Criterion,
     "data": TryOnData,
@@ -213,8 +215,9 @@ def test_every_variant_of_an_experiment_can_work(group: str, choice: str, tmp_pa
     whole = compose("config", [f"experiment={choice}"], return_hydra_config=True)
     assert whole.name == choice
     # What its user is to train first is not there.
-    trained = [] if (SHIPPED / str(whole.model.checkpoint)).is_dir() else ["model.checkpoint=null"]
-    for name, overrides in _rows(whole).items():
+    trained = [] if (SHIPPED / str(whole.model.checkpoint)).is_dir() else [MISSING]
+    for name, told in _rows(whole).items():
+        overrides = [MISSING if one.startswith("model.checkpoint=") else one for one in told]
         cfg = compose(
             "config",
             [f"experiment={choice}", f"variant={name}", *trained, *overrides, f"results={tmp_path}"],

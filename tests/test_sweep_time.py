@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from vtoncompress.outcome import Ending
 from vtoncompress.record import Record
-from vtoncompress.sweep_time import where_time_went
+from vtoncompress.sweep_time import RUNS, note_run, where_time_went
 
 ENDINGS = [
     Ending("a", "done", "", {"total": 60.0, "stage": 50.0, "start": 4.0, "tracker": 1.0}),
@@ -28,6 +31,17 @@ PARTS = "80.0 s work, 7.0 s starting processes, 5.0 s waiting for other work, 1.
 )
 def test_where_the_time_went(endings: list[Ending], workers: int, told: str) -> None:
     assert where_time_went(endings, 120.0, 8.0, workers, prepared=4.0).startswith(told)
+
+
+def test_a_run_that_built_something_is_noted_with_its_duration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", "experiment=mine", "a=[1, 2]"])
+    note_run(tmp_path, [Ending("a", "done", "", {"total": 0.1})], 120.0, "time: nothing was built")
+    assert not (tmp_path / RUNS).exists()
+    for told in ("first", "second"):
+        note_run(tmp_path, ENDINGS, 123.0, told)
+    first, second = (tmp_path / RUNS).read_text().splitlines()
+    assert re.fullmatch(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC, 2.0 min: experiment=mine 'a=\[1, 2\]'; first", first)
+    assert second.endswith("; second")
 
 
 def test_an_ending_is_what_the_end_of_a_sweep_tells_of_a_variant() -> None:

@@ -33,7 +33,7 @@ def spread_out(cores: Sequence[int], topology: Path = TOPOLOGY) -> list[int]:
 
 @contextmanager
 def pinned(threads: int) -> Iterator[list[int]]:
-    """Keep this process, and what it starts, on as many cores as it has threads: the first it may use, each a physical one.
+    """Keep this process, and what it starts, on as many cores as it has threads: those it may use, physical ones first.
 
     Threads that run already stay where they were, and so does everything where a system knows no such choice.
 

@@ -24,7 +24,7 @@ from vtoncompress.pipeline import Plan, plan
 from vtoncompress.record import Record, read_all, write, write_text
 from vtoncompress.report.origin import COMMAND
 from vtoncompress.store import Store
-from vtoncompress.sweep_time import where_time_went
+from vtoncompress.sweep_time import note_run, where_time_went
 from vtoncompress.tracking import choose_tracker, track
 from vtoncompress.variant import REQUEST, THREADS
 
@@ -140,7 +140,10 @@ def finish(cfg: DictConfig, endings: Sequence[Ending], begun: float, prepared: f
     print(f"tables, records and pictures: {folder}/table.md, records/, report.html")
     if (beside := folder / "published.md").is_file():
         print(f"beside the published tables: {beside}")
-    print(where_time_went(endings, time.monotonic() - begun, written, int(cfg.launcher.workers), prepared))
+    wall = time.monotonic() - begun
+    told = where_time_went(endings, wall, written, int(cfg.launcher.workers), prepared)
+    print(told)
+    note_run(folder, endings, wall, told)
     failed = [ending for ending in endings if ending.status == "failed"]
     if not failed:
         return

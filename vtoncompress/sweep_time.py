@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from vtoncompress.outcome import Ending
 
 NOTHING = 0.05
+RUNS = "runs.txt"
+"""In the results folder: a line for each run that built something, with how long it took."""
 
 
 def where_time_went(endings: Sequence[Ending], wall: float, written: float, workers: int, prepared: float = 0.0) -> str:
@@ -32,6 +38,16 @@ def where_time_went(endings: Sequence[Ending], wall: float, written: float, work
         f"{_part(waiting, 'waiting for other work')}{_part(tracker, 'tracker')}{written:.1f} s tables and report, "
         f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks and records"
     )
+
+
+def note_run(folder: Path, endings: Sequence[Ending], wall: float, told: str) -> None:
+    """Add ``wall`` seconds and what :func:`where_time_went` told to an experiment's runs, if anything was built."""
+    if not any(ending.seconds.get("stage") for ending in endings):
+        return
+    ended = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    line = f"until {ended} UTC, {wall / 60:.1f} min: {shlex.join(sys.argv[1:])}; {told}\n"
+    with (folder / RUNS).open("a", encoding="utf-8") as runs:
+        runs.write(line)
 
 
 def _part(seconds: float, name: str) -> str:

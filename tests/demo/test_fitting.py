@@ -200,8 +200,9 @@ def test_a_photo_is_looked_at_before_it_is_decoded(tmp_path: Path, photos: tuple
 
 
 def test_limits_that_let_nothing_in_are_refused() -> None:
-    with pytest.raises(ValueError, match="limits.queue=0: use more than 0"):
-        Limits(1, 1, 0, 1, 1)
+    for queue in (0, "many", None, True, float("nan")):
+        with pytest.raises(ValueError, match=f"limits.queue={queue}: use a number above 0"):
+            Limits(1, 1, queue, 1, 1)  # type: ignore[arg-type]
 
 
 def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tmp_path: Path) -> None:
@@ -237,6 +238,7 @@ def test_rows_are_offered_whose_files_are_in_the_store(recipes: list[Recipe], tm
         ({}, ["painter"], ["mine/dense", "painter"]),
         ({"shipped": True}, ["toy", "painter"], ["mine/dense", "toy", "painter"]),
         ({"experiments": ["mine"]}, None, ["mine/dense"]),
+        ({"experiments": "mine"}, None, ["mine/dense"]),
     ],
 )
 def test_shipped_models_without_a_row_are_offered_too_and_those_in_steps_come_last(
@@ -273,9 +275,8 @@ def test_exported_folders_know_their_dense_network_and_are_told_apart(recipes: l
     dense, other = serve.offered({**config, "deployments": folders})
     assert [dense.name, other.name] == ["dense/deployed", "other/deployed"]
     assert (dense.dense, other.dense, other.is_kin(dense)) == (True, False, True)
-    assert [one.name for one in serve.offered({**config, "deployments": [folders[0], f"{folders[0]}/"]})] == [
-        "deployed"
-    ]
+    for alone in ([folders[0], f"{folders[0]}/"], folders[0]):
+        assert [one.name for one in serve.offered({**config, "deployments": alone})] == ["deployed"]
 
 
 def test_what_is_shipped_is_known_without_torch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
@@ -20,9 +21,11 @@ from PIL import Image as Pillow
 from tests.demo.conftest import LIMITS, layer
 from vtoncompress.demo import fitting, serve
 from vtoncompress.demo.fitting import FittingRoom, Wish
+from vtoncompress.demo.follow import Stopped
+from vtoncompress.demo.forget import LOCK, PREFIX, forgetful
 from vtoncompress.demo.mask import CANVAS
 from vtoncompress.demo.recipe import Recipe
-from vtoncompress.demo.serve import serving, warn
+from vtoncompress.demo.serve import check, serving, warn
 from vtoncompress.demo.upload import Limits
 from vtoncompress.image import read_image
 from vtoncompress.masking.plain_background import PlainBackground
@@ -122,8 +125,9 @@ def visit_of(recipes: list[Recipe], names: list[str], photos: tuple[Path, Path],
 def test_a_run_for_comparison_counts_and_is_called_that(recipes: list[Recipe], photos: tuple[Path, Path]) -> None:
     told = visit_of(recipes, ["other"], photos)
     lines = [re.findall("<p>(.*?)</p>", one)[0] for one in told]
-    assert lines[2] == "1 of 2 recipes."
-    assert lines[3] == "1 of 2 recipes. dense, for comparison"
+    assert lines[0] == "0 of 2 recipes. Looking for masks."
+    assert lines[3] == "1 of 2 recipes."
+    assert lines[4] == "1 of 2 recipes. dense, for comparison"
     assert lines[-1] == "2 of 2 recipes. Done."
     values = [float(value) for one in told for value in re.findall('value="(.*?)"', one)]
     assert values == sorted(values)
@@ -160,7 +164,8 @@ def test_a_run_for_comparison_that_takes_too_long_takes_no_picture(
 ) -> None:
     from vtoncompress.demo import visit
 
-    now = iter([0.0, 1.0, 2.0, 99.0])  # the visit's beginning, the chosen one's, its end, the other one's beginning
+    # The visit's beginning, that of masks, the chosen one's, its end, the other one's beginning.
+    now = iter([0.0, 0.5, 1.0, 2.0, 99.0])
     monkeypatch.setattr(visit, "time", SimpleNamespace(monotonic=lambda: next(now)))
     assert (
         "1 of 2 recipes. Done, but not compared. This took longer than 60 s" in visit_of(recipes, ["other"], photos)[-1]
@@ -232,6 +237,76 @@ def test_an_address_in_place_of_a_file_is_not_asked(client: Any) -> None:
         begun = httpx.post(f"{client.src}gradio_api/call/try_on", json={"data": [*sent, None, False, 3, 2.5, 7]}).json()
         told = httpx.get(f"{client.src}gradio_api/call/try_on/{begun['event_id']}", timeout=60).text
         assert "Send a file, not an address." in told
+
+
+def test_nothing_is_passed_on_from_elsewhere_and_no_visit_is_kept(client: Any) -> None:
+    import httpx
+
+    answer = httpx.get(f"{client.src}gradio_api/file=https://example.com/person.png")
+    assert (answer.status_code, answer.json()) == (403, {"detail": "This server fetches nothing from elsewhere."})
+    assert client.config["run_history"] is False
+
+
+def test_there_is_no_way_past_the_queue(client: Any) -> None:
+    import httpx
+
+    data = [None, None, None, ["dense"], None, False, 3, 2.5, 7]
+    answer = httpx.post(f"{client.src}gradio_api/run/try_on", json={"data": data})
+    assert answer.status_code == 404
+    assert "join the queue" in answer.text
+
+
+def test_a_visit_that_waited_for_a_network_is_told_before_it_is_opened(
+    recipes: list[Recipe], photos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = FittingRoom(recipes)
+    monkeypatch.setattr(room, "_open", lambda _: pytest.fail("opened"))
+
+    def told(*_: Any) -> None:
+        assert room._turn["dense"].locked()
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        next(room.fit(["dense"], Wish(*map(read_image, photos)), told))
+
+
+def test_the_slider_shows_files_until_they_are_forgotten(photos: tuple[Path, Path], tmp_path: Path) -> None:
+    from vtoncompress.demo.visit import slide
+
+    kept = {"dense": str(photos[0]), "other": str(photos[1]), "old": str(tmp_path / "gone.png")}
+    left, right = slide(kept, "dense", "other") or ()
+    np.testing.assert_array_equal(left, read_image(photos[0]))
+    np.testing.assert_array_equal(right, read_image(photos[1]))
+    assert slide(kept, "dense", "old") is slide(kept, None, "dense") is None
+
+
+def test_what_a_killed_demo_left_goes_with_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed, running, other = (tmp_path / f"{PREFIX}{name}" for name in ("killed", "running", "other"))
+    for folder in (killed, running, other):
+        folder.mkdir()
+        (folder / "photo.png").write_bytes(b"me")
+    (killed / LOCK).touch()
+    with (running / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with forgetful(60, "kept") as mine:
+            assert sorted(tmp_path.iterdir()) == sorted([running, other, mine])
+    assert (running / "photo.png").exists()
+
+
+@pytest.mark.parametrize("port", [0, 99999, "abc", True])
+def test_a_port_that_is_none_is_told_before_anything_is_deployed(port: Any) -> None:
+    with pytest.raises(ValueError, match=f"port={port}: use a whole number from 1 to 65535"):
+        check("127.0.0.1", port)
+
+
+def test_a_taken_port_is_told_before_anything_is_deployed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match=f"port={port} on host=127.0.0.1 can't be used: choose another"):
+            check("127.0.0.1", port)
+    check("127.0.0.1", port)
+    check("127.0.0.1", None)
 
 
 def test_nothing_is_painted_past_the_uploads(client: Any) -> None:

@@ -25,7 +25,9 @@ COMPARISON = {
         "gflops": {"ours": "details.cost.parts.warp.gmacs", "where": {"model": "big"}, "errata": [1]},
         "size_mb": {"ours": "values.size_mib", "errata": [2], "why": "they forgot a part"},
         "ratio_pct": {"ours": "values.size_mib", "relative": "share"},
-        "fid": {"ours": ["values.fid", "values.fid_shipped"], "where": {"protocol": "viton", "pairs": 8}},
+        "fid": {
+            "ours": ["values.fid", "values.fid_shipped"], "where": {"protocol": "viton", "pairs": 8}, "tuned": True,
+        },
         "fid_loss_pct": {
             "ours": ["values.fid", "values.fid_shipped"], "relative": "increase",
             "where": {"protocol": "viton", "pairs": 8},

@@ -59,6 +59,18 @@ def test_a_cell_without_a_counterpart_says_why(published: Path, records: list[Re
     assert absent.reason == "tuned was not measured: python experiments/run.py experiment=mine"
 
 
+def test_a_network_that_was_only_pruned_is_not_held_against_one_that_was_trained_afterwards(
+    published: Path, records: list[Record]
+) -> None:
+    records[3] = replace(records[3], pruning="iterative")
+    cell = cells(published, records)["half", "fid"]
+    assert (cell.ours, cell.difference_pct) == (15.0, None)
+    assert cell.reason.startswith("not comparable: tuned was not trained after its pruning here")
+    for trained in ({"finetuning": "supervised"}, {"pruning": "none"}):  # the other was opened as it was trained
+        records[3] = replace(records[3], **trained)
+        assert cells(published, records)["half", "fid"].difference_pct == pytest.approx(25.0)
+
+
 @pytest.mark.parametrize(
     "change, told",
     [

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
-from vtoncompress.picture_grid import grid_path
+from vtoncompress.picture_grid import chosen_path, grid_path
 from vtoncompress.record import ROOT, Record, read_all
 from vtoncompress.report.write import write_report
 
@@ -44,9 +44,10 @@ def many(count: int, folder: Path) -> list[Record]:
                 reason="out of memory: use fewer workers" if failed else "",
             )
         )
-        target = grid_path(folder, made[-1].variant)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(grid_path(SOURCE, one.variant), target)
+        for path in (grid_path, chosen_path):
+            target = path(folder, made[-1].variant)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path(SOURCE, one.variant), target)
     return made
 
 

@@ -21,6 +21,16 @@ def test_a_front_has_the_rows_that_no_other_beats_to_the_digits_of_the_table(rec
     assert [one.variant for one in dominating(frontiers(records))] == ["int8", "pruned20", "pruned40"]
 
 
+def test_a_row_that_is_better_by_what_other_pairs_would_change_is_not_worth_its_cost() -> None:
+    rows = [
+        row("float32", figures(0.643, 6.0, 7.5, 0.43)),
+        row("int8", figures(0.641, 4.5, 3.4, 0.43), order=1),
+        row("better", figures(0.649, 6.1, 7.6, 0.43), order=2),
+    ]
+    assert [one.variant for one in frontiers(rows)[0].best] == ["int8", "float32", "better"]
+    assert [one.variant for one in dominating(frontiers(rows))] == ["int8", "better"]
+
+
 def test_random_rows_against_the_definition() -> None:
     numbers = np.random.default_rng(0).uniform(0.1, 0.9, (40, 4)).round(1)
     rows = [row(f"r{index}", figures(*map(float, one)), order=index) for index, one in enumerate(numbers)]

@@ -11,7 +11,9 @@ import pytest
 
 from tests.conftest import Command
 from tests.report.conftest import figures, row, write_folder
+from tests.report.hundred import many
 from vtoncompress.record import Record, read_all, write
+from vtoncompress.report.content import Experiment, gather
 from vtoncompress.report.write import write_comparison, write_report
 
 
@@ -171,7 +173,10 @@ def test_times_of_two_machines_are_not_compared(folder: Path, records: list[Reco
         ((), "say either experiment=NAME or compare=[one,another]"),
         (("experiment=mine", "compare=[mine,mine]"), "say either experiment=NAME or compare=[one,another]"),
         (("compare=[mine]",), "compare=[mine]: name two experiments"),
-        (("compare=[mine,mine]",), "mine is compared with itself"),
+        (("compare=1",), "compare=1: name two experiments, compare=[one,another]"),
+        (("compare=ab",), "compare=ab: name two experiments, compare=[one,another]"),
+        (("experiment=1",), "1 has no records"),
+        (("compare=[mine,mine]",), "both experiments are called mine: name two of different names"),
         (("compare=[mine,nobody]",), "nobody has no records"),
         (("experiment=nobody",), "nobody has no records"),
     ],
@@ -184,7 +189,26 @@ def test_a_mistake_is_one_line(folder: Path, command: Command, arguments: tuple[
     assert done.err.count("\n") == 1
 
 
+def test_long_names_of_a_search_are_told_apart_in_a_comparison(folder: Path, records: list[Record]) -> None:
+    ends = ("a" * 110 + "-0.2", "a" * 110 + "-0.7")
+    for end in ends:
+        write(replace(records[2], variant=end), folder.parent / "yours")
+    compared = [Experiment(one, read_all(one)) for one in (folder, folder.parent / "yours")]
+    cut = [one.variant for one in gather(compared).records if one.variant.startswith("yours.")]
+    assert len({*cut}) == 2
+    assert {name[-4:] for name in cut} == {"-0.2", "-0.7"}
+    assert all(len(name) == 120 for name in cut)
+
+
 def test_a_comparison_needs_no_pictures(folder: Path, records: list[Record]) -> None:
     write(replace(records[2], variant="elsewhere"), folder.parent / "yours")
     text = write_comparison(folder.parent, ["mine", "yours"]).read_text()
     assert "No row of the one has the name of a row of the other" in text
+
+
+@pytest.mark.slow
+def test_a_page_of_a_hundred_variants_is_small_enough_to_be_sent(tmp_path: Path) -> None:
+    folder = tmp_path / "hundred"
+    page = write_report(folder, many(100, folder))
+    assert page.stat().st_size < 15e6
+    assert len(Elements(page.read_text()).found) > 2000

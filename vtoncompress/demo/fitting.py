@@ -22,6 +22,8 @@ from vtoncompress.try_on import TryOn, to_image
 TIMED = 3
 """Further calls that are timed where all of them take less than ``PATIENCE`` seconds, by the first one."""
 PATIENCE = 1.0
+LONG = 10.0
+"""Seconds of a first call after which there is no other one to be timed."""
 OPEN = 4
 """Networks that stay in memory."""
 
@@ -57,8 +59,7 @@ class Fitting:
             same model and origin, or until that has made its own.
         difference: that difference, three times enlarged.
         steps: in which it was painted; None where it is made in one go.
-        first_call: whether the latency is that of the first call after all, because a network in steps takes too long
-            for another one.
+        first_call: whether the latency is that of the first call after all, because another one takes too long.
     """
 
     recipe: Recipe
@@ -129,14 +130,14 @@ class FittingRoom:
     def _call(self, name: str, wish: Wish, told: Callable[[int, int], None], timed: bool) -> tuple[Image, float, bool]:
         """The picture, milliseconds, and whether they are the first call's.
 
-        That one is slower than all others, so that others are timed, where a network in steps does not take too long.
+        That one is slower than all others, so that others are timed, where they don't take too long.
         """
-        told(0, _steps(self.recipes[name], wish) or 1)
         with self._turn[name]:
+            told(0, _steps(self.recipes[name], wish) or 1)  # which ends a visit that was cancelled while it waited
             try_on = self._open(name)
             steps = try_on.runtime.sampled(wish.sampling, told)
             picture, seconds = _timed(steps or try_on.runtime, try_on, wish)
-            again = 0 if not timed else TIMED if seconds * TIMED <= PATIENCE else int(steps is None)
+            again = 0 if not timed else TIMED if seconds * TIMED <= PATIENCE else int(steps is None and seconds <= LONG)
             if again:
                 # Nobody is told of these: what is done would begin anew.
                 steps = try_on.runtime.sampled(wish.sampling, lambda *_: None)

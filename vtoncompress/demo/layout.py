@@ -10,7 +10,6 @@ import gradio as gr
 
 from vtoncompress.data.base import Image
 from vtoncompress.demo.fitting import FittingRoom
-from vtoncompress.demo.forget import KEPT_SECONDS
 from vtoncompress.demo.mask import CANVAS, Painted, canvas_of
 from vtoncompress.demo.recipe import Recipe
 from vtoncompress.demo.upload import UNPAINTED, Limits, read_layer, read_photo
@@ -75,7 +74,7 @@ def build(room: FittingRoom, limits: Limits, masker: Masker, examples: Sequence[
         )  # fmt: skip
         # Gradio calls that a failure as well which was cancelled.
         event.failure(unless_over(""), status, status, api_name=False, show_progress="hidden")
-        cancel.click(unless_over(CANCELLED), status, status, cancels=[event], api_name=False)
+        cancel.click(unless_over(CANCELLED), status, status, cancels=[event], api_name=False, queue=False)
     return page
 
 
@@ -153,7 +152,7 @@ def options(recipes: Sequence[Recipe], person: gr.Image, limits: Limits) -> list
         seed = gr.Number(own["seed"], label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="seed")
     custom.change(
         lambda on: [gr.Slider(interactive=on) for _ in sliders], custom, sliders, api_name=False,
-        show_progress="hidden",
+        show_progress="hidden", queue=False,
     )  # fmt: skip
     return [painted, custom, *sliders, seed]
 
@@ -168,9 +167,9 @@ def results() -> tuple[gr.Column, list[Any]]:
             right = gr.Dropdown([], label="Slider, right", elem_id="right")
         slider = gr.ImageSlider(label="Two results", format="png", interactive=False, elem_id="slider")
         apart = _gallery("Difference to the dense result ×3", "apart")
-    kept = gr.State({}, time_to_live=KEPT_SECONDS)
+    kept = gr.State({})
     for side in (left, right):
-        side.input(slide, [kept, left, right], slider, api_name=False)
+        side.input(slide, [kept, left, right], slider, api_name=False, queue=False)
     return shown, [pictures, figures, apart, kept, left, right, slider]
 
 

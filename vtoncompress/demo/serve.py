@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +19,27 @@ from vtoncompress.demo.upload import Limits
 from vtoncompress.masking.base import Masker
 from vtoncompress.store import Store
 
+NO_GRADIO = "the demo needs Gradio: make install EXTRAS=dev,demo"
 SENT = "sent"
 """Of Gradio alone: it copies into it what a visit makes, whose own files go before."""
 EXAMPLES = f"{SENT}/examples"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORTS = range(1, 2**16)
+
+
+def check(host: str, port: Any) -> None:
+    """ValueError where Gradio is not installed or the port can't be used, before anything is deployed."""
+    if importlib.util.find_spec("gradio") is None:
+        raise ValueError(NO_GRADIO)
+    if port is None:
+        return
+    if type(port) is not int or port not in PORTS:
+        raise ValueError(f"port={port}: use a whole number from {PORTS[0]} to {PORTS[-1]}, or null for a free one")
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise ValueError(f"port={port} on host={host} can't be used: choose another ({error})") from error
 
 
 def offered(config: Mapping[str, Any]) -> list[Recipe]:
@@ -33,8 +52,8 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
         ValueError: a folder that can't be opened, or an experiment without records.
     """
     store = Store(Path(config["store"]))
-    exported = [open_recipe(name, folder) for name, folder in _named(config["deployments"]).items()]
-    rows = from_results(Path(config["results"]), store, config["experiments"])
+    exported = [open_recipe(name, folder) for name, folder in _named(_listed(config["deployments"])).items()]
+    rows = from_results(Path(config["results"]), store, _listed(config["experiments"]))
     found = [*exported, *rows]
     named = found and (config["deployments"] or config["experiments"] is not None)
     known = set() if config["shipped"] else {*shipped()} if named else {recipe.model for recipe in found}
@@ -45,6 +64,11 @@ def offered(config: Mapping[str, Any]) -> list[Recipe]:
             found.append(recipe)
         print("done", flush=True)
     return sorted(found, key=lambda recipe: recipe.sampling is not None)
+
+
+def _listed(names: Any) -> Any:
+    """A name alone is a list of one."""
+    return [names] if isinstance(names, str) else names
 
 
 def _named(folders: Sequence[str]) -> dict[str, Path]:
@@ -81,17 +105,19 @@ def serving(
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
         try:
             import gradio as gr
-            from gradio import processing_utils
+            from gradio import processing_utils, routes
         except ModuleNotFoundError as error:
-            raise ValueError("the demo needs Gradio: make install EXTRAS=dev,demo") from error
+            raise ValueError(NO_GRADIO) from error
         from vtoncompress.demo.layout import CSS, SCRIPT, build
-        from vtoncompress.demo.visit import fetch_nothing
+        from vtoncompress.demo.visit import fetch_nothing, pass_nothing_on
 
         processing_utils.async_ssrf_protected_download = fetch_nothing
+        routes.secure_url_stream_response = pass_nothing_on
         examples = folder / EXAMPLES
         examples.mkdir(parents=True)
         page = build(FittingRoom(recipes, threads), limits, masker, write_examples(examples))
-        page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency)
+        # Closed: calls past the queue would be past its limits too.
+        page.queue(max_size=limits.queue, default_concurrency_limit=limits.concurrency, api_open=False)
         # The default theme would ask for fonts elsewhere, and its orange is too light for white letters.
         theme = gr.themes.Default(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
         theme.set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
@@ -99,7 +125,7 @@ def serving(
             _, address, _ = page.launch(
                 server_name=host, server_port=port, max_file_size=int(limits.upload_mb * 1e6), share=False, quiet=True,
                 prevent_thread_lock=True, footer_links=[], ssr_mode=False, enable_monitoring=False, theme=theme,
-                css=CSS, js=SCRIPT, allowed_paths=[str(examples)],
+                css=CSS, js=SCRIPT, allowed_paths=[str(examples)], run_history=False,
             )  # fmt: skip
         except OSError as error:
             raise ValueError(f"port={port} on host={host} can't be used: choose another ({error})") from error

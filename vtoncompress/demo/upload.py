@@ -22,7 +22,7 @@ class Limits:
     Attributes:
         upload_mb: of a file, in units of 1000 kB; the server cuts the connection there.
         megapixels: of a picture.
-        queue: visits that wait or run; the next one is told to come again.
+        queue: visits that wait, of everybody; the next one is told to come again.
         concurrency: visits at once.
         seconds: of one visit, after which no further recipe or step is begun.
         steps: of a network that paints in steps.
@@ -37,8 +37,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("upload_mb", "megapixels", "queue", "concurrency", "seconds", "steps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"limits.{name}={getattr(self, name)}: use more than 0")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"limits.{name}={value}: use a number above 0")
 
 
 def read_photo(path: Path, limits: Limits) -> Image:

@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
+from fastapi import HTTPException
 
 from vtoncompress.data.base import Image
 from vtoncompress.demo.fitting import Fitting, FittingRoom, Wish
 from vtoncompress.demo.follow import Told, follow
 from vtoncompress.demo.mask import Painted, garment_mask, person_mask
 from vtoncompress.demo.upload import Limits
-from vtoncompress.image import write_image
+from vtoncompress.image import read_image, write_image
 from vtoncompress.masking.base import Masker
 
 OUTPUTS = 9
@@ -28,6 +29,7 @@ FAILED = "This failed on the server, and not for your photos: try another recipe
 NO_MEMORY = "The server has too little memory for this: choose fewer recipes, or come again later."
 WAITING = "<p>Waiting for its turn.</p>"
 CANCELLED = "<p>Cancelled.</p>"
+MASKS = "Looking for masks."
 
 
 @contextmanager
@@ -49,6 +51,11 @@ def _line(error: Exception) -> str:
     return NO_MEMORY if isinstance(error, MemoryError) else FAILED
 
 
+async def pass_nothing_on(url: str, request: Any) -> None:
+    """In place of Gradio's relay to an address that a visitor names in place of a file of this server."""
+    raise HTTPException(403, "This server fetches nothing from elsewhere.")
+
+
 async def fetch_nothing(url: str, cache_dir: str) -> str:
     """In place of Gradio's download where a visitor sends an address for a file: this server asks nobody."""
     raise gr.Error("Send a file, not an address.", print_exception=False)
@@ -65,6 +72,8 @@ class Visit:
 
     def __init__(self, room: FittingRoom, limits: Limits, masker: Masker) -> None:
         self.room, self.limits, self.masker = room, limits, masker
+        # Of results for the slider, as files, which are forgotten in time (vtoncompress.demo.forget).
+        self._kept = TemporaryDirectory()
 
     def run(
         self,
@@ -90,27 +99,37 @@ class Visit:
             sampling = _sampling(custom, steps, guidance, seed)
             self._check_steps(names, sampling)
             looked_at = {name for one in names for name in self.room.recipes[one].inputs}
-            wish = Wish(
-                person, garment,
-                garment_mask(garment, painted) if "garment_mask" in looked_at else None,
-                person_mask(person, painted_person, self.masker) if "agnostic_mask" in looked_at else None,
-                sampling,
-            )  # fmt: skip
             runs = [*self.room.runs(names).values()]
+
+            def fit(told: Told) -> Iterator[Fitting]:
+                tell = self._in_time(told)
+                tell(MASKS, 0, 1)
+                wish = Wish(
+                    person, garment,
+                    garment_mask(garment, painted) if "garment_mask" in looked_at else None,
+                    person_mask(person, painted_person, self.masker) if "agnostic_mask" in looked_at else None,
+                    sampling,
+                )  # fmt: skip
+                yield from self.room.fit(names, wish, tell)
+
             made: dict[str, Fitting] = {}
+            kept: dict[str, str] = {}
             done = 0.0
             try:
-                for event in follow(lambda told: self.room.fit(names, wish, self._in_time(told))):
+                for event in follow(fit):
                     if isinstance(event, Fitting):
-                        made[event.recipe.name] = event
+                        name = event.recipe.name
+                        made[name] = event
+                        if name not in kept:
+                            kept[name] = _file(event.picture, name, Path(self._kept.name))
                         over = done == len(runs)
                         yield (
                             status("Done." if over else "", done, len(runs), over),
-                            *_shown([*made.values()], Path(folder)),
+                            *_shown([*made.values()], Path(folder), dict(kept)),
                         )
                     else:
                         called, step, of = event
-                        done = runs.index(called) + step / of
+                        done = 0.0 if called == MASKS else runs.index(called) + step / of
                         line = f"{called}: step {step} of {of}" if of > 1 else called
                         yield (status(line, done, len(runs)), *[gr.skip()] * (OUTPUTS - 1))
             except Exception as error:
@@ -166,7 +185,7 @@ def _sampling(custom: bool, steps: float | None, guidance: float | None, seed: f
     return {"seed": int(seed), **({"steps": int(steps), "guidance": float(guidance)} if custom else {})}
 
 
-def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
+def _shown(done: Sequence[Fitting], folder: Path, kept: Mapping[str, str]) -> tuple[Any, ...]:
     """Pictures as files of names of their own, which Gradio copies to where it forgets them in time.
 
     Two visitors' equal arrays would be one file, that the one reads while it is written for the other.
@@ -178,7 +197,6 @@ def _shown(done: Sequence[Fitting], folder: Path) -> tuple[Any, ...]:
         for one in done
         if one.difference is not None
     ]
-    kept = {one.recipe.name: one.picture for one in done}
     return (
         gr.Column(visible=True), [(pictures[one.recipe.name], _caption(one)) for one in done], table(done),
         differences, kept,
@@ -218,7 +236,9 @@ def table(done: Sequence[Fitting]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def slide(kept: Mapping[str, Image], left: str | None, right: str | None) -> tuple[Image, Image] | None:
-    """The two results that the slider shows; None where they are forgotten by now."""
-    first, second = kept.get(left or ""), kept.get(right or "")
-    return None if first is None or second is None else (first, second)
+def slide(kept: Mapping[str, str], left: str | None, right: str | None) -> tuple[Image, Image] | None:
+    """The two results that the slider shows, of files by name; None where they are forgotten by now."""
+    try:
+        return read_image(Path(kept[left or ""])), read_image(Path(kept[right or ""]))
+    except (KeyError, ValueError):
+        return None

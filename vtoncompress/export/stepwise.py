@@ -84,7 +84,7 @@ class StepwiseRuntime(Runtime):
         self.parts = dict(parts)
         self._schedule, self._sampling = recall(call)
         self._pictures = self._sampling.pictures
-        self._shown: dict[str, Tensors] = {}
+        self._shown: dict[str, Tensors] | None = None  # what each part was given last, while that is asked for
 
     @property
     def calls(self) -> dict[str, int]:
@@ -157,13 +157,18 @@ class StepwiseRuntime(Runtime):
         return _stacked(self._run(DECODER, {"latents": one})[0] for one in _singles(latents))
 
     def _run(self, part: str, inputs: Mapping[str, Any]) -> list[Array]:
-        self._shown[part] = dict(inputs)
-        return [*self.parts[part](self._shown[part]).values()]
+        if self._shown is not None:
+            self._shown[part] = dict(inputs)
+        return [*self.parts[part](inputs).values()]
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
         """As :meth:`Runtime.profile`, of one step and of one pass through encoder and decoder."""
-        self(inputs)
-        each = [self.parts[part].profile(shown, repetitions) for part, shown in self._shown.items()]
+        self._shown = {}
+        try:
+            self(inputs)
+            each = [self.parts[part].profile(shown, repetitions) for part, shown in self._shown.items()]
+        finally:
+            self._shown = None
         return None if None in each else [layer for layers in each for layer in layers or ()]
 
     def describe(self) -> dict[str, Any]:

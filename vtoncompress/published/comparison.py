@@ -9,6 +9,8 @@ from typing import Any
 from vtoncompress.published.mapping import Column, Comparison, Row
 from vtoncompress.record import QUALITY, Record, check_comparable
 
+NOTHING = ("", "none")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -116,6 +118,8 @@ def _mismatch(column: Column, record: Record) -> str:
         for path, wanted in column.where.items()
         if (found := value_at(record, path)) != wanted
     ]
+    if column.tuned and record.pruning not in NOTHING and record.finetuning in NOTHING:
+        differing.append(f"{record.variant} was not trained after its pruning here, and its counterpart was there")
     return f"not comparable: {'; '.join(differing)}" if differing else ""
 
 

@@ -25,6 +25,8 @@ class Column:
         scale: our number times this is in the published unit.
         where: dotted path -> what a record must say there, for a difference to be drawn: figures of two protocols,
             networks or sizes have none.
+        tuned: whether a difference is drawn only of rows that were trained after they were compressed, as the published
+            ones were.
         apart: why no difference is drawn, whatever a record says; without ``ours`` why we have no such number.
         errata: of the table's, by number: what to know of the printed figures.
         contradicts: whether these say that the figures can't be right as printed.
@@ -36,6 +38,7 @@ class Column:
     relative: str = "value"
     scale: float = 1.0
     where: dict[str, Any] = field(default_factory=dict)
+    tuned: bool = False
     apart: str = ""
     errata: tuple[str, ...] = ()
     contradicts: bool = False

@@ -18,6 +18,7 @@ class Axis:
         decimals: that mean something; rows that differ in less are equal.
         more_is_better: or less is.
         is_time: which something else on the machine may disturb.
+        tie: of a quality, what another set of pairs changes: nobody should choose by less.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Axis:
     decimals: int
     more_is_better: bool = False
     is_time: bool = False
+    tie: float = 0.0
 
     def value(self, record: Record) -> float:
         return record.values[self.key]
@@ -36,10 +38,10 @@ class Axis:
 
 
 QUALITY = (
-    Axis("ssim_garment", "garment SSIM", 3, more_is_better=True),
-    Axis("fid", "FID (Inception)", 2),
-    Axis("kid", "KID (Inception)", 4),
-    Axis("fid_shipped", "FID (shipped features)", 2),
+    Axis("ssim_garment", "garment SSIM", 3, more_is_better=True, tie=0.005),
+    Axis("fid", "FID (Inception)", 2, tie=0.1),
+    Axis("kid", "KID (Inception)", 4, tie=0.0005),
+    Axis("fid_shipped", "FID (shipped features)", 2, tie=0.1),
 )
 """The first that a group has is what it is judged by."""
 COSTS = (

@@ -23,6 +23,8 @@ from vtoncompress.report.training import draw_training
 from vtoncompress.summary import find_dense, summarise
 from vtoncompress.table import Table, to_tables
 
+LONGEST_NAME = 120
+"""Of a row, as in records."""
 GALLERIES = 12
 """Rows of one protocol whose pictures are shown at most; the others' lie in ``pictures/``."""
 
@@ -54,7 +56,8 @@ class Advice:
 
 @dataclass(frozen=True)
 class Section:
-    """One protocol; ``published`` are figures of others, over the same costs; ``costs`` stand where no quality does."""
+    """One protocol; ``published`` are figures of others, over the same costs; ``costs`` stand where no quality does;
+    ``tie`` is the difference of quality that counts as none."""
 
     table: Sortable
     choices: list[Choice]
@@ -66,6 +69,7 @@ class Section:
     parts: Drawing | None
     galleries: list[Gallery]
     costs: list[Drawing]
+    tie: float
 
     def drawings(self) -> Iterator[Drawing]:
         """All its figures."""
@@ -105,12 +109,13 @@ def gather(experiments: Sequence[Experiment]) -> Content:
     """
     names = [one.folder.name for one in experiments]
     if len(set(names)) < len(names):
-        raise ValueError(f"{names[0]} is compared with itself: name two experiments")
+        raise ValueError(f"both experiments are called {names[0]}: name two of different names")
     home: dict[str, tuple[Experiment, Record]] = {}
     records = []
     for experiment in experiments:
         for one in experiment.records:
             shown = one if len(experiments) == 1 else _named(one, experiment.folder.name)
+            assert shown.variant not in home, f"{shown.variant} is one row"
             home[shown.variant] = (experiment, one)
             records.append(shown)
     tables = [table for table in to_tables(records) if any(one.role == "variant" for one in table.records)]
@@ -144,8 +149,12 @@ def _advice(records: Sequence[Record]) -> list[Advice]:
 
 
 def _named(record: Record, experiment: str) -> Record:
-    name = f"{experiment}.{record.variant}"[:120]
-    return replace(record, variant=name, details={**record.details, "experiment": experiment})
+    """Long names are cut in their middle: a search's differ at their ends."""
+    name, rest = f"{experiment}.", record.variant
+    if (over := len(name) + len(rest) - LONGEST_NAME) > 0:
+        middle = (len(rest) - over) // 2
+        rest = f"{rest[:middle]}.{rest[middle + over + 1 :]}"
+    return replace(record, variant=name + rest, details={**record.details, "experiment": experiment})
 
 
 def _section(table: Table, home: dict[str, tuple[Experiment, Record]], several: bool) -> Section:
@@ -165,6 +174,7 @@ def _section(table: Table, home: dict[str, tuple[Experiment, Record]], several: 
         draw_parts(best or group, prefix),
         [shown for one in best[:GALLERIES] if (shown := _gallery(one, home)) is not None],
         draw_costs(group, prefix),
+        found[0].quality.tie if found else 0.0,
     )
 
 

@@ -11,6 +11,9 @@ from vtoncompress.report.axes import COSTS, Axis, measured, quality_of
 from vtoncompress.report.trusted_time import untrusted
 from vtoncompress.search.frontier import non_dominated
 
+CLEARLY = 0.03
+"""Share by which a cost must be less to be told."""
+
 
 @dataclass(frozen=True)
 class Frontier:
@@ -54,11 +57,27 @@ def letters(rows: Sequence[Record]) -> dict[str, str]:
 
 
 def dominating(found: Sequence[Frontier]) -> list[Record]:
-    """The rows that are best in one of them and that no other row beats in all of them, in the experiment's order."""
+    """The rows that are best in one of them and that no other row beats in all of them, in the experiment's order.
+
+    Nor one that is better by no more than a tie in quality, where another one costs clearly less in something and more
+    in nothing.
+    """
     rows = {one.variant: one for frontier in found for one in frontier.best}
     ordered = sorted(rows.values(), key=lambda one: (one.order, one.variant))
     chosen = non_dominated([_losses(one, found) for one in ordered])
-    return [ordered[index] for index in chosen]
+    best = [ordered[index] for index in chosen]
+    return [one for one in best if not any(_is_cheaper(other, one, found) for other in best)]
+
+
+def _is_cheaper(other: Record, one: Record, found: Sequence[Frontier]) -> bool:
+    """Whether ``other`` is as good as ``one``, to a tie, and cheaper."""
+    (quality, *costs), (best, *least) = _losses(one, found), _losses(other, found)
+    pairs = list(zip(least, costs, strict=True))
+    return (
+        best <= quality + found[0].quality.tie
+        and all(lower <= cost for lower, cost in pairs)
+        and any(lower < (1 - CLEARLY) * cost for lower, cost in pairs)
+    )
 
 
 def _losses(record: Record, found: Sequence[Frontier]) -> list[float]:
