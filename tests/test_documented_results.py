@@ -41,7 +41,6 @@ PRUNED = [
 ]
 ATTENTION = ROOT / "results" / "cat_vton_attention_pruning"
 HEADS = {"heads 10 %": "heads10", "heads 25 %": "heads25", "heads 40 %": "heads40", "heads 50 %": "heads50"}
-HEADS |= {"widths of heads 25 %": "widths25"}
 BARS = {"0.2": 85, "0.5": 70}
 """Per cent of the garment SSIM that fine-tuning must win back, by ratio."""
 SPEED = {
