@@ -38,8 +38,8 @@ NOISE = ("See https://", "Config search path", "provider=", "full_key:", "object
 def run_main(main: Callable[[], None]) -> int:
     """Call ``main``, a function under ``@hydra.main``, and return the exit code: ``sys.exit(run_main(main))``.
 
-    0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted, by SIGTERM or SIGHUP
-    too. Anything else is a bug and is raised, and so is everything where the user has set ``VTONCOMPRESS_TRACEBACK=1``.
+    0 when it succeeded, 2 after ``error: ...`` on stderr for a user's mistake, 130 when interrupted, by SIGTERM or
+    SIGHUP too. Anything else is a bug and is raised, and so is everything where ``VTONCOMPRESS_TRACEBACK=1`` is set.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it

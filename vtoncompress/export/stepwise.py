@@ -159,7 +159,7 @@ class StepwiseRuntime(Runtime):
     def _run(self, part: str, inputs: Mapping[str, Any]) -> list[Array]:
         if self._shown is not None:
             self._shown[part] = dict(inputs)
-        return [*self.parts[part](inputs).values()]
+        return [*self.parts[part](dict(inputs)).values()]
 
     def profile(self, inputs: Tensors, repetitions: int) -> list[LayerTime] | None:
         """As :meth:`Runtime.profile`, of one step and of one pass through encoder and decoder."""
