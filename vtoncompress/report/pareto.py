@@ -1,4 +1,4 @@
-"""Quality over a cost: every row a point, the dominating ones named, references as lines."""
+"""Quality over a cost: every row a point, those worth a look named, references as lines."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TOLD = {
 def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[str, str], name: str) -> Drawing:
     """One figure. ``group`` also has the references; points lead to their rows in the page.
 
-    Of a front that is longer than ``NAMED`` those are named that are spread over it.
+    Those in ``letters`` are named; of more than ``NAMED`` those that are spread over the costs.
     """
     named = {one.variant: letters[one.variant] for one in _spread(frontier, letters)}
-    title = f"{frontier.quality.label} over {frontier.cost.label}; dominating: {', '.join(named)}"
+    title = f"{frontier.quality.label} over {frontier.cost.label}; worth a look: {', '.join(named)}"
 
     def paint(axes: Axes) -> None:
         from matplotlib.lines import Line2D
@@ -71,7 +71,7 @@ def _look(index: int) -> tuple[str, str]:
 
 
 def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:
-    best = [one for one in frontier.best if one.variant in letters]
+    best = sorted((one for one in frontier.records if one.variant in letters), key=frontier.cost.loss)
     count = min(NAMED, len(best))
     places = sorted({round(index * (len(best) - 1) / max(1, count - 1)) for index in range(count)})
     return [best[place] for place in places]
@@ -80,7 +80,7 @@ def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:
 def _places(frontier: Frontier, named: Mapping[str, str]) -> dict[tuple[float, float], str]:
     """Where letters stand; rows that are equal share a place."""
     places: dict[tuple[float, float], list[Record]] = {}
-    for one in frontier.best:
+    for one in frontier.records:
         if one.variant in named:
             places.setdefault((frontier.cost.loss(one), frontier.quality.loss(one)), []).append(one)
     return {
