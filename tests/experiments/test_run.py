@@ -24,7 +24,7 @@ def test_one_variant_gets_a_table_in_a_folder_named_after_the_command(tmp_path: 
     [folder] = (tmp_path / "results" / "adhoc").iterdir()
     assert folder.name.startswith("calibration.pairs_4_data.pairs_4")
     assert {path.name for path in folder.iterdir()} - {"tracking"} == {
-        "records", "logs", "table.csv", "table.md", "table.tex", "report.html", "figures", "command.txt",
+        "records", "logs", "table.csv", "table.md", "table.tex", "report.html", "figures", "command.txt", "runs.txt",
     }  # fmt: skip
     [row] = pd.read_csv(folder / "table.csv").to_dict("records")
     assert (row["status"], row["role"], row["scope"], row["pruning_ratio"]) == ("done", "variant", "generator", 0.2)

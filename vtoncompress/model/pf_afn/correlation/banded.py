@@ -37,8 +37,9 @@ def banded_correlation(
     # Rows of channels are copied whole; what a block has beyond the picture is some pixel's, and cut off at the end.
     own = _own(down, rows, across, columns, height, width).to(first.device)
     blocks = torch.index_select(first.permute(0, 2, 3, 1).flatten(1, 2), 1, own.flatten())
-    margin = [0, 0, displacement, displacement + wide - width, displacement, displacement + tall - height]
-    pixels = F.pad(second.permute(0, 2, 3, 1), margin).flatten(1, 2)
+    # Padded before it is turned: convolutions leave pixels in one piece, and OpenVINO then turns neither map.
+    margin = [displacement, displacement + wide - width, displacement, displacement + tall - height]
+    pixels = F.pad(second, margin).permute(0, 2, 3, 1).flatten(1, 2)
     reached = _reach(down, rows, across, columns, displacement).to(second.device)
     # The second factor is turned before it is multiplied, so that the smaller one is.
     products = torch.matmul(
