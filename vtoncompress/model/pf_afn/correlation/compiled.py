@@ -1,7 +1,7 @@
 """Correlation through a compiled kernel, as an operation that torch knows: differentiable, also twice, and opaque to
 ``torch.compile``. On a CPU the kernel is numba's, on a CUDA GPU Triton's.
 
-On a CPU the first call of a process loads numba and the kernel: 1.4 s of a core with its cache, 4.7 s without.
+On a CPU the first call of a process loads numba and the kernel: a second of a core with its cache, 7 to 10 s without.
 """
 
 from __future__ import annotations
