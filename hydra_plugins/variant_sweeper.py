@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from traceback import format_exception
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -32,7 +33,7 @@ from omegaconf import DictConfig, OmegaConf
 from vtoncompress import grid
 from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
-from vtoncompress.outcome import Ending, of_lost_job
+from vtoncompress.outcome import Ending, ended, failed, in_a_line, of_lost_job
 from vtoncompress.retiming import forget_times
 from vtoncompress.sweep import finish, known_end, records_if_stopped, tables_if_stopped
 from vtoncompress.sweep_progress import SweepProgress
@@ -107,15 +108,26 @@ class VariantSweeper(Sweeper):
         finish(self.config, endings, begun, prepared)
         return endings
 
-    def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], begin: int) -> list[Ending]:
-        """How every job ended: as it returned or, where the process that ran it died, as what it left tells."""
-        try:
-            returned = self.launcher.launch(jobs, initial_job_idx=begin)
-        except ValueError:  # a mistake of the user's, in a line
-            raise
-        except Exception as error:
-            return [Ending.of(of_lost_job(config, error)) for config in configs]
-        return [_returned(job, config) for job, config in zip(returned, configs, strict=True)]
+    def _launched(self, jobs: list[list[str]], configs: list[dict[str, Any]], first: int) -> list[Ending]:
+        """How every job ended: as it returned or, where the process that ran it died, as what it left tells.
+
+        A launcher gives all its jobs up for one whose process died. They are launched again for as long as that brings
+        more of them to an end: finished ones are found, and what another process still works on is waited for.
+        """
+        begun, before = time.time(), -1
+        while True:
+            try:
+                returned = self.launcher.launch(jobs, initial_job_idx=first)
+            except ValueError:  # a mistake of the user's, in a line
+                raise
+            except Exception as error:
+                over = sum(ended(config, begun) is not None for config in configs)
+                if over in (before, len(configs)):
+                    return [Ending.of(of_lost_job(config, error, begun)) for config in configs]
+                before = over
+                print(f"a job gave no result ({in_a_line(error)}): launching again what has none", file=sys.stderr)
+            else:
+                return [_returned(job, config, begun) for job, config in zip(returned, configs, strict=True)]
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
         """The complete config of a job. ValueError, saying which job it is, where it can't work."""
@@ -130,21 +142,22 @@ class VariantSweeper(Sweeper):
             raise ValueError(f"{line} (job {number + 1} of {jobs}: {' '.join(overrides)})") from error
 
     def _jobs_at_once(self, jobs: int) -> int:
-        """All, unless a failure must keep the next ones from starting.
+        """All, unless a failure must keep the next ones from starting, or the launcher would start them all at once.
 
         Nor where they run one after the other anyway: Hydra keeps the configs of all that were launched together.
         """
-        workers = int(self.config.launcher.workers)
-        return jobs if self.config.on_failure == "continue" and workers > 1 else workers
+        launcher = self.config.launcher
+        as_many_as_there_are = self.config.on_failure == "continue" and launcher.workers > 1 and launcher.queues
+        return jobs if as_many_as_there_are else int(launcher.workers)
 
 
-def _returned(job: JobReturn, config: dict[str, Any]) -> Ending:
+def _returned(job: JobReturn, config: dict[str, Any], begun: float) -> Ending:
     try:
         ending: Ending = job.return_value
-    except ValueError:
-        raise
+    except ValueError as error:  # not of the config, which was checked: of the files and libraries where the job ran
+        return Ending.of(failed(config, explain(error) or str(error), "".join(format_exception(error))))
     except Exception as error:
-        return Ending.of(of_lost_job(config, error))
+        return Ending.of(of_lost_job(config, error, begun))
     return ending
 
 

@@ -33,14 +33,21 @@ STARTS = 4
 """At most so many a kill, so that sweeps which end before they can be killed don't go on for ever."""
 LOADING = 2.0
 """Seconds in which no variant ends: it loads its libraries."""
+ANYWHERE = 1 / 3
+"""Share of kills that may come before the first variant has begun, too: while configs are looked at, or where all
+variants are finished and only the tables are written."""
 COMMON = (
     "-m", *TOY, "pruning=one_shot", "finetuning=supervised", "finetuning.checkpoint_every=1",
-    "metric=[cost,size,garment]", f"name={NAME}", "threads=1", "tracker=null",
+    f"name={NAME}", "threads=1", "tracker=null",
 )  # fmt: skip
-# Pruned, trained with a checkpoint after every step, exported and looked at: every kind of stage but those of time.
-SWEEP = (*COMMON, "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=4,6", "quantization=none,nncf_ptq")
+UNTIMED = "metric=[cost,size,garment]"
+# Pruned, trained with a checkpoint after every step, exported, looked at and timed: every kind of stage.
+SWEEP = (
+    *COMMON, "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=4,6", "quantization=none,nncf_ptq",
+    "metric=[cost,size,garment,speed]", "metric.speed.seconds=0", "metric.speed.repetitions=2", "metric.speed.turn=1",
+)  # fmt: skip
 # Without OpenVINO and NNCF, whose loading takes longer than all that is done to so small a network.
-CHEAP = (*COMMON, "export=torch", "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=2,4,6,8")
+CHEAP = (*COMMON, UNTIMED, "export=torch", "pruning.ratio=0.2,0.4,0.6", "finetuning.samples=2,4,6,8")
 RUN = str(ROOT / "experiments" / "run.py")
 # Where nothing is killed the variants need no processes of their own, each of which would load the libraries again.
 IN_ONE_PROCESS = """
@@ -53,11 +60,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def start(
-    folder: Path, arguments: Sequence[str] = SWEEP, command: Sequence[str] = (sys.executable, RUN)
+    folder: Path, arguments: Sequence[str] = SWEEP, command: Sequence[str] = (sys.executable, RUN), told: str = "output"
 ) -> subprocess.Popen[bytes]:
-    """The sweep, in a process group of its own, with its results and store in ``folder``."""
+    """The sweep, in a process group of its own, with its results, its store and what it tells in ``folder``."""
     places = [f"results={folder / 'results'}", f"store={folder / 'store'}"]
-    with (folder / "output").open("ab") as output:
+    with (folder / told).open("ab") as output:
         return subprocess.Popen(
             [*command, *arguments, *places],
             cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -78,8 +85,8 @@ def kill_at_random(
 ) -> int:
     """Start the sweep and kill all its processes, until that has hit ``kills`` sweeps at work, looking at what is left.
 
-    A kill comes up to ``longest`` seconds after the sweep's first variant has begun; sooner where too few variants
-    would be left for the next kills.
+    A kill comes up to ``longest`` seconds after the sweep's first variant has begun, of some of them after its own
+    beginning; sooner where too few variants would be left for the next kills.
 
     Returns:
         How many sweeps were started.
@@ -93,7 +100,8 @@ def kill_at_random(
         enough = max(VARIANTS - (kills - hits), len(before) + 1)
         # Of more kills than variants most must come before the one at work ends.
         ahead = len(before) > VARIANTS * (hits + 1) // (kills + 1)
-        if _at_work(sweep, folder, chance.uniform(0, min(longest, LOADING) if ahead else longest), enough):
+        seconds = chance.uniform(0, min(longest, LOADING) if ahead else longest)
+        if _at_work(sweep, folder, seconds, enough, anywhere=chance.random() < ANYWHERE):
             hits += 1
             os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
@@ -104,11 +112,14 @@ def kill_at_random(
     return starts
 
 
-def _at_work(sweep: subprocess.Popen[bytes], folder: Path, seconds: float, enough: int) -> bool:
-    """Whether the sweep still runs ``seconds`` after its first variant has begun, or where ``enough`` are finished."""
+def _at_work(sweep: subprocess.Popen[bytes], folder: Path, seconds: float, enough: int, anywhere: bool = False) -> bool:
+    """Whether the sweep still runs ``seconds`` after its first variant has begun, or where ``enough`` are finished.
+
+    With ``anywhere`` the seconds are counted from now on.
+    """
     begun = time.time()
     logs = folder / "results" / NAME / "logs"
-    until = None
+    until = time.monotonic() + seconds if anywhere else None
     while sweep.poll() is None:
         if until is None and any(log.stat().st_mtime > begun for log in logs.glob("*.log")):
             until = time.monotonic() + seconds

@@ -1,6 +1,7 @@
 """Watch the memory of a sweep of many tiny variants: what one of them left behind would add up.
 
 python -m tests.memory --variants 200
+python -m tests.memory --variants 30 --metric cost,size,fid,kid,ssim,psnr,garment,flow_error
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ NAME = "memory"
 MIB = 2**20
 
 
-def watch(variants: int, folder: Path) -> list[tuple[int, float]]:
+def watch(variants: int, metric: str, folder: Path) -> list[tuple[int, float]]:
     """Run the sweep; (records written, MiB of the sweep's own process without its children), once a second."""
     ratios = ",".join(f"{0.3 + 0.4 * number / variants:.4f}" for number in range(variants))
     command = [sys.executable, str(ROOT / "experiments" / "run.py"), "-m", *TOY, "pruning=one_shot", "export=torch"]
-    command += [f"pruning.ratio={ratios}", "metric=[cost]", f"name={NAME}", f"results={folder / 'results'}"]
+    command += [f"pruning.ratio={ratios}", f"metric=[{metric}]", f"name={NAME}", f"results={folder / 'results'}"]
     found = []
     with (folder / "output").open("wb") as output:
         sweep = subprocess.Popen([*command, f"store={folder / 'store'}"], stdout=output, stderr=subprocess.STDOUT)
@@ -45,9 +46,11 @@ def watch(variants: int, folder: Path) -> list[tuple[int, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", type=int, default=200)
-    variants = parser.parse_args().variants
+    parser.add_argument("--metric", default="cost", help="of each variant, as in metric=[...]")
+    options = parser.parse_args()
+    variants = options.variants
     with tempfile.TemporaryDirectory() as name:
-        found = watch(variants, Path(name))
+        found = watch(variants, options.metric, Path(name))
         last = (Path(name) / "output").read_text().splitlines()[-1]
     running = [(written, memory) for written, memory in found if 0 < written < variants]
     for begin in range(0, variants, max(1, variants // 10)):

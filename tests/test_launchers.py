@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from tests import faults
@@ -60,6 +61,28 @@ def test_joblib_stopped_while_its_variants_run(tmp_path: Path) -> None:
     assert [(one.status, one.details["stopped"]) for one in stopped] == [("failed", True)] * 2
     assert all(one.reason.startswith("stopped ") for one in stopped)
     assert [*faults.table(tmp_path).status] == ["failed", "failed"]
+
+
+def test_joblib_goes_on_without_a_worker_that_was_killed(basic: pd.DataFrame, tmp_path: Path) -> None:
+    """By the kernel, say: joblib then gives up all of its jobs."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    sweep = faults.start(tmp_path, (*SWEEP, "launcher=joblib", "launcher.workers=2"))
+    folder, deadline = tmp_path / "results" / faults.NAME, time.monotonic() + 300
+    try:
+        while not [*folder.glob("logs/*.log")]:
+            assert time.monotonic() < deadline, (tmp_path / "output").read_text()
+            time.sleep(0.1)
+        worker = psutil.Process(sweep.pid).children()[-1]
+        assert any(
+            "vtoncompress.variant" in " ".join(one.cmdline()) for one in psutil.Process(sweep.pid).children(True)
+        )
+        worker.kill()
+        assert sweep.wait(300) == 0, (tmp_path / "output").read_text()
+    finally:
+        sweep.kill()
+    assert "a job gave no result" in (tmp_path / "output").read_text()
+    faults.check_whole(tmp_path)
+    pd.testing.assert_frame_equal(faults.table(tmp_path), basic, check_exact=True)
 
 
 def test_submitit_on_this_machine(basic: pd.DataFrame, tmp_path: Path) -> None:

@@ -466,7 +466,7 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
     (told,) = [line for line in done.err.splitlines() if "its job gave no result" in line]
     assert "(RuntimeError: a worker was terminated as its log says" in told
     assert "...): the same command takes it up again" in told
-    assert launched == [0, 1]
+    assert launched == ([0, 0, 1, 1] if at_once else [0, 1]), "what is launched together is launched once more"
     table = _table(tmp_path / "results" / "test").set_index("pruning_ratio")
     assert [*table.status] == ["done", "failed"]
     assert table.gmacs[0.2] == 1.5
@@ -474,6 +474,54 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
     assert "RuntimeError: a worker was terminated" in lost.traceback
     # Being cut off is no failure of the variant: it is not skipped.
     assert "failed before" not in command("run", *arguments, "dry_run=true").out
+
+
+def test_jobs_are_launched_again_for_as_long_as_that_brings_more_of_them_to_an_end(
+    command: Command,
+    compose_variant: Callable[..., DictConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Each launch loses a worker after another variant has ended, by a machine whose stages have other keys."""
+    ratios = ["0.2", "0.3", "0.4"]
+    configs = [_config(compose_variant("pruning=one_shot", f"pruning.ratio={ratio}")) for ratio in ratios]
+    launched: list[int] = []
+
+    def launch(jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        launched.append(len(jobs))
+        record = replace(row.describe(configs[len(launched) - 1]), stages=["model/of_another_machine"])
+        write(replace(record, values={"gmacs": float(len(launched))}), tmp_path / "results" / "test")
+        raise RuntimeError("a worker was terminated")
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test", "launcher.workers=3")
+    done = command("run", "-m", *CHEAP, "pruning=one_shot", f"pruning.ratio={','.join(ratios)}", *places)
+    assert done.code == 0, done.err
+    assert launched == [3, 3, 3]
+    assert done.err.count("a job gave no result (RuntimeError: a worker was terminated): launching again") == 2
+    table = _table(tmp_path / "results" / "test").set_index("pruning_ratio")
+    assert [*table.gmacs[[0.2, 0.3, 0.4]]] == [1.0, 2.0, 3.0]
+
+
+def test_what_a_machine_lacks_is_the_failure_of_its_row_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first_is_done: Record
+) -> None:
+    """A job finds out where it runs, long after its config was checked here."""
+
+    def launch(jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        if initial_job_idx == 0:
+            return [JobReturn(status=JobStatus.FAILED, _return_value=ValueError("/share/network is not there"))]
+        return [JobReturn(status=JobStatus.COMPLETED, _return_value=Ending.of(first_is_done))]
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=launch))
+    places = (f"results={tmp_path / 'results'}", f"store={tmp_path / 'store'}", "name=test")
+    done = command("run", "-m", *CHEAP, "pruning=one_shot", "pruning.ratio=0.4,0.2", *places)
+    assert done.code == 2
+    assert "error: 1 of 2 variants failed" in done.err
+    (failed,) = [one for one in read_all(tmp_path / "results" / "test") if one.status == "failed"]
+    assert (failed.pruning_ratio, failed.reason) == (0.4, "/share/network is not there")
+    assert "ValueError: /share/network is not there" in failed.traceback
 
 
 @pytest.mark.parametrize(

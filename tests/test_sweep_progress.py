@@ -10,6 +10,7 @@ import pytest
 
 from vtoncompress import sweep_progress
 from vtoncompress.dry_run import Decision
+from vtoncompress.outcome import left
 from vtoncompress.record import Record, write
 from vtoncompress.sweep_progress import State, SweepProgress
 
@@ -48,6 +49,24 @@ def test_done_running_failed_waiting_and_an_estimate(progress: SweepProgress, tm
     assert progress.line(progress.state(), 60) == (
         "sweep: 2 of 4 variants done, 1 running, 1 failed, 0 waiting, 1 stages shared, about 30 s left"
     )
+
+
+def test_a_record_is_read_again_only_when_it_is_another_file(
+    progress: SweepProgress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(folder: Path, variant: str) -> Record | None:
+        read.append(variant)
+        return left(folder, variant)
+
+    monkeypatch.setattr(sweep_progress, "left", counted)
+    write(Record("a"), tmp_path / "mine")
+    assert [progress.state().done for _ in range(3)] == [1, 1, 1]
+    assert read == ["a"]
+    write(Record("a", status="failed"), tmp_path / "mine")
+    assert progress.state().failed == 1
+    assert read == ["a", "a"]
 
 
 def test_what_failed_before_and_is_not_tried_again_waits_for_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from vtoncompress.store import Store
 
 LOGS = "logs"
 SECONDS = "_seconds"
+CLOCK_SECONDS = 2.0
+"""By which the times of files may be too early: of a file system with coarse or other clocks."""
 
 
 @dataclass(frozen=True)
@@ -108,22 +110,47 @@ def _append(path: Path, text: str) -> None:
         log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {__name__} {text}")
 
 
-def of_lost_job(cfg: Config, error: Exception) -> Record:
-    """What a job left from which nothing came back: its record, if it is of these stages, or one that it was cut off.
+def ended(cfg: Config, since: float) -> Record | None:
+    """The record with which a variant ended; None where there is none, or one that says it was stopped.
+
+    Args:
+        cfg: complete.
+        since: ``time.time()`` of a beginning. Whatever was written after it counts: where another machine ran the
+            variant, the keys of its stages may be others than this one's. What is older must be of these stages.
+    """
+    record = left(_folder(cfg), cfg["variant"])
+    if record is None or record.details.get("stopped"):
+        return None
+    if written_since(_folder(cfg) / FOLDER / f"{cfg['variant']}.json", since):
+        return record
+    try:
+        return record if record.stages == _addresses(plan(cfg)) else None
+    except Exception:  # the reason why a job was lost, then
+        return None
+
+
+def written_since(path: Path, since: float) -> bool:
+    """Whether there is such a file, and not from before ``since``, in ``time.time()``."""
+    try:
+        return path.stat().st_mtime >= since - CLOCK_SECONDS
+    except OSError:
+        return False
+
+
+def of_lost_job(cfg: Config, error: Exception, since: float) -> Record:
+    """What a job left from which nothing came back: the record with which it :func:`ended`, or that it was cut off.
 
     That it was cut off says nothing about the variant, so that the same command takes it up again.
     """
-    try:
-        stages = _addresses(plan(cfg))
-    except Exception:  # the reason why the job was lost, then
-        stages = []
-    record = left(_folder(cfg), cfg["variant"])
-    if record is not None and stages and record.stages == stages:
+    if (record := ended(cfg, since)) is not None:
         return record
-    # Launchers put another process's whole traceback into a message; the record's traceback keeps it.
-    told = textwrap.shorten(reason(error), 200, placeholder=" ...")
-    why = f"its job gave no result ({told}): the same command takes it up again"
+    why = f"its job gave no result ({in_a_line(error)}): the same command takes it up again"
     return failed(cfg, why, "".join(traceback.format_exception(error)), stopped=True)
+
+
+def in_a_line(error: Exception) -> str:
+    """Launchers put another process's whole traceback into a message; a record's traceback keeps it."""
+    return textwrap.shorten(reason(error), 200, placeholder=" ...")
 
 
 def _folder(cfg: Config) -> Path:

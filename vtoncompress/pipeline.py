@@ -72,7 +72,7 @@ def plan(cfg: Config) -> Plan:
         Stage(
             "quality", "vtoncompress.stage.quality:make",
             {"data": cfg["data"], "metric": metrics, **contents("files", cfg["data"]), **_sampling(cfg, baseline=True)},
-            (deployment, model, *known), files=feature_files(metrics),
+            (deployment, model, *known), files=feature_files(metrics), resumable=bool(_sampling(cfg)),
         )
     ] if metrics else []  # fmt: skip
     subject = [

@@ -16,13 +16,11 @@ from pathlib import Path
 from types import TracebackType
 
 from vtoncompress.dry_run import FAILED, SHARED, Decision, duration
-from vtoncompress.outcome import left, log_path
+from vtoncompress.outcome import left, log_path, written_since
 from vtoncompress.pipeline import Config
 from vtoncompress.record import FOLDER
 
 POLL_SECONDS = 1.0
-CLOCK_SECONDS = 2.0
-"""By which the times of files may be too early: of a file system with coarse or other clocks."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ class SweepProgress:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._told: State | None = None
+        self._read: dict[str, tuple[int, str | None]] = {}
 
     def __enter__(self) -> SweepProgress:
         if self.found < len(self.configs):
@@ -87,15 +86,21 @@ class SweepProgress:
         folder, name = Path(config["results"]) / config["name"], config["variant"]
         if name in self._failed_before:  # whose record stays as it is
             return "failed"
-        if self._is_new(folder / FOLDER / f"{name}.json") and (record := left(folder, name)) is not None:
-            return record.status
-        return "running" if self._is_new(log_path(folder, name)) else "waiting"
+        if (status := self._status(folder, name)) is not None:
+            return status
+        return "running" if written_since(log_path(folder, name), self.begun) else "waiting"
 
-    def _is_new(self, path: Path) -> bool:
-        try:
-            return path.stat().st_mtime >= self.begun - CLOCK_SECONDS
-        except OSError:
-            return False
+    def _status(self, folder: Path, name: str) -> str | None:
+        """Of the record of this sweep, which is read again only when it is another file: there may be hundreds."""
+        path = folder / FOLDER / f"{name}.json"
+        if not written_since(path, self.begun):
+            return None
+        known, status = self._read.get(name, (None, None))
+        if (written := path.stat().st_mtime_ns) != known:
+            record = left(folder, name)
+            status = None if record is None else record.status
+            self._read[name] = written, status
+        return status
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_SECONDS):

@@ -68,8 +68,7 @@ def check(cfg: DictConfig | dict[str, Any]) -> None:
         raise ValueError(f"on_failure={config['on_failure']}: choose continue or stop")
     choose_tracker(config["tracker"])
     check_performance_of(config["export"]["_target_"].split(".")[-2], config["performance"])
-    if config["threads"] is not None and not 1 <= config["threads"] <= (os.cpu_count() or 1):
-        raise ValueError(f"threads={config['threads']}: use 1 to {os.cpu_count()}, or null for all")
+    _check_threads(config["threads"], config["launcher"])
     if not config.get("metric"):
         raise ValueError("metric=[] measures nothing: choose some, for example metric='[cost,size,speed]'")
     for metric in config["metric"].values():
@@ -90,6 +89,13 @@ def note_unused(arguments: Sequence[str], configs: Sequence[Mapping[str, Any]]) 
     told = [match[1] for argument in arguments if (match := re.match(r"\+*pruning\.(\w+)", argument))]
     if told and all(config["choices"]["pruning"] == "none" for config in configs):
         print(f"pruning=none takes no {told[0]}: add pruning=one_shot", file=sys.stderr)
+
+
+def _check_threads(threads: int | None, launcher: Mapping[str, Any]) -> None:
+    """ValueError where this machine lacks them. What a cluster's machines have is not known here."""
+    works_here = "cpus" not in launcher or ("address" in launcher and launcher["address"] is None)
+    if threads is not None and (threads < 1 or (works_here and threads > (os.cpu_count() or 1))):
+        raise ValueError(f"threads={threads}: use 1 to {os.cpu_count() if works_here else 'N'}, or null for all")
 
 
 def _check_name(name: str | None, variant: str | None) -> None:

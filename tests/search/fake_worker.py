@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ if __name__ == "__main__":
     def run(config: dict[str, Any]) -> Any:
         with Path(log).open("a") as file:
             file.write(f"{config['variant']}\n")
-        return fake(config)
+        try:
+            return fake(config)
+        except KeyboardInterrupt:
+            time.sleep(1)  # as a variant takes that writes why it has no result
+            with Path(log).open("a") as file:
+                file.write("cleaned\n")
+            raise
 
     sys.exit(worker.main(request, run))

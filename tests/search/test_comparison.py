@@ -93,3 +93,19 @@ def test_rows_that_were_not_timed_in_peace_are_named_and_written(settings: MakeS
     assert written["search"]["hypervolume"] == pytest.approx(sides[0].hypervolume)
     untimed = compare(settings(objectives=OBJECTIVES), rows[:2], rows, rows[0])
     assert untimed[1].disturbed == {}, "of what isn't timed no row is disturbed"
+
+
+def test_the_hypervolume_without_times_tells_whether_the_clock_decided(settings: MakeSettings) -> None:
+    """The second side is faster and has a worse network: without times it has nothing."""
+    objectives = {"latency_ms_p50": "minimize", "ssim_garment": "maximize", "gmacs": "minimize"}
+    mine = [_row("a", 0.8, 1.0, latency_ms_p50=9.0)]
+    theirs = [_row("b", 0.7, 2.0, latency_ms_p50=1.0)]
+    first, second = compare(settings(objectives=objectives), mine, theirs, mine[0])
+    assert first.hypervolume == pytest.approx(0.1 * 1.1 * 1.1 / 1.331)
+    assert second.hypervolume == pytest.approx(1.1 * 0.1 * 0.1 / 1.331)
+    assert first.hypervolume_without_times == pytest.approx(1.0)
+    assert second.hypervolume_without_times == pytest.approx(0.01 / 1.21)
+    assert "Without times: 1.000 and 0.008." in describe((first, second), "grid")
+    of_time_alone = compare(settings(objectives={"latency_ms_p50": "minimize"}), mine, theirs, mine[0])
+    assert [side.hypervolume_without_times for side in of_time_alone] == [None, None]
+    assert "Without times" not in describe(of_time_alone, "grid")

@@ -146,6 +146,23 @@ def test_a_study_of_other_settings_is_not_joined(
         Study(settings(*arguments, **changed))
 
 
+def test_where_time_is_sought_a_study_stays_on_its_machine(
+    settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is faster there would beat all that was found here."""
+    timed = {"objectives": {"ssim_garment": "maximize", "latency_ms_p50": "minimize"}}
+    Study(settings(**timed))
+    monkeypatch.setattr("vtoncompress.search.settings.environment", lambda: {"cpu": "another", "os": "Linux"})
+    with pytest.raises(ValueError, match="holds a search with another machine: choose another folder with name=NAME"):
+        Study(settings(**timed))
+
+
+def test_where_no_time_is_sought_several_machines_join(settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    Study(settings())
+    monkeypatch.setattr("vtoncompress.search.settings.environment", lambda: {"cpu": "another", "os": "Linux"})
+    Study(settings())
+
+
 def test_how_a_search_is_run_may_change(settings: MakeSettings) -> None:
     Study(settings())
     Study(settings("threads=1", trials=99, sampler={"_target_": "optuna.samplers.NSGAIISampler"}))

@@ -219,6 +219,23 @@ def test_two_workers_share_a_search_and_one_that_is_killed_loses_nothing(tmp_pat
     assert not [*settings.folder.rglob("*.part")]
 
 
+def test_a_row_that_was_stopped_is_not_cut_off_while_it_cleans_up(tmp_path: Path, base: dict[str, Any]) -> None:
+    """A terminal's Ctrl-C reaches worker and command, and the command then stops its workers."""
+    request, known, log = tmp_path / "settings.json", tmp_path / "base.json", tmp_path / "log"
+    request.write_text(json.dumps(source(tmp_path)))
+    known.write_text(json.dumps(base))
+    worker = _start(tmp_path, request, known, 60, "log")
+    deadline = time.monotonic() + 60
+    while not log.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    worker.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 130
+    assert log.read_text().split() == ["dense", "cleaned"]
+
+
 def test_workers_end_with_one_line_where_something_is_wrong(tmp_path: Path, base: dict[str, Any]) -> None:
     content, known = source(tmp_path), tmp_path / "base.json"
     known.write_text(json.dumps(base))

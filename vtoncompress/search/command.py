@@ -21,8 +21,8 @@ from vtoncompress.report import origin
 from vtoncompress.retiming import forget_times
 from vtoncompress.search.comparison import compare, describe, read_variants, write_comparison
 from vtoncompress.search.final import final_configs, final_rows, lost_rows
-from vtoncompress.search.found import Found
-from vtoncompress.search.result import PARETO, count_trials, unmeasured, write_result
+from vtoncompress.search.found import Found, found_rows
+from vtoncompress.search.result import PARETO, beyond_what_was_given, count_trials, unmeasured, write_result
 from vtoncompress.search.row import check_rows
 from vtoncompress.search.settings import Settings
 from vtoncompress.search.study import Study
@@ -120,4 +120,7 @@ def _print(settings: Settings, study: Study, best: Sequence[Found]) -> None:
     for found in best:
         figures = ", ".join(f"{name} {found.record.values[name]:.4g}" for name in settings.objectives)
         print(f"  {found.record.variant}: {figures}")
+    if (both := beyond_what_was_given(settings, found_rows(settings, study))) is not None:
+        volumes = [both[name]["hypervolume"] for name in ("search", "given")]
+        print(f"Hypervolume of all rows {volumes[0]:.3f}, of those that the search was given {volumes[1]:.3f}.")
     print(f"run one again: python experiments/run.py --config-dir {settings.folder} +recipes=NAME")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vtoncompress.disturbance import disturbed
 from vtoncompress.record import Record, check_comparable, read_all, write_text
+from vtoncompress.search.clock import any_time, is_time, on_the_clock_of
 from vtoncompress.search.found import feasible
 from vtoncompress.search.frontier import hypervolume, non_dominated
-from vtoncompress.search.objective import losses
+from vtoncompress.search.objective import Objectives, losses
 from vtoncompress.search.settings import Settings
 
 FILE = "comparison.json"
-CLOCK = ("latency", "fps", "speedup")
 # The reference point is this far beyond the worst of both frontiers, or their ends would count nothing.
 BEYOND = 0.1
 
@@ -24,13 +24,15 @@ BEYOND = 0.1
 class Side:
     """One of the two: ``rows`` that were compared, those of them on its ``frontier``, and its ``hypervolume``, 0..1.
 
-    Where time is an objective, ``disturbed`` says of which rows it is not to be trusted, and why.
+    Where time is an objective, ``disturbed`` says of which rows it is not to be trusted, and why, and
+    ``hypervolume_without_times`` is of the other objectives alone; None where there is no other.
     """
 
     rows: int
     frontier: int
     hypervolume: float
     disturbed: Mapping[str, str] = field(default_factory=dict)
+    hypervolume_without_times: float | None = None
 
 
 def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record], dense: Record) -> tuple[Side, Side]:
@@ -48,27 +50,36 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
         if not rows:
             raise ValueError(f"no row of {whose} has every objective and holds every constraint")
     check_comparable([*sides[0], *sides[1]])
-    restless: list[dict[str, str]] = [{}, {}]
-    if any(column.startswith(CLOCK) for column in settings.objectives):
-        restless = [disturbed(rows) for rows in sides]
-        _check_machine([*sides[0], *sides[1]])
-        sides = [[_on_the_clock_of(dense, record) for record in rows] for rows in sides]
-    points = [[losses(record, settings.objectives) for record in rows] for rows in sides]
-    frontiers = [[side[index] for index in non_dominated(side)] for side in points]
-    axes = [*zip(*frontiers[0], *frontiers[1], strict=True)]
-    low, span = [min(axis) for axis in axes], [(max(axis) - min(axis)) or 1.0 for axis in axes]
-    reference = [1 + BEYOND] * len(axes)
-    box = (1 + BEYOND) ** len(axes)
-    volumes = [
-        hypervolume([[(v - a) / s for v, a, s in zip(point, low, span, strict=True)] for point in frontier], reference)
-        / box
-        for frontier in frontiers
-    ]
+    if not any_time(settings.objectives):
+        first, second = (
+            Side(len(side), *of) for side, of in zip(sides, _volumes(settings.objectives, sides), strict=True)
+        )
+        return first, second
+    _check_machine([*sides[0], *sides[1]])
+    restless = [disturbed(rows) for rows in sides]
+    timed = [[on_the_clock_of(dense, record) for record in rows] for rows in sides]
+    others_alone = {name: direction for name, direction in settings.objectives.items() if not is_time(name)}
+    without = [volume for _, volume in _volumes(others_alone, sides)] if others_alone else [None, None]
     first, second = (
-        Side(len(side), len(front), volume, found)
-        for side, front, volume, found in zip(points, frontiers, volumes, restless, strict=True)
+        Side(len(rows), *of, disturbed=found, hypervolume_without_times=alone)
+        for rows, of, found, alone in zip(sides, _volumes(settings.objectives, timed), restless, without, strict=True)
     )
     return first, second
+
+
+def _volumes(objectives: Objectives, sides: Sequence[Sequence[Record]]) -> list[tuple[int, float]]:
+    """Of each side the rows of its frontier and its hypervolume, see :func:`compare`."""
+    points = [[losses(record, objectives) for record in rows] for rows in sides]
+    frontiers = [[side[index] for index in non_dominated(side)] for side in points]
+    axes = [*zip(*(point for frontier in frontiers for point in frontier), strict=True)]
+    low, span = [min(axis) for axis in axes], [(max(axis) - min(axis)) or 1.0 for axis in axes]
+    reference = [1 + BEYOND] * len(axes)
+
+    def volume(frontier: Sequence[Sequence[float]]) -> float:
+        scaled = [[(v - a) / s for v, a, s in zip(point, low, span, strict=True)] for point in frontier]
+        return hypervolume(scaled, reference) / (1 + BEYOND) ** len(axes)
+
+    return [(len(frontier), volume(frontier)) for frontier in frontiers]
 
 
 def read_variants(folder: Path) -> list[Record]:
@@ -86,10 +97,12 @@ def describe(sides: tuple[Side, Side], other: str) -> str:
         f"Hypervolume of the frontiers, 0 to 1: {mine.hypervolume:.3f} of this search ({mine.frontier} of {mine.rows} "
         f"rows), {theirs.hypervolume:.3f} of {other} ({theirs.frontier} of {theirs.rows} rows)."
     ]
+    if mine.hypervolume_without_times is not None and theirs.hypervolume_without_times is not None:
+        told.append(f"Without times: {mine.hypervolume_without_times:.3f} and {theirs.hypervolume_without_times:.3f}.")
     for side, whose in ((mine, "this search"), (theirs, other)):
         if side.disturbed:
             rows = ", ".join(f"{variant} ({reason})" for variant, reason in side.disturbed.items())
-            told.append(f"Disturbed while timed, to be timed again before it counts, of {whose}: {rows}.")
+            told.append(f"Disturbed while timed (retry_disturbed=true times again), of {whose}: {rows}.")
     return "\n".join(told)
 
 
@@ -97,20 +110,6 @@ def write_comparison(sides: tuple[Side, Side], other: str, folder: Path) -> None
     """Write ``comparison.json`` into ``folder``: both sides, and the experiment that the search was held against."""
     mine, theirs = (asdict(side) for side in sides)
     write_text(folder / FILE, json.dumps({"search": mine, "compared_with": other, "other": theirs}, indent=1) + "\n")
-
-
-def _on_the_clock_of(dense: Record, record: Record) -> Record:
-    """``record`` with the times it would have had when ``dense`` was timed.
-
-    A machine is faster one hour than the next. Every row was timed in turns with the same baseline, which tells by how
-    much; rows without one stay as they are.
-    """
-    now, then = (one.details.get("speed", {}).get("baseline_latency_ms_p50") for one in (dense, record))
-    if not now or not then:
-        return record
-    factors = {"latency": now / then, "fps": then / now}
-    scaled = {name: value * factors.get(name.partition("_")[0], 1.0) for name, value in record.values.items()}
-    return replace(record, values=scaled)
 
 
 def _check_machine(records: Sequence[Record]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from vtoncompress.record import FOLDER, Record, read
+from vtoncompress.search.clock import on_the_clock_of
 from vtoncompress.search.frontier import non_dominated
 from vtoncompress.search.objective import losses
 from vtoncompress.search.row import DENSE_ROW
@@ -26,6 +27,11 @@ class Found:
     @property
     def parameters(self) -> dict[str, Any]:
         return {} if self.trial is None else self.trial.params
+
+    def was_given(self, settings: Settings) -> bool:
+        """Whether it is the dense row or one of the points that the search was told to begin with."""
+        clean = settings.space.clean
+        return self.trial is None or clean(self.parameters) in [clean(point) for point in settings.start]
 
 
 def found_rows(settings: Settings, study: Study) -> list[Found]:
@@ -50,9 +56,13 @@ def feasible(settings: Settings, records: Sequence[Record], dense: Record) -> li
 
 
 def pareto_set(settings: Settings, rows: Sequence[Found]) -> list[Found]:
-    """The feasible rows that no other one beats, best in the first objective first; ``rows`` begin with the dense."""
+    """The feasible rows that no other one beats, best in the first objective first; ``rows`` begin with the dense.
+
+    Times count as :func:`.clock.on_the_clock_of` the dense row tells them.
+    """
     dense = rows[0].record
-    candidates = [rows[index] for index in feasible(settings, [row.record for row in rows], dense)]
-    points = [losses(row.record, settings.objectives) for row in candidates]
-    chosen = [candidates[index] for index in non_dominated(points)]
-    return sorted(chosen, key=lambda row: losses(row.record, settings.objectives))
+    timed = [on_the_clock_of(dense, row.record) for row in rows]
+    candidates = feasible(settings, timed, dense)
+    points = [losses(timed[index], settings.objectives) for index in candidates]
+    chosen = sorted((points[place], candidates[place]) for place in non_dominated(points))
+    return [rows[index] for _, index in chosen]

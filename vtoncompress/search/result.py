@@ -10,6 +10,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from vtoncompress.record import write_text
+from vtoncompress.search.comparison import compare
 from vtoncompress.search.final import config_of, final_rows, lost_rows
 from vtoncompress.search.found import Found, found_rows, pareto_set
 from vtoncompress.search.recipe import remove_others, write_recipe
@@ -24,7 +25,8 @@ def write_result(settings: Settings, study: Study) -> list[Found]:
     """Write ``pareto.json``, ``pareto.md`` and ``recipes/``, and return the Pareto set."""
     best = pareto_set(settings, final_rows(settings, study))
     columns = [*settings.objectives, *settings.constraints]
-    chosen_by = {row.record.variant: row.record.values for row in found_rows(settings, study)}
+    found = found_rows(settings, study)
+    chosen_by = {row.record.variant: row.record.values for row in found}
     described: list[dict[str, Any]] = []
     for row in best:
         figures = {column: row.record.values[column] for column in columns}
@@ -32,6 +34,7 @@ def write_result(settings: Settings, study: Study) -> list[Found]:
         entry = {
             "variant": row.record.variant,
             "parameters": settings.space.clean(row.parameters) if row.trial else {},
+            "given": row.was_given(settings),
             "figures": figures,
             "recipe": recipe.relative_to(settings.folder).as_posix(),
         }
@@ -43,6 +46,8 @@ def write_result(settings: Settings, study: Study) -> list[Found]:
         "objectives": dict(settings.objectives),
         "trials": count_trials(study),
         "pareto": described,
+        "beyond_what_was_given": beyond_what_was_given(settings, found),
+        "measured": [_trial(settings, row, columns) for row in found if row.trial],
         "unmeasured": unmeasured(study),
     }
     if settings.final is not None:
@@ -50,6 +55,29 @@ def write_result(settings: Settings, study: Study) -> list[Found]:
     write_text(settings.folder / f"{PARETO}.json", json.dumps(content, indent=1) + "\n")
     write_text(settings.folder / f"{PARETO}.md", "\n".join(_table(described, columns)) + "\n")
     return best
+
+
+def beyond_what_was_given(settings: Settings, found: Sequence[Found]) -> dict[str, Any] | None:
+    """What the search adds to its starts: hypervolumes of both, on the pairs it chose by. None without starts."""
+    starts = [row.record for row in found if row.was_given(settings)]
+    if len(starts) < 2:
+        return None
+    try:
+        everything, given = compare(settings, [row.record for row in found], starts, found[0].record)
+    except ValueError:  # nothing is feasible
+        return None
+    return {name: vars(side) for name, side in (("search", everything), ("given", given))}
+
+
+def _trial(settings: Settings, row: Found, columns: Sequence[str]) -> dict[str, Any]:
+    """A measured trial as the search chose by it."""
+    assert row.trial is not None
+    return {
+        "trial": row.trial.number + 1,
+        "given": row.was_given(settings),
+        "parameters": settings.space.clean(row.parameters),
+        "figures": {column: row.record.values.get(column) for column in columns},
+    }
 
 
 def count_trials(study: Study) -> dict[str, int]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vtoncompress import fingerprint
+from vtoncompress.environment import environment
 from vtoncompress.row import RUN_OPTIONS
+from vtoncompress.search.clock import any_time
 from vtoncompress.search.early_stop import EarlyStop
 from vtoncompress.search.objective import Constraint, Objectives, parse_objectives
 from vtoncompress.search.space import SENSITIVITY, Space
@@ -21,6 +23,8 @@ OPTIONS = (
 # What a study can't change under way: its trials could not be compared.
 FIXED = ("space", "objectives", "constraints", "early_stop", "baseline", "overrides")
 TRIALS = "trials"
+MACHINE = ("cpu", "instruction_set", "threads_available")
+"""What times that are compared have in common."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class Settings:
         arguments = [argument for argument in self.source["arguments"] if argument.partition("=")[0] not in RUN_OPTIONS]
         tables = {options[SENSITIVITY] for options in search["space"].values() if SENSITIVITY in options}
         told = {SENSITIVITY: fingerprint.files_hash(Path(path) for path in sorted(tables))} if tables else {}
+        if any_time((*self.objectives, *self.constraints)):
+            told["machine"] = {name: value for name, value in environment().items() if name in MACHINE}
         return {name: search[name] for name in FIXED} | told | {"command line": sorted(arguments)}
 
 

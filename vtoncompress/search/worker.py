@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from vtoncompress.errors import explain
 from vtoncompress.record import Record
+from vtoncompress.search.clock import on_the_clock_of
 from vtoncompress.search.final import measure_final
 from vtoncompress.search.objective import measured
 from vtoncompress.search.row import dense_config, identity, look_config, trial_config
@@ -86,7 +87,7 @@ def _evaluate(settings: Settings, study: Study, trial: optuna.Trial, dense: Reco
     try:
         if (better := _look(settings, study, trial, point, run)) is not None:
             return study.stop(trial, f"trial {better + 1} is better in all of {', '.join(study.looks()[better])}")
-        record = _run(config, run)
+        record = on_the_clock_of(dense, _run(config, run))
         values = [measured(record, column) for column in settings.objectives]
         violations = {name: bound.violation(name, record, dense) for name, bound in settings.constraints.items()}
     except ValueError as error:
@@ -123,7 +124,7 @@ def main(path: str, run: Run = run_variant) -> int:
         0 done, 2 after a line on stderr that says what is wrong, 130 interrupted.
     """
     settings, parent = Settings.parse(json.loads(Path(path).read_text())), os.getppid()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _stop_on_signals()
     try:
         work(settings, run, lambda: os.getppid() == parent)
     except KeyboardInterrupt:
@@ -134,6 +135,22 @@ def main(path: str, run: Run = run_variant) -> int:
         print(f"error: {line}", file=sys.stderr)
         return 2
     return 0
+
+
+def _stop_on_signals() -> None:
+    """Ctrl-C and SIGTERM raise KeyboardInterrupt, the first of them only.
+
+    The second comes where a terminal's Ctrl-C has reached the command, too, which then stops its workers: it would cut
+    off the row that is writing why it has no result.
+    """
+
+    def stop(*_: object) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, stop)
 
 
 if __name__ == "__main__":

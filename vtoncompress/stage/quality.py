@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from hydra.utils import instantiate
 from vtoncompress.data.base import Pair, TryOnData
 from vtoncompress.deployment import FILES, open_deployment
 from vtoncompress.export.base import Tensors
+from vtoncompress.image import read_image, write_image
 from vtoncompress.metric.base import Batch, Prediction, ReferencedMetric
 from vtoncompress.pair_error import PAIR_ERROR, error
 from vtoncompress.picture_grid import difference, write_grid
@@ -37,16 +39,34 @@ def make(config: Mapping[str, Any], deployed: Path, dense: Path, *folders: Path)
         config: ``data``, ``metric``, for a model in steps ``sampling``.
         deployed: what is measured.
         dense: checkpoint of the network before anything was done to it.
-        folders: known features of the reference pictures, those of an extractor each, and last the artifact's own.
+        folders: known features of the reference pictures, those of an extractor each, then the artifact's own and, of a
+            model in steps, whose pictures take seconds each, one for those that are painted.
     """
     runtime, inputs = open_deployment(deployed / FILES).runtime, inputs_of(config)
+    *known, out = folders[:-1] if config.get("sampling") else folders
 
     def predict(pair: Pair, place: int) -> Prediction:
         outputs = runtime(inputs(pair, place))
         flow = outputs.get("flow")
         return Prediction(to_image(outputs["image"]), None if flow is None else flow[0].transpose(1, 2, 0).copy())
 
-    measure(config, predict, folders[:-1], folders[-1], _open_dense(config, dense))
+    painted = kept(predict, folders[-1]) if config.get("sampling") else predict
+    measure(config, painted, known, out, _open_dense(config, dense))
+
+
+def kept(predict: Predict, folder: Path) -> Predict:
+    """``predict`` of a model without a flow; pictures outlive a kill: those in ``folder`` are not painted again."""
+
+    def recall(pair: Pair, place: int) -> Prediction:
+        path = folder / f"{place}.png"
+        with contextlib.suppress(ValueError):  # none yet, or one that was lost to a power cut
+            return Prediction(read_image(path))
+        prediction = predict(pair, place)
+        assert prediction.flow is None, "a flow would be lost"
+        write_image(path, prediction.image)
+        return prediction
+
+    return recall
 
 
 def inputs_of(config: Mapping[str, Any]) -> Callable[[Pair, int], Tensors]:
