@@ -105,7 +105,9 @@ class Settings:
         search = self.source["search"]
         arguments = [argument for argument in self.source["arguments"] if argument.partition("=")[0] not in RUN_OPTIONS]
         tables = {options[SENSITIVITY] for options in search["space"].values() if SENSITIVITY in options}
-        told = {SENSITIVITY: fingerprint.files_hash(Path(path) for path in sorted(tables))} if tables else {}
+        told: dict[str, Any] = (
+            {SENSITIVITY: fingerprint.files_hash(Path(path) for path in sorted(tables))} if tables else {}
+        )
         if any_time((*self.objectives, *self.constraints)):
             told["machine"] = {name: value for name, value in environment().items() if name in MACHINE}
         return {name: search[name] for name in FIXED} | told | {"command line": sorted(arguments)}
