@@ -77,6 +77,8 @@ class VariantSweeper(Sweeper):
         Raises:
             ValueError: a config can't work (nothing was run), or a variant failed.
         """
+        if "search" in self.config:
+            raise ValueError("experiment= says nothing to a search: leave it out, and -m too")
         if self.config.name is None:
             raise ValueError("a sweep has one name and one experiment: run several experiments one after the other")
         begun = time.monotonic()
