@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from traceback import format_exception
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -31,6 +32,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from vtoncompress import grid
+from vtoncompress.config_repository import OnceReadRepository
 from vtoncompress.dry_run import decide, print_plan
 from vtoncompress.errors import explain
 from vtoncompress.outcome import Ending, ended, failed, in_a_line, of_lost_job
@@ -67,6 +69,9 @@ class VariantSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config, self.hydra_context = config, hydra_context
+        loader = hydra_context.config_loader
+        assert isinstance(loader, ConfigLoaderImpl)
+        loader.repository = OnceReadRepository(loader.config_search_path)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
