@@ -119,7 +119,8 @@ class VariantSweeper(Sweeper):
         """How every job ended: as it returned or, where the process that ran it died, as what it left tells.
 
         A launcher gives all its jobs up for one whose process died. They are launched again for as long as that brings
-        more of them to an end: finished ones are found, and what another process still works on is waited for.
+        more of them to an end: finished ones are found, and what another process still works on is waited for. Then
+        what is left is launched one by one, so that a job that always dies ends no other.
         """
         begun, before = time.time(), -1
         while True:
@@ -129,12 +130,31 @@ class VariantSweeper(Sweeper):
                 raise
             except Exception as error:
                 over = sum(ended(config, begun) is not None for config in configs)
-                if over in (before, len(configs)):
-                    return [Ending.of(of_lost_job(config, error, begun)) for config in configs]
+                # Jobs that the launcher can't call back go on: all of them once more would be queued beside them.
+                if over in (before, len(jobs)) or len(jobs) == 1 or self.config.launcher.outlives_sweep:
+                    return [
+                        self._launched_alone(job, config, first + place, begun, error)
+                        for place, (job, config) in enumerate(zip(jobs, configs, strict=True))
+                    ]
                 before = over
                 print(f"a job gave no result ({in_a_line(error)}): launching again what has none", file=sys.stderr)
             else:
                 return [_returned(job, config, begun) for job, config in zip(returned, configs, strict=True)]
+
+    def _launched_alone(
+        self, job: list[str], config: dict[str, Any], number: int, begun: float, lost: Exception
+    ) -> Ending:
+        """How one of the jobs ended that were ``lost`` together; it is launched where it has not."""
+        if ended(config, begun) is not None:
+            return Ending.of(of_lost_job(config, lost, begun))
+        print(f"a job gave no result ({in_a_line(lost)}): launching {config['variant']} again", file=sys.stderr)
+        try:
+            (returned,) = self.launcher.launch([job], initial_job_idx=number)
+        except ValueError:
+            raise
+        except Exception as error:
+            return Ending.of(of_lost_job(config, error, begun))
+        return _returned(returned, config, begun)
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
         """The complete config of a job. ValueError, saying which job it is, where it can't work."""

@@ -16,8 +16,9 @@ from tests.conftest import TOY
 from vtoncompress.record import read_all
 
 SWEEP = (
-    "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.2,0.4", "finetuning=supervised", "export=torch", "threads=1",
-    "metric=[cost,size,garment]", f"name={faults.NAME}",
+    "-m", *TOY, "pruning=one_shot", "pruning.ratio=0.3", "finetuning=supervised", "quantization=none,nncf_ptq",
+    "threads=1", "metric=[cost,size,garment,speed]", "metric.speed.seconds=0", "metric.speed.repetitions=2",
+    "metric.speed.turn=1", f"name={faults.NAME}",
 )  # fmt: skip
 
 

@@ -116,13 +116,16 @@ def ended(cfg: Config, since: float) -> Record | None:
     Args:
         cfg: complete.
         since: ``time.time()`` of a beginning. Whatever was written after it counts: where another machine ran the
-            variant, the keys of its stages may be others than this one's. What is older must be of these stages.
+            variant, the keys of its stages may be others than this one's. What is older must be of these stages,
+            and no failure that is to be tried again.
     """
     record = left(_folder(cfg), cfg["variant"])
     if record is None or record.details.get("stopped"):
         return None
-    if written_since(_folder(cfg) / FOLDER / f"{cfg['variant']}.json", since):
+    if written_since(_record_path(cfg), since):
         return record
+    if record.status == "failed" and cfg["retry_failed"]:
+        return None
     try:
         return record if record.stages == _addresses(plan(cfg)) else None
     except Exception:  # the reason why a job was lost, then
@@ -140,10 +143,14 @@ def written_since(path: Path, since: float) -> bool:
 def of_lost_job(cfg: Config, error: Exception, since: float) -> Record:
     """What a job left from which nothing came back: the record with which it :func:`ended`, or that it was cut off.
 
-    That it was cut off says nothing about the variant, so that the same command takes it up again.
+    That it was cut off says nothing about the variant, so that the same command takes it up again. Where the variant
+    itself has told since what stopped it, that is the reason.
     """
     if (record := ended(cfg, since)) is not None:
         return record
+    stopped = left(_folder(cfg), cfg["variant"])
+    if stopped is not None and stopped.details.get("stopped") and written_since(_record_path(cfg), since):
+        return stopped
     why = f"its job gave no result ({in_a_line(error)}): the same command takes it up again"
     return failed(cfg, why, "".join(traceback.format_exception(error)), stopped=True)
 
@@ -155,6 +162,10 @@ def in_a_line(error: Exception) -> str:
 
 def _folder(cfg: Config) -> Path:
     return Path(cfg["results"]) / cfg["name"]
+
+
+def _record_path(cfg: Config) -> Path:
+    return _folder(cfg) / FOLDER / f"{cfg['variant']}.json"
 
 
 def _addresses(stages: Plan) -> list[str]:

@@ -18,6 +18,8 @@ RUNS = "runs.txt"
 def where_time_went(endings: Sequence[Ending], wall: float, written: float, workers: int, prepared: float = 0.0) -> str:
     """Of all that the command took; of several variants at once, of what they took one by one and what came around.
 
+    The framework's share is of what was not waiting.
+
     Args:
         endings: of the variants, as they were run now.
         wall: seconds of the command.
@@ -36,7 +38,7 @@ def where_time_went(endings: Sequence[Ending], wall: float, written: float, work
     return (
         f"time: {total:.1f} s for {len(endings)} variants: {stages:.1f} s work, {start:.1f} s starting processes, "
         f"{_part(waiting, 'waiting for other work')}{_part(tracker, 'tracker')}{written:.1f} s tables and report, "
-        f"{own:.1f} s ({own / max(total, 1e-9):.1%}) for checks, hashing, locks and records"
+        f"{own:.1f} s ({own / max(total - waiting, 1e-9):.1%}) for checks, hashing, locks and records"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import sys
@@ -10,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from omegaconf import DictConfig
 
 from vtoncompress.deployment import check_performance_of
@@ -108,7 +108,7 @@ def _check_name(name: str | None, variant: str | None) -> None:
 def _check_folder(option: str, folder: Path) -> None:
     """ValueError unless something can be written there. Found out by doing it: root is never denied permission."""
     try:
-        with tempfile.TemporaryDirectory(dir=_existing(folder)):
+        with tempfile.TemporaryFile(dir=_existing(folder)):  # without a name, so that a kill leaves nothing behind
             pass
     except OSError as error:
         raise ValueError(
@@ -118,10 +118,9 @@ def _check_folder(option: str, folder: Path) -> None:
 
 def _check_locks(store: Path) -> None:
     """ValueError unless the kernel can lock a file there, of which it frees those of dead processes."""
-    with tempfile.TemporaryDirectory(dir=_existing(store)) as probe:
+    with tempfile.TemporaryFile(dir=_existing(store)) as probe:
         try:
-            with FileLock(Path(probe) / "probe.lock", blocking=False, fallback_to_soft=False):
-                pass
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ValueError(
                 f"store={store} can't be locked, its file system lacks flock ({error.strerror}): choose a folder on "

@@ -52,6 +52,11 @@ def test_both_sides_keep_the_constraints(settings: MakeSettings) -> None:
             {"trust": {"cpu": "b"}},
             "times of different machines",
         ),
+        (
+            {"latency_ms_p50": "minimize"},
+            {"trust": {"cpu": "a", "threads_available": 2, "instruction_set": ["AVX2"]}},
+            "times of different machines can't be compared .a, , 2 threads; a, AVX2, 2 threads.",
+        ),
     ],
 )
 def test_what_was_measured_otherwise_is_not_compared(
@@ -73,6 +78,19 @@ def test_times_are_brought_to_one_clock_by_the_baseline_that_each_was_timed_with
     first, second = compare(settings(objectives=objectives), rows[:1], rows[1:], rows[0])
     assert first.hypervolume == second.hypervolume
     assert rows[1].values["latency_ms_p50"] == 10.0
+
+
+def test_a_bound_of_time_holds_on_the_clock_of_the_search(settings: MakeSettings) -> None:
+    """Timed when the machine was half as fast, the second side keeps a bound that its clock alone would break."""
+    rows = [_row("a", 0.8, 1.0, latency_ms_p50=latency) for latency in (5.0, 10.0)]
+    for row, baseline in zip(rows, (20.0, 40.0), strict=True):
+        row.details["speed"] = {"baseline_latency_ms_p50": baseline}
+    bounded = settings(objectives=OBJECTIVES, constraints={"latency_ms_p50": {"at_most": 6.0}})
+    first, second = compare(bounded, rows[:1], rows[1:], rows[0])
+    assert (first.rows, second.rows) == (1, 1)
+    rows[1].trust["cpu"] = "b"
+    with pytest.raises(ValueError, match="times of different machines"):
+        compare(bounded, rows[:1], rows[1:], rows[0])
 
 
 def test_rows_that_were_not_timed_in_peace_are_named_and_written(settings: MakeSettings, tmp_path: Path) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import statistics
 from collections.abc import Iterable
 from dataclasses import replace
 
 from vtoncompress.record import Record
 
-TIMES = ("latency", "fps", "speedup")
-"""How the names of the columns begin that a machine's hour decides."""
+DURATION = re.compile(r"(^|_)(latency|ms|s)(_|$)")
+RATE = re.compile(r"(^|_)fps(_|$)")
+RATIO = re.compile(r"(^|_)speedup(_|$)")
+"""How the columns are called that a machine's hour decides: times, calls in a time, and ratios of times."""
 
 
 def is_time(column: str) -> bool:
     """Whether the hour and the machine decide it."""
-    return column.startswith(TIMES)
+    return any(kind.search(column) for kind in (DURATION, RATE, RATIO))
 
 
 def any_time(columns: Iterable[str]) -> bool:
@@ -25,11 +29,24 @@ def on_the_clock_of(dense: Record, record: Record) -> Record:
     """``record`` with the times it would have had when ``dense`` was timed.
 
     A machine is faster one hour than the next. Every row was timed in turns with the same baseline, which tells by how
-    much; rows without one stay as they are.
+    much; rows without one stay as they are, and so do ratios.
     """
-    now, then = (one.details.get("speed", {}).get("baseline_latency_ms_p50") for one in (dense, record))
+    now, then = (_baseline(one) for one in (dense, record))
     if not now or not then:
         return record
-    factors = {"latency": now / then, "fps": then / now}
-    scaled = {name: value * factors.get(name.partition("_")[0], 1.0) for name, value in record.values.items()}
+    scaled = {name: value * _factor(name, now / then) for name, value in record.values.items()}
     return replace(record, values=scaled)
+
+
+def _baseline(record: Record) -> float | None:
+    """What the baseline took: of a model in steps a step, as its images may be of other numbers of them, or a call."""
+    if steps := record.details.get("steps", {}).get("baseline_step_ms"):
+        return statistics.median(steps)
+    call = record.details.get("speed", {}).get("baseline_latency_ms_p50")
+    return None if call is None else float(call)
+
+
+def _factor(column: str, slower: float) -> float:
+    if DURATION.search(column):
+        return slower
+    return 1 / slower if RATE.search(column) else 1.0

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vtoncompress.disturbance import disturbed
-from vtoncompress.record import Record, check_comparable, read_all, write_text
+from vtoncompress.record import Record, check_comparable, machine_of, read_all, write_text
 from vtoncompress.search.clock import any_time, is_time, on_the_clock_of
 from vtoncompress.search.found import feasible
 from vtoncompress.search.frontier import hypervolume, non_dominated
@@ -45,26 +45,32 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
     Raises:
         ValueError: they can't be compared: other pictures, other features, another processor; or nothing is left.
     """
-    sides = [[rows[index] for index in feasible(settings, rows, dense)] for rows in (mine, others)]
+    times = any_time(settings.objectives)
+    if times or any_time(settings.constraints):
+        _check_machine([*mine, *others])
+    sides = [_candidates(settings, rows, dense) for rows in (mine, others)]
     for rows, whose in zip(sides, ("this search", "the other experiment"), strict=True):
         if not rows:
             raise ValueError(f"no row of {whose} has every objective and holds every constraint")
     check_comparable([*sides[0], *sides[1]])
-    if not any_time(settings.objectives):
-        first, second = (
-            Side(len(side), *of) for side, of in zip(sides, _volumes(settings.objectives, sides), strict=True)
-        )
+    volumes = _volumes(settings.objectives, sides)
+    if not times:
+        first, second = (Side(len(rows), *of) for rows, of in zip(sides, volumes, strict=True))
         return first, second
-    _check_machine([*sides[0], *sides[1]])
     restless = [disturbed(rows) for rows in sides]
-    timed = [[on_the_clock_of(dense, record) for record in rows] for rows in sides]
     others_alone = {name: direction for name, direction in settings.objectives.items() if not is_time(name)}
     without = [volume for _, volume in _volumes(others_alone, sides)] if others_alone else [None, None]
     first, second = (
         Side(len(rows), *of, disturbed=found, hypervolume_without_times=alone)
-        for rows, of, found, alone in zip(sides, _volumes(settings.objectives, timed), restless, without, strict=True)
+        for rows, of, found, alone in zip(sides, volumes, restless, without, strict=True)
     )
     return first, second
+
+
+def _candidates(settings: Settings, rows: Sequence[Record], dense: Record) -> list[Record]:
+    """Those that the search itself would choose from, on its clock."""
+    timed = [on_the_clock_of(dense, record) for record in rows]
+    return [timed[index] for index in feasible(settings, timed, dense)]
 
 
 def _volumes(objectives: Objectives, sides: Sequence[Sequence[Record]]) -> list[tuple[int, float]]:
@@ -113,6 +119,11 @@ def write_comparison(sides: tuple[Side, Side], other: str, folder: Path) -> None
 
 
 def _check_machine(records: Sequence[Record]) -> None:
-    told = [f"{record.trust.get('cpu')}, {record.trust.get('threads_available')} threads" for record in records]
-    if len(machines := dict.fromkeys(told)) > 1:
-        raise ValueError(f"times of different machines can't be compared ({'; '.join(machines)})")
+    machines = {machine_of(record): _machine(record) for record in records}
+    if len(machines) > 1:
+        raise ValueError(f"times of different machines can't be compared ({'; '.join(machines.values())})")
+
+
+def _machine(record: Record) -> str:
+    told = record.trust
+    return f"{told.get('cpu')}, {' '.join(told.get('instruction_set', ()))}, {told.get('threads_available')} threads"
