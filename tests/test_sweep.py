@@ -151,12 +151,15 @@ def test_the_same_sweep_again_builds_nothing_and_gives_the_same_table(
 
     monkeypatch.setattr("vtoncompress.sweep.subprocess.Popen", forbidden)
     before, table = _mtimes(sweep.store), (sweep.folder / "table.csv").read_text()
+    page, records = (sweep.folder / "report.html").stat().st_mtime_ns, read_all(sweep.folder)
     done = command("run", *sweep.arguments)
     assert done.code == 0, done.err
     assert done.err.count("finished before") == 4
     assert "running" not in done.err
     assert _mtimes(sweep.store) == before
     assert (sweep.folder / "table.csv").read_text() == table
+    assert read_all(sweep.folder) == records
+    assert (sweep.folder / "report.html").stat().st_mtime_ns == page, "drawn again, of the same records"
     assert "(reference)" in done.out
     assert f"{sweep.folder}/table.md" in done.out
 

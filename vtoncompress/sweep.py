@@ -31,6 +31,9 @@ from vtoncompress.variant import REQUEST, THREADS
 if TYPE_CHECKING:
     from vtoncompress.sweep_progress import SweepProgress
 
+RUN_SECONDS = ("stage_seconds", "start_seconds", "waiting_seconds")
+"""Details of a record that are of the run that wrote it."""
+
 
 def run_variant(config: dict[str, Any]) -> Record:
     """Run the variant of a :func:`complete` config in a child process, unless it is known how that ends.
@@ -72,13 +75,20 @@ def known_end(config: dict[str, Any], stages: Plan, before: Record) -> Record:
     if before.status == "failed":
         told = f"failed before ({before.reason}); retry_failed=true tries again"
         print(f"{config['variant']}: {told}", file=sys.stderr)
-        for name in ("stage_seconds", "start_seconds", "waiting_seconds"):  # of that run, not of this one
-            before.details.pop(name, None)
-        return before
+        return _without_seconds(before)
     record, folder = row.fill(row.describe(config), stages, Store(Path(config["store"]))), _folder(config)
     profile_file.move_out(record, folder)
+    # As they are, so that the same record is written again and its page need not be drawn anew.
+    record.details |= {name: before.details[name] for name in RUN_SECONDS if name in before.details}
     write(record, folder)  # not forced onto the disk: of many variants that would take longer than all the rest
     print(f"{config['variant']}: finished before", file=sys.stderr)
+    return _without_seconds(record)
+
+
+def _without_seconds(record: Record) -> Record:
+    """Those of the run that wrote it are none of this one's."""
+    for name in RUN_SECONDS:
+        record.details.pop(name, None)
     return record
 
 
