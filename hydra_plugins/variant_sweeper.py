@@ -148,13 +148,14 @@ class VariantSweeper(Sweeper):
         if ended(config, begun) is not None:
             return Ending.of(of_lost_job(config, lost, begun))
         print(f"a job gave no result ({in_a_line(lost)}): launching {config['variant']} again", file=sys.stderr)
+        again = time.time()
         try:
             (returned,) = self.launcher.launch([job], initial_job_idx=number)
         except ValueError:
             raise
         except Exception as error:
-            return Ending.of(of_lost_job(config, error, begun))
-        return _returned(returned, config, begun)
+            return Ending.of(of_lost_job(config, error, again))
+        return _returned(returned, config, again)
 
     def _checked(self, number: int, overrides: list[str], jobs: int) -> dict[str, Any]:
         """The complete config of a job. ValueError, saying which job it is, where it can't work."""

@@ -454,6 +454,8 @@ def test_a_job_whose_process_dies_is_a_row_and_the_sweep_ends_with_its_table(
 
     def launch(jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
         launched.append(initial_job_idx)
+        if initial_job_idx == 0:
+            write(first_is_done, tmp_path / "results" / "test")
         died = RuntimeError(f"a worker was terminated\n{'as its log says ' * 99}")
         if at_once:
             raise died
@@ -516,11 +518,15 @@ def test_a_job_that_always_dies_ends_no_other(
     outlives: str,
     sizes: list[int],
 ) -> None:
-    """It takes the others' processes with it wherever it is launched with them; they failed before, at that."""
+    """It takes the others' processes with it wherever it is launched with them.
+
+    Their records of an earlier run are no end: one is of a result that the store has lost, or whose times are to be
+    taken again, the others are of failures that are to be tried again.
+    """
     ratios = ["0.2", "0.3", "0.4"]
     configs = {ratio: _config(compose_variant("pruning=one_shot", f"pruning.ratio={ratio}")) for ratio in ratios}
-    for config in configs.values():
-        record = replace(row.describe(config), status="failed", reason="before")
+    for ratio, config in configs.items():
+        record = replace(row.describe(config), status="done" if ratio == "0.2" else "failed", reason="before")
         record.stages = [stage.address for stage in plan(config).stages]
         path = write(record, tmp_path / "results" / "test")
         os.utime(path, (0, 0))

@@ -116,18 +116,15 @@ def ended(cfg: Config, since: float) -> Record | None:
     Args:
         cfg: complete.
         since: ``time.time()`` of a beginning. Whatever was written after it counts: where another machine ran the
-            variant, the keys of its stages may be others than this one's. What is older must be of these stages,
-            and no failure that is to be tried again.
+            variant, the keys of its stages may be others than this one's. What is older must be :func:`settled`.
     """
     record = left(_folder(cfg), cfg["variant"])
     if record is None or record.details.get("stopped"):
         return None
     if written_since(_record_path(cfg), since):
         return record
-    if record.status == "failed" and cfg["retry_failed"]:
-        return None
     try:
-        return record if record.stages == _addresses(plan(cfg)) else None
+        return settled(cfg, plan(cfg))
     except Exception:  # the reason why a job was lost, then
         return None
 

@@ -17,7 +17,7 @@ def test_what_is_shown_as_a_time_is_one(column: Column) -> None:
     "details, baseline",
     [
         ({"speed": {"baseline_latency_ms_p50": 20.0}}, {"speed": {"baseline_latency_ms_p50": 40.0}}),
-        # Calls of other samplers, which tell nothing: a step is a step.
+        # Calls are of other numbers of steps, and tell nothing.
         (
             {"steps": {"baseline_step_ms": [9.0, 20.0, 21.0]}, "speed": {"baseline_latency_ms_p50": 100.0}},
             {"steps": {"baseline_step_ms": [40.0, 40.0, 70.0]}, "speed": {"baseline_latency_ms_p50": 100.0}},
@@ -40,3 +40,18 @@ def test_a_row_of_a_slower_hour_has_the_times_of_the_dense_row_s(
     }  # fmt: skip
     assert row.values["latency_ms_p50"] == 8.0
     assert on_the_clock_of(Record("dense"), row) is row
+
+
+@pytest.mark.parametrize(
+    "dense",
+    [
+        {"speed": {"baseline_latency_ms_p50": 40.0}},
+        {"steps": {"baseline_step_ms": [40.0], "baseline_sampling": {"guidance": 2.5}}},
+        {},
+    ],
+    ids=["a call", "a guided step", "nothing"],
+)
+def test_a_row_with_another_baseline_keeps_its_times(dense: dict[str, object]) -> None:
+    steps = {"baseline_step_ms": [20.0], "baseline_sampling": {"guidance": 1.0}}
+    row = Record("row", values={"latency_ms_p50": 8.0}, details={"steps": steps})
+    assert on_the_clock_of(Record("dense", details=dense), row) is row

@@ -88,6 +88,8 @@ def test_a_bound_of_time_holds_on_the_clock_of_the_search(settings: MakeSettings
     bounded = settings(objectives=OBJECTIVES, constraints={"latency_ms_p50": {"at_most": 6.0}})
     first, second = compare(bounded, rows[:1], rows[1:], rows[0])
     assert (first.rows, second.rows) == (1, 1)
+    rows[1].details["speed"] |= {"latency_ms": [10.0] * 5 + [40.0] * 3, "baseline_latency_ms": [40.0] * 8}
+    assert [*compare(bounded, rows[:1], rows[1:], rows[0])[1].disturbed] == ["a"]
     rows[1].trust["cpu"] = "b"
     with pytest.raises(ValueError, match="times of different machines"):
         compare(bounded, rows[:1], rows[1:], rows[0])

@@ -29,21 +29,25 @@ def on_the_clock_of(dense: Record, record: Record) -> Record:
     """``record`` with the times it would have had when ``dense`` was timed.
 
     A machine is faster one hour than the next. Every row was timed in turns with the same baseline, which tells by how
-    much; rows without one stay as they are, and so do ratios.
+    much; rows without one, or with another one, stay as they are, and so do ratios.
     """
-    now, then = (_baseline(one) for one in (dense, record))
-    if not now or not then:
+    (kind, now), (other, then) = (_baseline(one) for one in (dense, record))
+    if kind != other or not now or not then:
         return record
     scaled = {name: value * _factor(name, now / then) for name, value in record.values.items()}
     return replace(record, values=scaled)
 
 
-def _baseline(record: Record) -> float | None:
-    """What the baseline took: of a model in steps a step, as its images may be of other numbers of them, or a call."""
-    if steps := record.details.get("steps", {}).get("baseline_step_ms"):
-        return statistics.median(steps)
+def _baseline(record: Record) -> tuple[str, float | None]:
+    """What was timed in turns with the row, and its milliseconds: of a model in steps a step, or else a call.
+
+    A call of such a model may be of any number of steps; a step without guidance is half of one with it.
+    """
+    if steps := record.details.get("steps"):
+        guided = (steps.get("baseline_sampling") or {}).get("guidance", 1.0) != 1.0
+        return "guided step" if guided else "step", statistics.median(steps["baseline_step_ms"])
     call = record.details.get("speed", {}).get("baseline_latency_ms_p50")
-    return None if call is None else float(call)
+    return "call", None if call is None else float(call)
 
 
 def _factor(column: str, slower: float) -> float:

@@ -24,8 +24,8 @@ BEYOND = 0.1
 class Side:
     """One of the two: ``rows`` that were compared, those of them on its ``frontier``, and its ``hypervolume``, 0..1.
 
-    Where time is an objective, ``disturbed`` says of which rows it is not to be trusted, and why, and
-    ``hypervolume_without_times`` is of the other objectives alone; None where there is no other.
+    Where time counts, ``disturbed`` says of which rows it is not to be trusted, and why. Where it is an objective,
+    ``hypervolume_without_times`` is of the other ones alone; None where there is no other.
     """
 
     rows: int
@@ -45,8 +45,8 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
     Raises:
         ValueError: they can't be compared: other pictures, other features, another processor; or nothing is left.
     """
-    times = any_time(settings.objectives)
-    if times or any_time(settings.constraints):
+    times = any_time((*settings.objectives, *settings.constraints))
+    if times:
         _check_machine([*mine, *others])
     sides = [_candidates(settings, rows, dense) for rows in (mine, others)]
     for rows, whose in zip(sides, ("this search", "the other experiment"), strict=True):
@@ -54,12 +54,11 @@ def compare(settings: Settings, mine: Sequence[Record], others: Sequence[Record]
             raise ValueError(f"no row of {whose} has every objective and holds every constraint")
     check_comparable([*sides[0], *sides[1]])
     volumes = _volumes(settings.objectives, sides)
-    if not times:
-        first, second = (Side(len(rows), *of) for rows, of in zip(sides, volumes, strict=True))
-        return first, second
-    restless = [disturbed(rows) for rows in sides]
+    restless = [disturbed(rows) if times else {} for rows in sides]
     others_alone = {name: direction for name, direction in settings.objectives.items() if not is_time(name)}
-    without = [volume for _, volume in _volumes(others_alone, sides)] if others_alone else [None, None]
+    without: list[float | None] = [None, None]
+    if others_alone and len(others_alone) < len(settings.objectives):
+        without = [volume for _, volume in _volumes(others_alone, sides)]
     first, second = (
         Side(len(rows), *of, disturbed=found, hypervolume_without_times=alone)
         for rows, of, found, alone in zip(sides, volumes, restless, without, strict=True)
