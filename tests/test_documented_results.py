@@ -29,6 +29,21 @@ DISTILLATION = {
         for label, step in (("batch norms alone", "batch_norm"), ("plain", "tuned"), ("distilled", "distilled"))
     },
 }
+CRITERIA = {
+    "dense": "dense",
+    "dense_tuned": "dense, trained further",
+    **{
+        name: f"`{name}`"
+        for name in (
+            "random", "magnitude_l1", "magnitude_l2", "bn_scale", "lamp", "fpgm", "taylor", "hessian", "group_norm",
+        )
+    },
+    "magnitude_l2_global": "`magnitude_l2`, all groups compared",
+    "taylor_global": "`taylor`, all groups compared",
+    "magnitude_l2_iterative": "`magnitude_l2`, in three steps",
+    "magnitude_l2_recovered": "the same, trained after each",
+    "magnitude_l2_multiples_of_8": "`magnitude_l2`, channels in multiples of 8",
+}  # fmt: skip
 PRUNED = [
     ("encoders 0.2", "cloth_warp_module_pruning", "pruned20"),
     ("encoders 0.5", "cloth_warp_module_pruning", "pruned50"),
@@ -90,6 +105,20 @@ def distillation_table() -> list[str]:
         "|---|---:|---:|---:|---:|",
         *(f"| {' | '.join([label, *_told(rows[name])])} |" for label, name in DISTILLATION.items()),
     ]
+
+
+def criteria_table() -> list[str]:
+    """Of docs/pruning.md."""
+    rows = _table("criteria")
+    lines = [
+        "| | GMACs | size (MiB) | garment SSIM | SSIM | FID (shipped features) | flow error (px) |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, label in CRITERIA.items():
+        figures = {column: float(rows[name][column]) for column in ("gmacs", "size_mib", *QUALITY)}
+        cost = [f"{figures['gmacs']:.2f}", f"{figures['size_mib']:.1f}"]
+        lines.append(f"| {' | '.join([label, *cost, *_told({'': figures})])} |")
+    return lines
 
 
 @functools.cache
@@ -212,6 +241,7 @@ def distance_table() -> list[str]:
 
 
 TABLES: list[tuple[str, Callable[[], list[str]]]] = [
+    ("docs/pruning.md", criteria_table),
     ("docs/training.md", distillation_table),
     ("docs/published_tables.md", recovery_table),
     ("docs/metrics.md", distance_table),
@@ -283,6 +313,13 @@ def test_the_gate_s_share_is_in_every_distilled_record() -> None:
     assert len(shares) == 6
     closed = "was never closed in the last tenth" in (ROOT / "docs/training.md").read_text()
     assert closed == (set(shares) == {1.0})
+
+
+def test_gradients_rank_better_than_weights_and_weights_better_than_chance() -> None:
+    ssim = {name: float(row["ssim_garment"]) for name, row in _table("criteria").items() if name in CRITERIA}
+    weights = [ssim[name] for name in ("magnitude_l1", "magnitude_l2", "bn_scale", "lamp", "fpgm", "group_norm")]
+    assert min(ssim["taylor"], ssim["hessian"]) > max(weights)
+    assert min(weights) > ssim["random"]
 
 
 def write_tables() -> None:
