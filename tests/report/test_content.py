@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.report.conftest import row
 from vtoncompress.record import Record
+from vtoncompress.report.drawing import WIDEST, ending, look
 from vtoncompress.report.origin import command_of
-from vtoncompress.report.pareto import _look
 from vtoncompress.report.published import draw_published
 from vtoncompress.report.ratio import _lines, draw_ratios
 from vtoncompress.report.sensitivity import read_sensitivity
@@ -135,7 +135,17 @@ def test_published_points_stand_in_figures_of_their_own_a_protocol_each() -> Non
 
 
 def test_no_two_kinds_of_points_look_alike() -> None:
-    assert len({_look(index) for index in range(49)}) == 49
+    assert len({look(index) for index in range(49)}) == 49
+
+
+def test_lines_of_a_legend_fit_and_differ(records: list[Record]) -> None:
+    """Names of a search's rows begin alike and end in a hash; what a line is called by may be long."""
+    names = [f"quantization_nncf_ptq_{'criterion_magnitude_l2_' * 3}{end}" for end in ("7177e8", "d68acc")]
+    assert [ending(name) for name in names] == [f"…{name[1 - WIDEST :]}" for name in names]
+    rows = [one for one in records if "ssim_garment" in one.values and one.role == "variant"]
+    long = [replace(one, variant=f"{one.variant}_long", finetuning="of_many_words " * 9) for one in rows[2:]]
+    [drawing] = draw_ratios([*rows, *long], "")
+    assert drawing.svg.count(">of_many_words") >= 2, "it is not wrapped"
 
 
 def test_the_command_that_makes_it_again(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ LINE = 0.21  # of one line of a legend
 BAR = 0.27  # inches of one of many bars
 SMALL = 9  # points
 LONGEST = 32  # characters of a name beside its bar
+WIDEST = 52  # characters of a legend's line
 HOLLOW = "hollow: disturbed while timed, or timed on another machine"
 DPI = 150
 # Told apart by the colour-blind too (Okabe and Ito, without the yellow that white swallows).
@@ -83,9 +84,19 @@ def legend(axes: Axes, handles: list[Any], columns: int = 1) -> None:
         axes.figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False)
 
 
+def look(index: int) -> tuple[str, str]:
+    """Colour and marker of a kind of points; both together come again after 49."""
+    return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
+
+
 def beside_bar(name: str) -> str:
-    """As much of a row's name as fits: a search's are longer than a figure is wide, and their ends tell them apart."""
-    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
+    """As much of a row's name as fits there."""
+    return ending(name, LONGEST)
+
+
+def ending(name: str, longest: int = WIDEST) -> str:
+    """Of a name of more characters its end: a search's are longer than a figure is wide, and differ there."""
+    return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:

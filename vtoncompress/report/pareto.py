@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured
-from vtoncompress.report.drawing import COLOURS, HEIGHT, HOLLOW, LINE, MARKERS, SMALL, Drawing, draw, legend
+from vtoncompress.report.drawing import HEIGHT, HOLLOW, LINE, SMALL, Drawing, draw, ending, legend, look
 from vtoncompress.report.frontier import Frontier
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
         kinds = list(dict.fromkeys(map(_kind, frontier.records)))
         for index, kind in enumerate(kinds):
             rows = [one for one in frontier.records if _kind(one) == kind]
-            colour, marker = _look(index)
+            colour, marker = look(index)
             axes.scatter(
                 [frontier.cost.value(one) for one in rows], [frontier.quality.value(one) for one in rows],
                 facecolors=["none" if one.variant in frontier.restless else colour for one in rows],
@@ -54,20 +54,15 @@ def draw_frontier(frontier: Frontier, group: Sequence[Record], letters: Mapping[
         axes.margins(x=0.12)
         shapes = [
             Line2D([], [], color=colour, marker=marker, linestyle="", label=kind)
-            for (colour, marker), kind in zip(map(_look, range(len(kinds))), kinds, strict=True)
+            for (colour, marker), kind in zip(map(look, range(len(kinds))), kinds, strict=True)
         ]
         if any(one.variant in frontier.restless for one in frontier.records):
             shapes.append(Line2D([], [], linestyle="", label=HOLLOW))
-        names = [Line2D([], [], linestyle="", label=f"{letter}  {variant}") for variant, letter in named.items()]
-        legend(axes, [*shapes, *names])
+        names = [f"{letter}  {ending(variant)}" for variant, letter in named.items()]
+        legend(axes, [*shapes, *(Line2D([], [], linestyle="", label=one) for one in names)])
 
     lines = len(named) + len(set(map(_kind, frontier.records))) + bool(frontier.restless)
     return draw(name, title, paint, HEIGHT + LINE * lines)
-
-
-def _look(index: int) -> tuple[str, str]:
-    """Colour and marker; both together come again after 49."""
-    return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
 def _spread(frontier: Frontier, letters: Mapping[str, str]) -> list[Record]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vtoncompress.published.figures import Figures, read_figures
 from vtoncompress.published.mapping import FOLDER
 from vtoncompress.report.axes import COSTS, Axis
-from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, SMALL, Drawing, draw, legend
+from vtoncompress.report.drawing import HEIGHT, LINE, SMALL, Drawing, draw, legend, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def _draw(cost: Axis, protocol: str, tables: list[tuple[dict[str, Any], Figures]
 
         handles = []
         for index, (told, figures) in enumerate(tables):
-            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+            colour, marker = look(index)
             column = told["costs"][cost.key]
             points = [(row[column], row[told["quality"]], name) for name, row in figures.rows.items()]
             axes.scatter(

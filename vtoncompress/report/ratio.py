@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vtoncompress.record import Record
 from vtoncompress.report.axes import Axis, measured, quality_of
-from vtoncompress.report.drawing import COLOURS, HEIGHT, LINE, MARKERS, Drawing, draw, legend
+from vtoncompress.report.drawing import HEIGHT, LINE, WIDEST, Drawing, draw, legend, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,22 +39,25 @@ def draw_ratios(group: Sequence[Record], prefix: str) -> list[Drawing]:
 def draw_scope(scope: str, quality: Axis, lines: dict[str, list[Record]], name: str) -> Drawing:
     """One figure; a mean where a ratio was run with several seeds, every run a small point."""
 
+    told = {label: textwrap.fill(label, WIDEST) for label in lines}
+
     def paint(axes: Axes) -> None:
         from matplotlib.lines import Line2D
 
         handles = []
         for index, (label, rows) in enumerate(lines.items()):
-            colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+            colour, marker = look(index)
             found = _by_ratio(rows, quality)
             axes.plot([*found], [fmean(values) for values in found.values()], color=colour, marker=marker, markersize=4)
             runs = [(ratio, value) for ratio, values in found.items() if len(values) > 1 for value in values]
             axes.scatter([ratio for ratio, _ in runs], [value for _, value in runs], c=colour, s=8, alpha=0.5)
-            handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label))
+            handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=told[label]))
         axes.set(xlabel="share of channels asked to go (0..1)", ylabel=quality.label)
         axes.set_title(f"scope {scope}", loc="left")
         legend(axes, handles)
 
-    return draw(name, f"{quality.label} over pruning ratio, scope {scope}", paint, HEIGHT + LINE * len(lines))
+    height = HEIGHT + LINE * sum(1 + label.count("\n") for label in told.values())
+    return draw(name, f"{quality.label} over pruning ratio, scope {scope}", paint, height)
 
 
 def _lines(rows: Sequence[Record]) -> dict[str, list[Record]]:
