@@ -43,6 +43,12 @@ def test_what_is_shared_by_many_people_is_looked_at_too() -> None:
     assert disturbed([restless, row("one", 9, 25)]) == {"restless": "own of one garment quartiles 90.2 and 130.8 ms"}
 
 
+def test_a_share_of_a_garment_that_took_longer_than_a_whole_call_is_told() -> None:
+    rows = [row(name, 9, 25, values={"latency_ms_p50": 9.0, "latency_ms_amortised_p50": shared}) for name, shared in
+            (("shares", 7.0), ("saves_nothing", 9.3), ("can_not_be", 11.0))]  # fmt: skip
+    assert disturbed(rows) == {"can_not_be": "a share of one garment 11.0 ms, a whole call 9.0"}
+
+
 def test_the_correlations_clock_is_looked_at_too() -> None:
     samples = {"loop": [40.0] * 10 + [60.0] * 10, "ours": [5.0] * 20}
     rows = [Record("calm", details={"correlation": {"samples_ms": {"ours": [5.0] * 20}}})]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -56,6 +57,26 @@ def take_turns(
         if collecting:
             gc.enable()
     return samples
+
+
+def ratio_by_turn(numerator: Sequence[float], denominator: Sequence[float], turn: int = 1) -> float:
+    """How many times the first call takes the second's time: the median over the turns of the ratio of their medians.
+
+    A host whose speed changes from one turn to the next slows both calls of a turn alike. The ratio of two medians over
+    all turns would set a call of the slow time against one of the fast.
+
+    Args:
+        numerator: milliseconds as :func:`take_turns` gives them, whole turns.
+        denominator: as many of the other call, of the same turns.
+        turn: timed calls in a row.
+    """
+    above, below = turn_medians(numerator, turn), turn_medians(denominator, turn)
+    return statistics.median(one / other for one, other in zip(above, below, strict=True))
+
+
+def turn_medians(samples: Sequence[float], turn: int) -> list[float]:
+    """The median of each turn of ``turn`` timed calls."""
+    return [statistics.median(samples[start : start + turn]) for start in range(0, len(samples), turn)]
 
 
 def _take_turn(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[float]:

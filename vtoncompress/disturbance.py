@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from vtoncompress.record import Record, machine_of
 
-SPREAD = 1.25
+SPREAD = 1.2
 """Upper by lower quartile of a row's samples beyond which they are not of one load; 1.02 to 1.16 are usual."""
+LONGER = 1.05
+"""Times as long as a whole call that a share of one garment, which saves work, may take where it saves next to none."""
 LEAST_SAMPLES = 4
 """That have quartiles."""
 APART = 0.2
@@ -31,10 +33,10 @@ STEPS = {"step": "step_ms", "baseline's step": "baseline_step_ms"}
 def disturbed(records: Sequence[Record]) -> dict[str, str]:
     """Variant -> why its latency or its speedup is not to be trusted; by the samples in the records' details.
 
-    ``speedup`` bears a load that lasts, which slows both networks, but not one that comes, goes or slows only one.
+    ``speedup`` bears a load that lasts a turn, which slows both networks, but not one that slows only one.
     """
     timed = [record for record in records if record.details.get("speed", {}).get(BASELINES["baseline"])]
-    found = {record.variant: [*_spreads(record)] for record in timed}
+    found = {record.variant: [*_spreads(record), *_sharing(record)] for record in timed}
     for record in records:
         of_steps = record.details.get("steps", {})
         others = {name: of_steps[samples] for name, samples in STEPS.items() if samples in of_steps}
@@ -54,6 +56,13 @@ def disturbed(records: Sequence[Record]) -> dict[str, str]:
 def _spreads(record: Record) -> Iterator[str]:
     for name, samples in (OWN | BASELINES).items():
         yield from uneven(name, record.details["speed"].get(samples, []))
+
+
+def _sharing(record: Record) -> Iterator[str]:
+    """That a call which is spared the garment's work took longer than one that is not, if so."""
+    alone, shared = (record.values.get(name) for name in ("latency_ms_p50", "latency_ms_amortised_p50"))
+    if alone is not None and shared is not None and shared > LONGER * alone:
+        yield f"a share of one garment {shared:.1f} ms, a whole call {alone:.1f}"
 
 
 def uneven(name: str, taken: Sequence[float]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vtoncompress.affinity import usable_cores
 from vtoncompress.allocator import KEPT, memory
-from vtoncompress.clock import take_turns
+from vtoncompress.clock import ratio_by_turn, take_turns
 from vtoncompress.data.base import Image, Pair
 from vtoncompress.disturbance import LEAST_SAMPLES
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
@@ -31,8 +31,8 @@ class Speed(SubjectMetric):
     """Latency of the whole try-on call in turns with the dense float32 network in eager PyTorch.
 
     From uint8 pictures to a uint8 picture: normalisation, network, finished image; no reading of files, and the
-    garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the ratio
-    of their medians, is of one run under one load. A turn is one call that isn't timed and ``turn`` calls that are:
+    garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the median
+    over the turns of the ratio of their medians, bears a host whose speed changes. A turn is one call that isn't timed and ``turn`` calls that are:
     right after the other network's call its threads still spin and the caches hold its weights, which no deployed
     network meets. The garbage collector is off meanwhile, and the C library keeps memory that was given back.
 
@@ -93,7 +93,8 @@ class Speed(SubjectMetric):
         samples = take_turns((variant, baseline), shown, self.warmup, self.repetitions, self.seconds, self.turn)
         p50, p95 = np.percentile(samples[0], [50, 95]).tolist()
         baseline_p50 = float(np.median(samples[1]))
-        values = {"latency_ms_p50": p50, "latency_ms_p95": p95, "fps": 1000 / p50, "speedup": baseline_p50 / p50}
+        values = {"latency_ms_p50": p50, "latency_ms_p95": p95, "fps": 1000 / p50}
+        values["speedup"] = ratio_by_turn(samples[1], samples[0], self.turn)
         details = {
             "baseline_latency_ms_p50": baseline_p50,
             "latency_ms": [round(sample, 3) for sample in samples[0]],
@@ -121,8 +122,8 @@ class Speed(SubjectMetric):
                 missing=dict.fromkeys(BATCHED, f"together the pictures are off by {off:.2g} levels of 255")
             )
         times = take_turns((variant.many, baseline.many), [(eight,)], 1, self.batches, settle=0)
-        p50, baseline_p50 = (float(np.median(samples)) for samples in times)
-        values = dict(zip(BATCHED, (p50, 1000 * BATCH / p50, baseline_p50 / p50), strict=True))
+        p50 = float(np.median(times[0]))
+        values = dict(zip(BATCHED, (p50, 1000 * BATCH / p50, ratio_by_turn(times[1], times[0])), strict=True))
         names = ("batch8_latency_ms", "batch8_baseline_latency_ms")
         raw = {name: [round(sample, 3) for sample in samples] for name, samples in zip(names, times, strict=True)}
         return Measurement(values, details={**raw, "batch8_parity_mean": off})
@@ -154,7 +155,7 @@ class Speed(SubjectMetric):
         shown = [(one.garment, one.garment_mask) for one in pairs]
         together, ordinary = take_turns((share, alone), shown, 1, self.garments)
         p50 = float(np.median(together)) / self.people
-        values = dict(zip(AMORTISED, (p50, 1000 / p50, float(np.median(ordinary)) / p50), strict=True))
+        values = dict(zip(AMORTISED, (p50, 1000 / p50, self.people * ratio_by_turn(ordinary, together)), strict=True))
         details: dict[str, Any] = {
             "people": self.people,
             "garment_with_people_ms": [round(sample, 3) for sample in together],

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vtoncompress.allocator import KEPT, memory
-from vtoncompress.clock import take_turns
+from vtoncompress.clock import ratio_by_turn, take_turns, turn_medians
 from vtoncompress.metric.base import Measurement, Subject, SubjectMetric
 from vtoncompress.model.base import StepwiseModel
 from vtoncompress.progress import tracked
@@ -29,9 +29,9 @@ class StepSpeed(SubjectMetric):
 
     A sampler has up to four kinds of steps: guided or not, of all layers or the outer ones alone. Each kind that its
     plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the dearest kind;
-    ``step_speedup`` how many times that is in PyTorch; ``vae_ms_p50`` the median of what is done once an image, two
+    ``step_speedup`` how many times that is in PyTorch, the median over the turns; ``vae_ms_p50`` the median of what is done once an image, two
     pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in seconds;
-    ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps;
+    ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps, likewise;
     ``image_whole_s`` the median of whole images, where they are asked for, which ``image_s`` must agree with.
 
     Args:
@@ -98,15 +98,18 @@ class StepSpeed(SubjectMetric):
             tuple(_autoencode(one, *pictures) for one in (networks, baseline)), [()], 1, self.repetitions
         )
         median = {kind: statistics.median(samples) for kind, samples in zip(kinds, steps, strict=True)}
-        dense_p50, vae = statistics.median(dense), statistics.median(rest)
+        vae, dense_vae = statistics.median(rest), statistics.median(dense_rest)
         image_s = (sum(median[step] for step in plan) + vae) / 1000
-        baseline_s = (baseline_steps * dense_p50 + statistics.median(dense_rest)) / 1000
+        baseline_s = (baseline_steps * statistics.median(dense) + dense_vae) / 1000
+        by_turn = {kind: turn_medians(samples, self.turn) for kind, samples in zip(kinds, steps, strict=True)}
+        images = [sum(by_turn[step][place] for step in plan) + vae for place in range(len(by_turn[kinds[0]]))]
+        dense_images = [baseline_steps * one + dense_vae for one in turn_medians(dense, self.turn)]
         values = {
             "step_ms_p50": median[kinds[0]],
-            "step_speedup": dense_p50 / median[kinds[0]],
+            "step_speedup": ratio_by_turn(dense, steps[0], self.turn),
             "vae_ms_p50": vae,
             "image_s": image_s,
-            "image_speedup": baseline_s / image_s,
+            "image_speedup": ratio_by_turn(dense_images, images),
         }
         details: dict[str, Any] = {
             "steps": len(plan),
