@@ -32,9 +32,10 @@ class Speed(SubjectMetric):
 
     From uint8 pictures to a uint8 picture: normalisation, network, finished image; no reading of files, and the
     garment's mask is given, not computed. Both networks run in turns on the same pairs, so that ``speedup``, the median
-    over the turns of the ratio of their medians, bears a host whose speed changes. A turn is one call that isn't timed and ``turn`` calls that are:
-    right after the other network's call its threads still spin and the caches hold its weights, which no deployed
-    network meets. The garbage collector is off meanwhile, and the C library keeps memory that was given back.
+    over the turns of the ratio of their medians, bears a host whose speed changes. A turn is one call that isn't timed
+    and ``turn`` calls that are: right after the other network's call its threads still spin and the caches hold its
+    weights, which no deployed network meets. The garbage collector is off meanwhile, and the C library keeps memory
+    that was given back.
 
     ``latency_ms_p50`` and ``latency_ms_p95`` of batch 1 in milliseconds, ``fps`` is 1000 / p50. Every sample is in the
     details, as are the cores that the process was kept on. The columns of batch 8 are of eight pairs handed over at

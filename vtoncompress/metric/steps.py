@@ -29,10 +29,11 @@ class StepSpeed(SubjectMetric):
 
     A sampler has up to four kinds of steps: guided or not, of all layers or the outer ones alone. Each kind that its
     plan has is timed, in turns with a step in eager float32 PyTorch. ``step_ms_p50`` is the median of the dearest kind;
-    ``step_speedup`` how many times that is in PyTorch, the median over the turns; ``vae_ms_p50`` the median of what is done once an image, two
-    pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in seconds;
-    ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps, likewise;
-    ``image_whole_s`` the median of whole images, where they are asked for, which ``image_s`` must agree with.
+    ``step_speedup`` how many times that is in PyTorch, the median over the turns; ``vae_ms_p50`` the median of what is
+    done once an image, two pictures encoded and one decoded; ``image_s`` the sum over the plan and the autoencoder, in
+    seconds; ``image_speedup`` how many times that the baseline's image takes, of ``baseline_steps`` of its own steps,
+    the median over the turns; ``image_whole_s`` the median of whole images, where they are asked for, which ``image_s``
+    must agree with.
 
     Args:
         repetitions: timed steps of each kind and network, and passes through the autoencoders, at least 1.
