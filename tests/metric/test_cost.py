@@ -174,6 +174,7 @@ def test_a_diffusion_model_pays_for_all_its_steps(
     assert found.values["gmacs"] == pytest.approx(loop.total / 1e9)
     assert {name: one["calls"] for name, one in graphs.items()} == {"encoder": 2, "unet": 3, "decoder": 1}
     assert sum(one["calls"] * one["gmacs"] for one in graphs.values()) == pytest.approx(found.values["gmacs"])
+    assert found.details["shared"] == dict.fromkeys(("garment", "person"), graphs["encoder"]["gmacs"])
     assert parts["unet"]["gmacs"] == pytest.approx(3 * graphs["unet"]["gmacs"])
     assert parts["unet"]["gmacs"] + parts["vae"]["gmacs"] == pytest.approx(parts["whole"]["gmacs"], rel=1e-6)
     assert parts["vae"]["children"]["encoder"]["gmacs"] > 1.5 * parts["vae"]["children"]["decoder"]["gmacs"] / 2 > 0

@@ -31,7 +31,7 @@ class Cost(SubjectMetric):
     pruning took: output channels of convolutions and linear layers, parameters, MACs. The details hold ``operations``
     (GMACs by kind), ``parts``: GMACs, parameters and float32 MiB (batch norm's statistics included) of each part and of
     its children, and of the ``whole``; and of a model of several graphs ``graphs``: how often the call runs each, and
-    GMACs a run.
+    GMACs a run, and ``shared``: GMACs that images of one garment, or of one person, need only once.
     All are the torch network's: what an exporter folds or a runtime skips isn't known here.
 
     Args:
@@ -75,6 +75,8 @@ class Cost(SubjectMetric):
             details["graphs"] = {
                 name: {"calls": graph.calls, "gmacs": macs.graphs[name] / 1e9} for name, graph in graphs.items()
             }
+            # Latents of a garment do not depend on the person, nor the other way round; all behind them mixes both.
+            details["shared"] = dict.fromkeys(("garment", "person"), macs.graphs["encoder"] / 1e9)
         return Measurement(values, details=details)
 
 
