@@ -186,8 +186,8 @@ def test_a_metric_is_of_the_kind_it_says_and_names_its_columns(group: str, choic
 
 
 def test_an_experiments_options_of_a_metric_go_with_the_metric() -> None:
-    assert [*plain(compose("config", ["experiment=speed_small", "metric=[cost]"]))["metric"]] == ["cost"]
-    assert plain(compose("config", ["experiment=speed_small"]))["metric"]["speed"]["people"] == 16
+    assert [*plain(compose("config", ["experiment=speed", "metric=[cost]"]))["metric"]] == ["cost"]
+    assert plain(compose("config", ["experiment=speed"]))["metric"]["speed"]["people"] == 16
 
 
 @pytest.mark.parametrize("group", ["data", "pruning", "finetuning", "quantization", "export", "criterion", "scope"])
