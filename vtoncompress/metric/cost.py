@@ -76,7 +76,8 @@ class Cost(SubjectMetric):
                 name: {"calls": graph.calls, "gmacs": macs.graphs[name] / 1e9} for name, graph in graphs.items()
             }
             # Latents of a garment do not depend on the person, nor the other way round; all behind them mixes both.
-            details["shared"] = dict.fromkeys(("garment", "person"), macs.graphs["encoder"] / 1000000000.0)
+            encoded = macs.graphs["encoder"] / 1e9
+            details["shared"] = {"garment": encoded, "person": encoded}
         return Measurement(values, details=details)
 
 
