@@ -67,7 +67,7 @@ class Cost(SubjectMetric):
         }
         if subject.dense is not None:
             values |= _removed(_of_steps(subject.dense, self.steps), model, macs.total)
-        details = {
+        details: dict[str, Any] = {
             "operations": {name: {"gmacs": n / 1e9} for name, n in sorted(macs.operations.items())},
             "parts": {name: _describe(part, model, macs) for name, part in (model.parts | {WHOLE: model}).items()},
         }
