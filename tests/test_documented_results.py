@@ -209,6 +209,7 @@ def speed_table() -> list[str]:
 def recipe_table() -> list[str]:
     """Of docs/speed.md: what the recipes cost in quality on the small network, beside their speed at full size."""
     full, small = _table("speed"), _table("speed_small")
+    suspect = disturbed(read_all(ROOT / "results/speed"))
     quality = {"ssim_garment": 3, "ssim": 3, "fid_shipped": 2, "kid_shipped": 3}
     lines = [
         "| row | full size: GMACs | speedup | amortised | small: GMACs | garment SSIM | SSIM | FID | KID | counts |",
@@ -220,7 +221,8 @@ def recipe_table() -> list[str]:
         cost = [f"{float(full[name][column]):.1f}" for column in ("gmacs", "speedup", "speedup_amortised")]
         own = [f"{float(small[name]['gmacs']):.3f}"]
         own += [f"{float(small[name][column]):.{digits}f}" for column, digits in quality.items()]
-        lines.append(f"| {' | '.join([label, *cost, *own, 'yes' if name in _counting() else 'no'])} |")
+        flag = f"{label} ⚑" if name in suspect else label
+        lines.append(f"| {' | '.join([flag, *cost, *own, 'yes' if name in _counting() else 'no'])} |")
     return lines
 
 
