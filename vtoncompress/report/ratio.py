@@ -52,7 +52,7 @@ def draw_scope(scope: str, quality: Axis, lines: dict[str, list[Record]], name: 
             runs = [(ratio, value) for ratio, values in found.items() if len(values) > 1 for value in values]
             axes.scatter([ratio for ratio, _ in runs], [value for _, value in runs], c=colour, s=8, alpha=0.5)
             handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=told[label]))
-        axes.set(xlabel="share of channels asked to go (0..1)", ylabel=quality.label)
+        axes.set(xlabel="pruning ratio asked for (0..1)", ylabel=quality.label)
         axes.set_title(f"scope {scope}", loc="left")
         legend(axes, handles)
 
